@@ -1,0 +1,35 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Muse.Diffusion;
+
+/// <summary>Settings of the engine, section <c>Engine</c>.</summary>
+public sealed class EngineOptions
+{
+    /// <summary>Most requests in the batch at once. Default 12.</summary>
+    [Range(1, 256)]
+    public int MaxBatchSize { get; set; } = 12;
+
+    /// <summary>Most rows the denoiser gets at once (a guided request takes two). Default 24.</summary>
+    [Range(1, 512)]
+    public int MaxRows { get; set; } = 24;
+
+    /// <summary>Whether requests join and leave at every step, or enter and leave together. Default continuous.</summary>
+    public BatchingMode Mode { get; set; } = BatchingMode.Continuous;
+
+    /// <summary>In static mode, how long a batch that is not full waits for company. Default 50 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
+    public TimeSpan BatchDelay { get; set; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>A request's state is saved after every this many steps; 0 for never. Default 5.</summary>
+    [Range(0, 1000)]
+    public int CheckpointEvery { get; set; } = 5;
+}
+
+/// <summary>How requests share the batch.</summary>
+public enum BatchingMode
+{
+    /// <summary>Requests join and leave at every step.</summary>
+    Continuous,
+    /// <summary>Requests enter and leave together: the yardstick.</summary>
+    Static,
+}

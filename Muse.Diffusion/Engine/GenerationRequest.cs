@@ -1,0 +1,30 @@
+using System.Diagnostics;
+
+namespace Muse.Diffusion;
+
+/// <summary>One picture to paint; valid for the model it is given to (<see cref="ModelTraits.Check"/>).</summary>
+public sealed record GenerationRequest
+{
+    /// <summary>Unique among the requests in the engine.</summary>
+    public required string Id { get; init; }
+    /// <summary>What to paint.</summary>
+    public required string Prompt { get; init; }
+    /// <summary>What to keep out; empty for nothing.</summary>
+    public string NegativePrompt { get; init; } = "";
+    /// <summary>Pixels, a multiple of <see cref="ModelTraits.SizeMultiple"/>.</summary>
+    public required int Width { get; init; }
+    /// <summary>Pixels, a multiple of <see cref="ModelTraits.SizeMultiple"/>.</summary>
+    public required int Height { get; init; }
+    /// <summary>Denoising steps, 1 to <see cref="ModelTraits.MaxSteps"/>.</summary>
+    public required int Steps { get; init; }
+    /// <summary>Classifier-free guidance scale; at 1 and below a request takes one row instead of two.</summary>
+    public required float GuidanceScale { get; init; }
+    /// <summary>All noise of the picture is a function of this and the step.</summary>
+    public required long Seed { get; init; }
+    /// <summary>The sampler's name (<see cref="Samplers"/>), or null for the one in the model's scheduler_config.json.</summary>
+    public string? Sampler { get; init; }
+    /// <summary>How many previews to make on the way, evenly spaced.</summary>
+    public int Previews { get; init; }
+    /// <summary>The span that asked for it: the batch's span links to it.</summary>
+    public ActivityContext TraceContext { get; init; }
+}

@@ -1,0 +1,35 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Muse.Queue;
+
+/// <summary>Settings of the queue, section <c>Queue</c>.</summary>
+public sealed class QueueOptions
+{
+    /// <summary>The model whose stream this is; part of every key.</summary>
+    [Required, RegularExpression("^[A-Za-z0-9._-]{1,64}$")]
+    public string Model { get; set; } = "scenes";
+
+    /// <summary>How long a finished job and its pictures are kept. Default 1 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "7.00:00:00")]
+    public TimeSpan Retention { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>Without renewal for this long, a picture may be taken over by another worker. Default 10 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>After this many deliveries that crashed their worker, a picture goes to the dead letters. Default 3.</summary>
+    [Range(1, 100)]
+    public int MaxDeliveries { get; set; } = 3;
+
+    /// <summary>A job that would wait longer is refused. Default 2 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan MaxWait { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Most pictures waiting, whatever the estimate says. Default 10,000.</summary>
+    [Range(1, 10_000_000)]
+    public int MaxLength { get; set; } = 10_000;
+
+    /// <summary>How long a worker or a waiting client goes without a message before it looks for itself. Default 250 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
+    public TimeSpan SafetyPoll { get; set; } = TimeSpan.FromMilliseconds(250);
+}

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using StackExchange.Redis;
+
+namespace Muse.Tests.Infrastructure;
+
+/// <summary>A real redis-server of a test's own, on a free loopback port, with its data in a temporary folder.</summary>
+public sealed class RedisServer : IAsyncDisposable
+{
+    readonly string folder = Directory.CreateTempSubdirectory("muse-redis-").FullName;
+    readonly string[] arguments;
+    Process? process;
+
+    RedisServer(int port, string[] arguments) => (Port, this.arguments) = (port, arguments);
+
+    public int Port { get; }
+    public string ConnectionString => $"127.0.0.1:{Port},abortConnect=false,connectTimeout=1000";
+    public int ProcessId => process?.Id ?? throw new InvalidOperationException("It is not running.");
+
+    /// <summary>Starts one and waits until it answers. Skips the test where there is no redis-server.</summary>
+    /// <param name="arguments">Further settings, e.g. "--appendonly", "yes".</param>
+    public static async Task<RedisServer> StartAsync(params string[] arguments)
+    {
+        Skip.If(Executable is null, "There is no redis-server on the PATH: ./muse test installs one.");
+        var server = new RedisServer(FreePort(), arguments);
+        await server.LaunchAsync();
+        return server;
+    }
+
+    /// <summary>kill -9, as a crash would.</summary>
+    public async Task KillAsync()
+    {
+        if (process is null) return;
+        process.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+        process = null;
+    }
+
+    /// <summary>Starts it again after <see cref="KillAsync"/>, on the same port and data.</summary>
+    public async Task LaunchAsync()
+    {
+        var start = new ProcessStartInfo(Executable!) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in (string[])["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--maxmemory-policy", "noeviction", .. arguments])
+            start.ArgumentList.Add(argument);
+        process = Process.Start(start)!;
+        process.OutputDataReceived += static (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},abortConnect=false,connectRetry=50,connectTimeout=200");
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            try { await connection.GetDatabase().PingAsync(); return; }
+            catch (RedisException) { await Task.Yield(); }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
+
+    /// <summary>A loopback port that nobody listens on.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
