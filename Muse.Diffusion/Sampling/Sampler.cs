@@ -9,7 +9,11 @@ public abstract class Sampler
     /// <summary>How many latent-sized buffers of history a request keeps between evaluations.</summary>
     public abstract int HistoryBuffers { get; }
 
+    /// <summary>Most steps that <see cref="Plan"/> takes.</summary>
+    public abstract int MaxSteps { get; }
+
     /// <summary>The plan for a number of steps: everything that depends on nothing else. Cached by the caller.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one step or more than <see cref="MaxSteps"/>.</exception>
     public abstract SamplerPlan Plan(int steps);
 
     /// <summary>Writes what the denoiser is to see at evaluation <paramref name="i"/>.</summary>
@@ -27,6 +31,16 @@ public abstract class Sampler
     /// <param name="history"><see cref="HistoryBuffers"/> × the latent's length, zero at first; saved and restored with the request.</param>
     /// <param name="noise">Where fresh noise comes from.</param>
     public abstract void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise);
+
+    /// <summary>Elements that a step works on at a time, so that what it needs in between lies on the stack.</summary>
+    private protected const int BlockLength = 1024;
+
+    /// <summary>Refuses a number of steps that this sampler can't plan.</summary>
+    private protected void CheckSteps(int steps)
+    {
+        if (steps < 1 || steps > MaxSteps)
+            throw new ArgumentOutOfRangeException(nameof(steps), steps, $"{Name} takes 1 to {MaxSteps} steps with this model.");
+    }
 }
 
 /// <summary>What a sampler does at each evaluation of the denoiser. Immutable.</summary>
@@ -45,6 +59,9 @@ public record SamplerPlan
 /// <summary>Standard normal noise as a function of the draw's place in the run.</summary>
 public interface INoiseSource
 {
-    /// <summary>Fills the buffer with the noise of evaluation <paramref name="evaluation"/>; -1 is the initial latent.</summary>
-    void Fill(int evaluation, Span<float> destination);
+    /// <summary>Fills the buffer with the noise of evaluation <paramref name="evaluation"/> (-1 is the initial latent), from position <paramref name="start"/> of the latent on.</summary>
+    void Fill(int evaluation, int start, Span<float> destination);
+
+    /// <summary>Fills the buffer with the noise of evaluation <paramref name="evaluation"/> from the latent's beginning; -1 is the initial latent.</summary>
+    void Fill(int evaluation, Span<float> destination) => Fill(evaluation, 0, destination);
 }
