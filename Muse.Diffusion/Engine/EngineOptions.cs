@@ -23,6 +23,10 @@ public sealed class EngineOptions
     /// <summary>A request's state is saved after every this many steps; 0 for never. Default 5.</summary>
     [Range(0, 1000)]
     public int CheckpointEvery { get; set; } = 5;
+
+    /// <summary>How many encoded prompts are kept for requests that use the same text. Default 128.</summary>
+    [Range(2, 100_000)]
+    public int EmbeddingCache { get; set; } = 128;
 }
 
 /// <summary>How requests share the batch.</summary>

@@ -1,0 +1,232 @@
+namespace Muse.Diffusion;
+
+/// <summary>Decides, before each step, who joins the batch, who runs, and who leaves. Knows no clock, no tensor and no device.</summary>
+/// <remarks>
+/// One rule settles every question of turns: the member that has gone longest without running leads the step, and those
+/// that can run with it do so in the same order, until the row budget is full. So sizes take turns, and nobody starves.
+/// </remarks>
+/// <param name="maxBatchSize">Most members at once.</param>
+/// <param name="maxRows">Most rows in one step; a member that needs more by itself runs alone.</param>
+/// <param name="mode">Whether members come and go at every step, or together.</param>
+/// <param name="batchDelay">In static mode, how long a batch that is not full waits for company.</param>
+/// <param name="equalTimesteps">Whether rows of one step must stand at the same timestep.</param>
+public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode, TimeSpan batchDelay, bool equalTimesteps)
+    where T : BatchMember
+{
+    readonly List<T> _waiting = [];
+    readonly List<T> _members = [];
+    readonly Dictionary<(int Width, int Height), int> _learned = [];
+    readonly StepPlan<T> _plan = new();
+    long _step;
+
+    /// <summary>The members of the batch, in the order of their joining.</summary>
+    public IReadOnlyList<T> Members => _members;
+
+    /// <summary>Those that have not joined yet, in the order of their arrival.</summary>
+    public IReadOnlyList<T> Waiting => _waiting;
+
+    /// <summary>Takes a member that waits to join.</summary>
+    /// <param name="member">The member.</param>
+    /// <param name="now">The time on any clock that the calls to <see cref="Plan"/> share.</param>
+    public void Add(T member, TimeSpan now)
+    {
+        member.Arrived = now;
+        _waiting.Add(member);
+    }
+
+    /// <summary>Takes a member out, wherever it is.</summary>
+    public void Remove(T member)
+    {
+        if (!_members.Remove(member))
+            _waiting.Remove(member);
+    }
+
+    /// <summary>Remembers that this many rows of a size did not fit: from now on at most half as many run together.</summary>
+    /// <returns>The new limit.</returns>
+    public int Halve(int width, int height, int rows) => _learned[(width, height)] = Math.Max(1, rows / 2);
+
+    /// <summary>Most rows that one step of a size may have.</summary>
+    public int RowLimit(int width, int height) => Math.Min(maxRows, _learned.GetValueOrDefault((width, height), int.MaxValue));
+
+    /// <summary>Plans the next step. The answer is the same object every time.</summary>
+    /// <param name="now">Used in static mode alone, for the batch delay.</param>
+    public StepPlan<T> Plan(TimeSpan now)
+    {
+        _plan.Clear();
+        Leave(_members);
+        Leave(_waiting);
+        Release();
+        if (mode == BatchingMode.Continuous)
+            JoinContinuously();
+        else if (_members.Count == 0 && _waiting.Count > 0)
+            JoinTogether(now);
+        Run();
+        return _plan;
+    }
+
+    void Leave(List<T> from)
+    {
+        for (int i = 0; i < from.Count; i++)
+        {
+            if (from[i].Cancelled)
+            {
+                _plan.Left.Add(from[i]);
+                from.RemoveAt(i--);
+            }
+        }
+    }
+
+    void Release()
+    {
+        if (mode == BatchingMode.Static && _members.Exists(static m => !m.Finished))
+            return;
+        for (int i = 0; i < _members.Count; i++)
+        {
+            if (_members[i].Finished)
+            {
+                _plan.Released.Add(_members[i]);
+                _members.RemoveAt(i--);
+            }
+        }
+    }
+
+    // A member that finds no room is passed over, not waited for: only others of its own size can be in its way.
+    void JoinContinuously()
+    {
+        for (int i = 0; i < _waiting.Count && _members.Count < maxBatchSize; i++)
+        {
+            var candidate = _waiting[i];
+            if (!Fits(candidate))
+                continue;
+            _waiting.RemoveAt(i--);
+            Join(candidate);
+        }
+    }
+
+    void JoinTogether(TimeSpan now)
+    {
+        var first = _waiting[0];
+        int count = 0, rows = 0, limit = RowLimit(first.Key.Width, first.Key.Height);
+        bool full = false;
+        foreach (var candidate in _waiting)
+        {
+            if (candidate.Key != first.Key)
+                continue;
+            if (count > 0 && rows + candidate.Rows > limit)
+            {
+                full = true;
+                break;
+            }
+            rows += candidate.Rows;
+            if (++count == maxBatchSize)
+            {
+                full = true;
+                break;
+            }
+        }
+        if (!full && now - first.Arrived < batchDelay)
+        {
+            _plan.WakeAt = first.Arrived + batchDelay;
+            return;
+        }
+        for (int i = 0; count > 0; i++)
+        {
+            if (_waiting[i].Key != first.Key)
+                continue;
+            var candidate = _waiting[i];
+            _waiting.RemoveAt(i--);
+            Join(candidate);
+            count--;
+        }
+    }
+
+    bool Fits(T candidate)
+    {
+        int rows = 0;
+        foreach (var member in _members)
+            if (member.Key == candidate.Key)
+                rows += member.Rows;
+        return rows == 0 || rows + candidate.Rows <= RowLimit(candidate.Key.Width, candidate.Key.Height);
+    }
+
+    void Join(T member)
+    {
+        member.Place = FreePlace();
+        member.LastRan = _step;
+        _members.Add(member);
+        _plan.Joined.Add(member);
+    }
+
+    int FreePlace()
+    {
+        for (int place = 0; ; place++)
+        {
+            bool taken = false;
+            foreach (var member in _members)
+                taken |= member.Place == place;
+            if (!taken)
+                return place;
+        }
+    }
+
+    void Run()
+    {
+        T? leader = NextToRun(null);
+        if (leader is null)
+            return;
+        _step++;
+        int limit = RowLimit(leader.Key.Width, leader.Key.Height);
+        for (var member = leader; member is not null; member = NextToRun(leader))
+        {
+            if (_plan.Running.Count > 0 && _plan.Rows + member.Rows > limit)
+                break;
+            member.LastRan = _step;
+            _plan.Running.Add(member);
+            _plan.Rows += member.Rows;
+        }
+    }
+
+    // Members are kept in the order of joining, so the first with the smallest LastRan is also the one that joined first.
+    T? NextToRun(T? leader)
+    {
+        T? next = null;
+        foreach (var member in _members)
+        {
+            if (member.Finished || (leader is not null && (member.LastRan == _step || !RunsWith(member, leader))))
+                continue;
+            if (next is null || member.LastRan < next.LastRan)
+                next = member;
+        }
+        return next;
+    }
+
+    bool RunsWith(T member, T leader) =>
+        member.Key == leader.Key && (!equalTimesteps || member.Timestep == leader.Timestep);
+}
+
+/// <summary>What is to happen in one step.</summary>
+public sealed class StepPlan<T> where T : BatchMember
+{
+    /// <summary>Cancelled members that have left, from the batch or from the queue for it.</summary>
+    public List<T> Left { get; } = [];
+    /// <summary>Finished members that have left.</summary>
+    public List<T> Released { get; } = [];
+    /// <summary>Members that have joined.</summary>
+    public List<T> Joined { get; } = [];
+    /// <summary>Members to run: of one key, within the row budget.</summary>
+    public List<T> Running { get; } = [];
+    /// <summary>How many rows they take.</summary>
+    public int Rows { get; internal set; }
+    /// <summary>When to plan again although nothing has changed; null for never.</summary>
+    public TimeSpan? WakeAt { get; internal set; }
+
+    internal void Clear()
+    {
+        Left.Clear();
+        Released.Clear();
+        Joined.Clear();
+        Running.Clear();
+        Rows = 0;
+        WakeAt = null;
+    }
+}

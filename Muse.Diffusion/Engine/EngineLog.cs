@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+
+namespace Muse.Diffusion;
+
+/// <summary>What the engine tells its log.</summary>
+static partial class EngineLog
+{
+    [LoggerMessage(1, LogLevel.Information, "Warmed up {Model} on {Device}: {Rows} rows of {Width}x{Height} in {Milliseconds:F0} ms")]
+    public static partial void WarmedUp(ILogger logger, string model, string device, int rows, int width, int height, double milliseconds);
+
+    [LoggerMessage(2, LogLevel.Warning, "Checkpoint of {RequestId} is not used: {Reason}; it starts over")]
+    public static partial void CheckpointRefused(ILogger logger, string requestId, string reason);
+
+    [LoggerMessage(3, LogLevel.Warning, "{Rows} rows of {Width}x{Height} did not fit into the device's memory; from now on at most {Limit}")]
+    public static partial void RowsHalved(ILogger logger, int rows, int width, int height, int limit);
+
+    [LoggerMessage(4, LogLevel.Warning, "{Count} pictures did not fit into the device's memory to be decoded together; from now on at most {Limit}")]
+    public static partial void DecodeHalved(ILogger logger, int count, int limit);
+
+    [LoggerMessage(5, LogLevel.Error, "Request {RequestId} failed")]
+    public static partial void Failed(ILogger logger, string requestId, Exception exception);
+
+    [LoggerMessage(6, LogLevel.Error, "A step with {Count} requests failed; they are tried one by one")]
+    public static partial void StepFailed(ILogger logger, int count, Exception exception);
+
+    [LoggerMessage(7, LogLevel.Critical, "The thread '{Thread}' broke down")]
+    public static partial void Broken(ILogger logger, string thread, Exception exception);
+
+    [LoggerMessage(8, LogLevel.Information, "The denoiser of {Model} can't take one timestep for each row: requests run in groups of equal timestep")]
+    public static partial void EqualTimesteps(ILogger logger, string model);
+
+    [LoggerMessage(9, LogLevel.Information, "{Provider}: {Reason}")]
+    public static partial void ProviderChosen(ILogger logger, string provider, string reason);
+
+    [LoggerMessage(10, LogLevel.Information, "{Provider} is passed over: {Reason}")]
+    public static partial void ProviderPassedOver(ILogger logger, string provider, string reason);
+}

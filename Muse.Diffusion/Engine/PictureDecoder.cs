@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using System.Numerics.Tensors;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Muse.Diffusion;
+
+/// <summary>Turns finished latents into pictures, those that are ready together in one call where the device gains by it.</summary>
+sealed class PictureDecoder(DiffusionEngine engine, IDiffusionModel model, TimeProvider time, ILogger logger)
+{
+    readonly List<Slot> _ready = [];
+    int _most = model.DecodeBatch;
+
+    public void Run(ChannelReader<Slot> finished)
+    {
+        while (_ready.Count > 0 || finished.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            while (finished.TryRead(out var slot))
+                _ready.Add(slot);
+            var together = TakeTogether();
+            if (together.Count > 0)
+                Decode(together);
+        }
+    }
+
+    List<Slot> TakeTogether()
+    {
+        var together = new List<Slot>();
+        for (int i = 0; i < _ready.Count && together.Count < _most; i++)
+        {
+            var slot = _ready[i];
+            if (slot.Cancelled)
+                engine.EndDecoding(slot, new EngineEvent.Cancelled(slot.Request.Id));
+            else if (together.Count == 0 || together[0].Shape == slot.Shape)
+                together.Add(slot);
+            else
+                continue;
+            _ready.RemoveAt(i--);
+        }
+        return together;
+    }
+
+    void Decode(List<Slot> slots)
+    {
+        var spans = new List<Activity?>(slots.Count);
+        foreach (var slot in slots)
+            spans.Add(EngineTelemetry.StartForRequest("decode", slot.Request));
+        long started = time.GetTimestamp();
+        Exception? failure = null;
+        try
+        {
+            var images = model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
+            for (int i = 0; i < slots.Count; i++)
+                Complete(slots[i], images[i]);
+        }
+        catch (Exception e) when (slots.Count > 1)
+        {
+            // Whether there is too little memory for all or one of them is broken: fewer at once tells.
+            if (e is DeviceMemoryException)
+            {
+                _most = slots.Count / 2;
+                EngineLog.DecodeHalved(logger, slots.Count, _most);
+            }
+            failure = e;
+            foreach (var slot in slots)
+                Decode([slot]);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+            EngineLog.Failed(logger, slots[0].Request.Id, e);
+            engine.EndDecoding(slots[0], new EngineEvent.Failed(slots[0].Request.Id, $"The picture could not be decoded: {e.Message}", InvalidRequest: false));
+        }
+        EngineTelemetry.DecodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
+        foreach (var span in spans)
+            EngineTelemetry.End(span, failure);
+    }
+
+    void Complete(Slot slot, DecodedImage decoded)
+    {
+        string id = slot.Request.Id;
+        engine.EndDecoding(slot, TensorPrimitives.IsFiniteAll<float>(slot.Latent)
+            ? new EngineEvent.Completed(id, slot.Plan.Steps, decoded.Image, slot.Positive.CutOff ?? slot.Negative?.CutOff, decoded.Flagged)
+            : new EngineEvent.Failed(id, "The model gave values that are not numbers; a half-precision model may need another sampler or guidance scale.", InvalidRequest: false));
+    }
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+
+namespace Muse.Diffusion;
+
+/// <summary>One request on its way through the engine: its latent, where its sampler stands, and what it is denoised towards.</summary>
+/// <remarks>Handed from thread to thread with the request: encoder, then engine, then decoder; only <see cref="Cancel"/> is for all.</remarks>
+sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, long submittedAt) : BatchMember
+{
+    volatile bool _cancelled;
+    BatchKey _key;
+    int _rows;
+
+    public GenerationRequest Request { get; } = request;
+    public ReadOnlyMemory<byte> Checkpoint { get; set; } = checkpoint;
+    public long SubmittedAt { get; } = submittedAt;
+
+    public Sampler Sampler { get; private set; } = null!;
+    public SamplerPlan Plan { get; private set; } = null!;
+    public INoiseSource Noise { get; private set; } = null!;
+    public LatentShape Shape { get; private set; }
+    public PromptEmbedding Positive { get; private set; } = null!;
+    public PromptEmbedding? Negative { get; private set; }
+    public byte[] Identity { get; private set; } = null!;
+
+    public float[] Latent { get; private set; } = null!;
+    public float[] History { get; private set; } = null!;
+
+    /// <summary>How many evaluations of the denoiser are done.</summary>
+    public int Evaluation { get; set; }
+
+    /// <summary>What went wrong with it, if anything did; it leaves at the next plan.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>Its span from joining to leaving the batch.</summary>
+    public Activity? Span { get; set; }
+
+    /// <summary>Whether the engine counts it among those that take up room.</summary>
+    public bool TakesRoom { get; set; } = true;
+
+    /// <summary>Whether its prompts are encoded and its latent stands at the start.</summary>
+    public bool Ready => Latent is not null;
+
+    /// <summary>Steps done, as the caller counts them: Heun takes two evaluations for one.</summary>
+    public int Step => StepAfter(Evaluation);
+
+    public int StepAfter(int evaluations) => Plan is null ? 0 : evaluations * Plan.Steps / Plan.Timesteps.Length;
+
+    public override BatchKey Key => _key;
+    public override int Rows => _rows;
+    public override float Timestep => Plan.Timesteps[Evaluation];
+    public override bool Finished => Evaluation == Plan.Timesteps.Length;
+    public override bool Cancelled => _cancelled || Failure is not null;
+
+    public void Cancel() => _cancelled = true;
+
+    /// <summary>Puts the request at its start, or where its checkpoint stood.</summary>
+    /// <returns>Why its checkpoint was not used; null when it was, or when there was none.</returns>
+    public string? Begin(string model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape, PromptEmbedding positive, PromptEmbedding? negative)
+    {
+        (Sampler, Plan, Noise, Shape, Positive, Negative) = (sampler, plan, noise, shape, positive, negative);
+        _rows = negative is null ? 1 : 2;
+        _key = new BatchKey(Request.Width, Request.Height, positive.Tokens);
+        Identity = SlotState.IdentityOf(model, sampler.Name, Request);
+        History = new float[sampler.HistoryBuffers * shape.Length];
+        var latent = new float[shape.Length];
+        string? refused = null;
+        if (!Checkpoint.IsEmpty)
+        {
+            refused = SlotState.Restore(Checkpoint.Span, Identity, plan.Timesteps.Length, latent, History, out int evaluation);
+            Evaluation = evaluation;
+            Checkpoint = default;
+        }
+        if (Evaluation == 0)
+        {
+            noise.Fill(-1, latent);
+            System.Numerics.Tensors.TensorPrimitives.Multiply(latent, plan.InitNoiseSigma, latent);
+        }
+        Latent = latent;
+        return refused;
+    }
+
+    /// <summary>Its state, to go on from elsewhere; empty when it has not begun.</summary>
+    public ReadOnlyMemory<byte> Save()
+    {
+        if (!Ready)
+            return Checkpoint;
+        return Evaluation == 0 ? default : SlotState.Save(Identity, Step, Evaluation, Latent, History);
+    }
+}

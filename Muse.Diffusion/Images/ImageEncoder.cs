@@ -1,0 +1,60 @@
+using SkiaSharp;
+
+namespace Muse.Diffusion;
+
+/// <summary>The file formats of pictures.</summary>
+public enum ImageFormat
+{
+    /// <summary>Lossless; carries the parameters it was made with.</summary>
+    Png,
+    /// <summary>Lossy, read everywhere.</summary>
+    Jpeg,
+    /// <summary>Lossy, smaller than JPEG.</summary>
+    WebP,
+}
+
+/// <summary>Writes pictures as files.</summary>
+public static class ImageEncoder
+{
+    // Level 1 and one filter: measured against level 6 and all filters, a fraction of the time for a few per cent more bytes.
+    static readonly SKPngEncoderOptions Png = new(SKPngEncoderFilterFlags.Sub, zLibLevel: 1);
+
+    /// <summary>Encodes a picture.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="format">The file format.</param>
+    /// <param name="quality">0 to 100, for the lossy formats.</param>
+    /// <param name="parameters">How it was made (<see cref="ImageParameters.Describe"/>), for PNG's text chunk; null for none.</param>
+    public static byte[] Encode(RgbImage image, ImageFormat format, int quality = 90, string? parameters = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(quality);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(quality, 100);
+        var info = new SKImageInfo(image.Width, image.Height, SKColorType.Rgb888x, SKAlphaType.Opaque);
+        using var bitmap = new SKBitmap(info);
+        Widen(image.Pixels, bitmap.GetPixelSpan());
+        using var pixels = bitmap.PeekPixels();
+        using var data = format switch
+        {
+            ImageFormat.Png => pixels.Encode(Png),
+            ImageFormat.Jpeg => pixels.Encode(new SKJpegEncoderOptions(quality)),
+            ImageFormat.WebP => pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, quality)),
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, "There is no such format."),
+        };
+        if (data is null)
+            throw new InvalidOperationException($"A picture of {image.Width}x{image.Height} can't be written as {format}.");
+        return format == ImageFormat.Png && parameters is not null
+            ? PngText.Insert(data.AsSpan(), "parameters", parameters)
+            : data.ToArray();
+    }
+
+    // Skia has no format of three bytes a pixel.
+    static void Widen(ReadOnlySpan<byte> rgb, Span<byte> rgbx)
+    {
+        for (int from = 0, to = 0; from < rgb.Length; from += 3, to += 4)
+        {
+            rgbx[to] = rgb[from];
+            rgbx[to + 1] = rgb[from + 1];
+            rgbx[to + 2] = rgb[from + 2];
+            rgbx[to + 3] = 255;
+        }
+    }
+}

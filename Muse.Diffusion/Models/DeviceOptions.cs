@@ -1,0 +1,36 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Muse.Diffusion;
+
+/// <summary>How a model's graphs are run on their device, section <c>Device</c>.</summary>
+public sealed class DeviceOptions
+{
+    /// <summary>How many workers share this machine: each takes its part of the cores. Default 1.</summary>
+    [Range(1, 256)]
+    public int WorkersOnMachine { get; set; } = 1;
+
+    /// <summary>Threads that one graph computes with on the CPU; 0 for the machine's cores divided by <see cref="WorkersOnMachine"/>. Default 0.</summary>
+    [Range(0, 1024)]
+    public int Threads { get; set; }
+
+    /// <summary>The GPU, where there are several. Default 0.</summary>
+    [Range(0, 64)]
+    public int DeviceId { get; set; }
+
+    /// <summary>A plug-in execution provider's library, tried by <c>auto</c> when neither TensorRT nor CUDA is there. Default none.</summary>
+    public string? PluginLibrary { get; set; }
+
+    /// <summary>How CUDA picks convolution algorithms: <c>EXHAUSTIVE</c> measures them at warm-up, <c>HEURISTIC</c> and <c>DEFAULT</c> start faster. Default HEURISTIC, as every row count is a shape of its own.</summary>
+    [RegularExpression("EXHAUSTIVE|HEURISTIC|DEFAULT")]
+    public string CudnnConvAlgoSearch { get; set; } = "HEURISTIC";
+
+    /// <summary>Most device memory that CUDA's arena takes, bytes; 0 for no limit. Default 0.</summary>
+    [Range(0, long.MaxValue)]
+    public long GpuMemoryLimit { get; set; }
+
+    /// <summary>Whether CUDA may compute single-precision products in TF32. Default yes.</summary>
+    public bool UseTf32 { get; set; } = true;
+
+    /// <summary>Where TensorRT keeps the engines it builds, which takes minutes the first time. Default a folder <c>trt-engines</c> in the temporary folder.</summary>
+    public string TensorRtCache { get; set; } = Path.Combine(Path.GetTempPath(), "trt-engines");
+}

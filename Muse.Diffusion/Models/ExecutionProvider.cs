@@ -1,0 +1,148 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Muse.Diffusion;
+
+/// <summary>Where ONNX Runtime runs a model's graphs.</summary>
+/// <param name="Name">As a person would name the device.</param>
+/// <param name="OnHost">Whether graphs read and write the host's memory directly, so that bound buffers need no copies.</param>
+/// <param name="Configure">Adds the provider to a session's options.</param>
+sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions> Configure)
+{
+    const string PluginPrefix = "plugin:";
+
+    /// <summary>What device settings there are, for messages.</summary>
+    public const string Settings = "auto, cpu, cuda, tensorrt, plugin:/path/to/library, or simulated:base=40ms,picture=10ms";
+
+    /// <summary>The provider of a device setting; <c>auto</c> takes the first of TensorRT, CUDA, the plug-in library and the CPU that works.</summary>
+    /// <exception cref="ArgumentException">The setting is none, or asks for what this machine does not have.</exception>
+    public static ExecutionProvider Choose(string device, DeviceOptions options, ILogger logger)
+    {
+        device = device.Trim();
+        if (!device.Equals("auto", StringComparison.OrdinalIgnoreCase))
+            return Named(device, options);
+        string?[] candidates = ["tensorrt", "cuda", options.PluginLibrary is { Length: > 0 } library ? PluginPrefix + library : null];
+        foreach (var candidate in candidates)
+        {
+            if (candidate is null)
+                continue;
+            try
+            {
+                var chosen = Named(candidate, options);
+                EngineLog.ProviderChosen(logger, chosen.Name, "it works here and is the fastest of those that do");
+                return chosen;
+            }
+            catch (ArgumentException e)
+            {
+                EngineLog.ProviderPassedOver(logger, candidate, e.Message);
+            }
+        }
+        var cpu = Cpu(options);
+        EngineLog.ProviderChosen(logger, cpu.Name, "no accelerator was found");
+        return cpu;
+    }
+
+    static ExecutionProvider Named(string device, DeviceOptions options) => device.ToLowerInvariant() switch
+    {
+        "cpu" => Cpu(options),
+        "cuda" => Tried(Cuda(options), "CUDAExecutionProvider"),
+        "tensorrt" => Tried(TensorRt(options), "TensorrtExecutionProvider"),
+        var text when text.StartsWith(PluginPrefix, StringComparison.Ordinal) => Plugin(device[PluginPrefix.Length..]),
+        _ => throw new ArgumentException($"There is no device '{device}'; it can be {Settings}."),
+    };
+
+    static ExecutionProvider Cpu(DeviceOptions options)
+    {
+        int threads = options.Threads > 0 ? options.Threads : Math.Max(1, Environment.ProcessorCount / options.WorkersOnMachine);
+        return new ExecutionProvider($"CPU ({threads} thread{(threads == 1 ? "" : "s")})", OnHost: true, session =>
+        {
+            session.IntraOpNumThreads = threads;
+            session.InterOpNumThreads = 1;
+            // Threads that spin for their next piece of work take the cores from decoding, from the samplers and from other workers.
+            session.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        });
+    }
+
+    static ExecutionProvider Cuda(DeviceOptions options) => new($"CUDA (GPU {options.DeviceId})", OnHost: false, session =>
+    {
+        using var cuda = CudaOptions(options);
+        session.AppendExecutionProvider_CUDA(cuda);
+    });
+
+    static OrtCUDAProviderOptions CudaOptions(DeviceOptions options)
+    {
+        var values = new Dictionary<string, string>
+        {
+            ["device_id"] = $"{options.DeviceId}",
+            ["cudnn_conv_algo_search"] = options.CudnnConvAlgoSearch,
+            ["cudnn_conv_use_max_workspace"] = "1",
+            // Doubling the arena would take memory that another row could use.
+            ["arena_extend_strategy"] = "kSameAsRequested",
+            ["do_copy_in_default_stream"] = "1",
+            ["use_tf32"] = options.UseTf32 ? "1" : "0",
+        };
+        if (options.GpuMemoryLimit > 0)
+            values["gpu_mem_limit"] = $"{options.GpuMemoryLimit}";
+        var cuda = new OrtCUDAProviderOptions();
+        cuda.UpdateOptions(values);
+        return cuda;
+    }
+
+    static ExecutionProvider TensorRt(DeviceOptions options) => new($"TensorRT (GPU {options.DeviceId})", OnHost: false, session =>
+    {
+        Directory.CreateDirectory(options.TensorRtCache);
+        using var tensorRt = new OrtTensorRTProviderOptions();
+        tensorRt.UpdateOptions(new Dictionary<string, string>
+        {
+            ["device_id"] = $"{options.DeviceId}",
+            ["trt_fp16_enable"] = "1",
+            ["trt_engine_cache_enable"] = "1",
+            ["trt_engine_cache_path"] = options.TensorRtCache,
+            ["trt_timing_cache_enable"] = "1",
+        });
+        session.AppendExecutionProvider_Tensorrt(tensorRt);
+        // What TensorRT does not take, CUDA does.
+        using var cuda = CudaOptions(options);
+        session.AppendExecutionProvider_CUDA(cuda);
+    });
+
+    static ExecutionProvider Plugin(string library)
+    {
+        if (!File.Exists(library))
+            throw new ArgumentException($"The plug-in execution provider '{library}' is not there.");
+        const string registration = "muse-plugin";
+        var environment = OrtEnv.Instance();
+        try
+        {
+            environment.RegisterExecutionProviderLibrary(registration, Path.GetFullPath(library));
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ArgumentException($"The plug-in execution provider '{library}' can't be loaded: {e.Message}", e);
+        }
+        // A library may bring several providers; its devices are those that the CPU provider does not own.
+        var devices = environment.GetEpDevices().Where(d => d.EpName != "CPUExecutionProvider").ToList();
+        if (devices.Count == 0)
+            throw new ArgumentException($"The plug-in execution provider '{library}' finds no device on this machine.");
+        var own = devices.Where(d => d.EpName == devices[0].EpName).Take(1).ToList();
+        return new ExecutionProvider($"{own[0].EpName} (plug-in)", OnHost: false,
+            session => session.AppendExecutionProvider(environment, own, new Dictionary<string, string>()));
+    }
+
+    // Whether a provider works shows only when it is asked to: its libraries are loaded then.
+    static ExecutionProvider Tried(ExecutionProvider provider, string ortName)
+    {
+        if (!OrtEnv.Instance().GetAvailableProviders().Contains(ortName))
+            throw new ArgumentException($"This build of ONNX Runtime has no {ortName}; the package Microsoft.ML.OnnxRuntime.Gpu brings it.");
+        try
+        {
+            using var options = new SessionOptions();
+            provider.Configure(options);
+            return provider;
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ArgumentException($"{provider.Name} does not work here: {e.Message}", e);
+        }
+    }
+}

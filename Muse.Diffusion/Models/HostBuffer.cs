@@ -1,0 +1,167 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Muse.Diffusion;
+
+/// <summary>Memory outside the managed heap that graphs read and write in place, whatever their number type; never moved, reused for every step.</summary>
+sealed unsafe class HostBuffer : IDisposable
+{
+    static readonly OrtMemoryInfo Host = OrtMemoryInfo.DefaultInstance;
+
+    readonly HostMemory _memory;
+    readonly int _size;
+    void* _pointer;
+
+    /// <param name="type">The graph's number type.</param>
+    /// <param name="capacity">How many values.</param>
+    /// <param name="memory">Where it is taken from.</param>
+    public HostBuffer(TensorElementType type, int capacity, HostMemory memory)
+    {
+        (Type, Capacity, _memory) = (type, capacity, memory);
+        _size = SizeOf(type);
+        _pointer = memory.Allocate((nuint)capacity * (nuint)_size);
+        NativeMemory.Clear(_pointer, (nuint)capacity * (nuint)_size);
+    }
+
+    public TensorElementType Type { get; }
+
+    public int Capacity { get; }
+
+    /// <summary>Whether <see cref="Singles"/> is the memory itself.</summary>
+    public bool IsSingle => Type == TensorElementType.Float;
+
+    /// <summary>The values of a single-precision buffer.</summary>
+    public Span<float> Singles(int start, int length) => new Span<float>(_pointer, Capacity).Slice(start, length);
+
+    /// <summary>Number types that values can be converted to.</summary>
+    public static bool Supports(TensorElementType type) =>
+        type is TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double or TensorElementType.Int32 or TensorElementType.Int64;
+
+    /// <summary>Writes values, converted to the buffer's type; whole-number types get the nearest.</summary>
+    public void Write(int start, ReadOnlySpan<float> values)
+    {
+        switch (Type)
+        {
+            case TensorElementType.Float:
+                values.CopyTo(Singles(start, values.Length));
+                break;
+            case TensorElementType.Float16:
+                TensorPrimitives.ConvertToHalf(values, new Span<Half>(_pointer, Capacity).Slice(start, values.Length));
+                break;
+            case TensorElementType.Double:
+                TensorPrimitives.ConvertTruncating(values, new Span<double>(_pointer, Capacity).Slice(start, values.Length));
+                break;
+            case TensorElementType.Int32:
+                for (int i = 0; i < values.Length; i++)
+                    ((int*)_pointer)[start + i] = (int)MathF.Round(values[i]);
+                break;
+            default:
+                for (int i = 0; i < values.Length; i++)
+                    ((long*)_pointer)[start + i] = (long)MathF.Round(values[i]);
+                break;
+        }
+    }
+
+    /// <summary>Reads values, converted from the buffer's type.</summary>
+    public void Read(int start, Span<float> values)
+    {
+        if (Type == TensorElementType.Float)
+            Singles(start, values.Length).CopyTo(values);
+        else if (Type == TensorElementType.Float16)
+            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(_pointer, Capacity).Slice(start, values.Length), values);
+        else
+            TensorPrimitives.ConvertTruncating(new ReadOnlySpan<double>(_pointer, Capacity).Slice(start, values.Length), values);
+    }
+
+    /// <summary>The first values as a tensor over this memory; to be disposed before the buffer.</summary>
+    public OrtValue View(params long[] shape)
+    {
+        long length = 1;
+        foreach (long dimension in shape)
+            length *= dimension;
+        return OrtValue.CreateTensorValueWithData(Host, Type, shape, (nint)_pointer, length * _size);
+    }
+
+    public void Dispose()
+    {
+        if (_pointer is null)
+            return;
+        _memory.Free(_pointer);
+        _pointer = null;
+    }
+
+    static int SizeOf(TensorElementType type) => type switch
+    {
+        TensorElementType.Float or TensorElementType.Int32 => 4,
+        TensorElementType.Float16 => 2,
+        _ => 8,
+    };
+}
+
+/// <summary>Where <see cref="HostBuffer"/>s are taken from.</summary>
+abstract unsafe class HostMemory : IDisposable
+{
+    public abstract void* Allocate(nuint bytes);
+
+    public abstract void Free(void* pointer);
+
+    public virtual void Dispose()
+    {
+    }
+
+    /// <summary>Memory for a session's device: the process's own, or page-locked where a GPU copies from it.</summary>
+    public static HostMemory For(InferenceSession session, ExecutionProvider provider)
+    {
+        if (provider.OnHost)
+            return new Own();
+        try
+        {
+            return new PageLocked(session);
+        }
+        catch (OnnxRuntimeException)
+        {
+            // Not every provider has page-locked memory; copies from ordinary memory are slower and right.
+            return new Own();
+        }
+    }
+
+    sealed class Own : HostMemory
+    {
+        const nuint CacheLine = 64;
+
+        public override void* Allocate(nuint bytes) => NativeMemory.AlignedAlloc(bytes, CacheLine);
+
+        public override void Free(void* pointer) => NativeMemory.AlignedFree(pointer);
+    }
+
+    sealed class PageLocked : HostMemory
+    {
+        readonly OrtMemoryInfo _info = new("CudaPinned", OrtAllocatorType.DeviceAllocator, 0, OrtMemType.CpuOutput);
+        readonly OrtAllocator _allocator;
+        readonly Dictionary<nint, OrtMemoryAllocation> _taken = [];
+
+        public PageLocked(InferenceSession session) => _allocator = new OrtAllocator(session, _info);
+
+        public override void* Allocate(nuint bytes)
+        {
+            var allocation = _allocator.Allocate(checked((uint)bytes));
+            nint pointer = allocation.DangerousGetHandle();
+            _taken[pointer] = allocation;
+            return (void*)pointer;
+        }
+
+        public override void Free(void* pointer)
+        {
+            if (_taken.Remove((nint)pointer, out var allocation))
+                allocation.Dispose();
+        }
+
+        public override void Dispose()
+        {
+            _allocator.Dispose();
+            _info.Dispose();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+namespace Muse.Diffusion;
+
+/// <summary>What a model can do, read from its folder.</summary>
+public sealed record ModelTraits
+{
+    /// <summary>The folder's name.</summary>
+    public required string Name { get; init; }
+    /// <summary>The device it runs on, as a person would name it; a simulated one says so.</summary>
+    public required string Device { get; init; }
+    /// <summary>Smallest width and height, pixels.</summary>
+    public required int MinSize { get; init; }
+    /// <summary>Largest width and height, pixels.</summary>
+    public required int MaxSize { get; init; }
+    /// <summary>Width and height are multiples of this, pixels.</summary>
+    public required int SizeMultiple { get; init; }
+    /// <summary>Width where none is asked for, pixels.</summary>
+    public required int DefaultWidth { get; init; }
+    /// <summary>Height where none is asked for, pixels.</summary>
+    public required int DefaultHeight { get; init; }
+    /// <summary>Steps where none are asked for.</summary>
+    public required int DefaultSteps { get; init; }
+    /// <summary>Most steps.</summary>
+    public int MaxSteps { get; init; } = 150;
+    /// <summary>Guidance scale where none is asked for.</summary>
+    public required float DefaultGuidanceScale { get; init; }
+    /// <summary>The samplers' names; the first is the folder's own.</summary>
+    public required IReadOnlyList<string> Samplers { get; init; }
+    /// <summary>Whether pictures pass a safety checker.</summary>
+    public bool SafetyChecker { get; init; }
+
+    /// <summary>Largest guidance scale.</summary>
+    public const float MaxGuidanceScale = 50;
+
+    /// <summary>What is wrong with a request for this model: the field (as the HTTP API spells it) and a sentence with what is allowed. Null when nothing is.</summary>
+    public (string Field, string Message)? Check(GenerationRequest request)
+    {
+        if (string.IsNullOrWhiteSpace(request.Prompt))
+            return ("prompt", "The prompt must not be empty.");
+        if (SizeProblem("Width", request.Width) is { } width)
+            return ("width", width);
+        if (SizeProblem("Height", request.Height) is { } height)
+            return ("height", height);
+        if (request.Steps < 1 || request.Steps > MaxSteps)
+            return ("steps", $"Steps must be between 1 and {MaxSteps}; {request.Steps} was asked for.");
+        if (!(request.GuidanceScale >= 0 && request.GuidanceScale <= MaxGuidanceScale))
+            return ("guidance_scale", FormattableString.Invariant($"The guidance scale must be between 0 and {MaxGuidanceScale}; {request.GuidanceScale} was asked for."));
+        if (request.Sampler is { } sampler && !Samplers.Contains(Diffusion.Samplers.CanonicalName(sampler)))
+            return ("sampler", $"The model '{Name}' has no sampler '{sampler}'; it has {string.Join(", ", Samplers)}.");
+        if (request.Previews < 0 || request.Previews > request.Steps)
+            return ("previews", $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were asked for.");
+        return null;
+    }
+
+    string? SizeProblem(string name, int value)
+    {
+        if (value >= MinSize && value <= MaxSize && value % SizeMultiple == 0)
+            return null;
+        return MinSize == MaxSize
+            ? $"{name} must be {MinSize}; {value} was asked for."
+            : $"{name} must be a multiple of {SizeMultiple} between {MinSize} and {MaxSize}; {value} was asked for.";
+    }
+}

@@ -1,0 +1,152 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Muse.Diffusion;
+
+/// <summary>A stand-in for a device: takes a stated time for each step without using the processor, and gives a picture that depends on prompt and seed alone.</summary>
+/// <remarks>Its rows do not see each other, so what it gives for a request is the same to the bit in any company.</remarks>
+public sealed class SimulatedModel : IDiffusionModel
+{
+    const int Channels = 4;
+    // Small latents keep the samplers' arithmetic out of what is simulated.
+    const int PixelsPerCell = 64;
+    const int Tokens = 77;
+
+    static readonly SchedulerConfig Schedule = new()
+    {
+        ClassName = "EulerDiscreteScheduler",
+        BetaStart = 0.00085,
+        BetaEnd = 0.012,
+        BetaSchedule = BetaSchedule.ScaledLinear,
+    };
+
+    readonly SimulationSpec _spec;
+    readonly SimulatedClock _clock;
+    readonly Dictionary<(LatentShape, int), Rows> _batches = [];
+
+    /// <summary>Makes a simulated model.</summary>
+    /// <param name="name">The model it stands for.</param>
+    /// <param name="spec">What its device costs.</param>
+    /// <param name="time">The clock that its costs pass on.</param>
+    /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5.</param>
+    public SimulatedModel(string name, SimulationSpec spec, TimeProvider time, ModelTraits? sizes = null)
+    {
+        _spec = spec;
+        _clock = new SimulatedClock(time);
+        Traits = new ModelTraits
+        {
+            Name = name,
+            Device = $"simulated ({spec})",
+            MinSize = sizes?.MinSize ?? 64,
+            MaxSize = sizes?.MaxSize ?? 1024,
+            SizeMultiple = sizes?.SizeMultiple ?? 8,
+            DefaultWidth = sizes?.DefaultWidth ?? 512,
+            DefaultHeight = sizes?.DefaultHeight ?? 512,
+            DefaultSteps = sizes?.DefaultSteps ?? spec.Steps,
+            DefaultGuidanceScale = sizes?.DefaultGuidanceScale ?? 7.5f,
+            Samplers = Samplers.AvailableFor(Schedule),
+        };
+    }
+
+    /// <inheritdoc/>
+    public ModelTraits Traits { get; }
+
+    /// <inheritdoc/>
+    public bool TimestepPerRow => true;
+
+    /// <inheritdoc/>
+    public bool GuidanceEmbedded => false;
+
+    /// <inheritdoc/>
+    public int DecodeBatch => int.MaxValue;
+
+    /// <inheritdoc/>
+    public Sampler Sampler(string? name) => Samplers.Create(Schedule, name);
+
+    /// <inheritdoc/>
+    public LatentShape Latent(int width, int height) =>
+        new(Channels, (height + PixelsPerCell - 1) / PixelsPerCell, (width + PixelsPerCell - 1) / PixelsPerCell);
+
+    /// <inheritdoc/>
+    public PromptEmbedding Encode(string prompt, bool negative, int minTokens)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(prompt));
+        return new PromptEmbedding(Math.Max(Tokens, minTokens), Array.ConvertAll(hash, b => b / 128f - 1));
+    }
+
+    /// <inheritdoc/>
+    public DenoiserBatch Batch(LatentShape latent, int tokens, int rows)
+    {
+        if (!_batches.TryGetValue((latent, rows), out var batch))
+            _batches[(latent, rows)] = batch = new Rows(this, latent, rows);
+        return batch;
+    }
+
+    /// <inheritdoc/>
+    public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) =>
+        [.. latents.Select(values => new DecodedImage(Draw(latent, values), Flagged: false))];
+
+    /// <inheritdoc/>
+    public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values)
+    {
+        int cells = latent.Height * latent.Width;
+        var pixels = new byte[3 * cells];
+        for (int i = 0; i < cells; i++)
+            for (int c = 0; c < 3; c++)
+                pixels[3 * i + c] = (byte)Math.Clamp(128 + 64 * values[c * cells + i], 0, 255);
+        return new RgbImage(latent.Width, latent.Height, pixels);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _clock.Dispose();
+
+    RgbImage Draw(LatentShape latent, ReadOnlySpan<float> values)
+    {
+        int width = latent.Width * PixelsPerCell, height = latent.Height * PixelsPerCell;
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(MemoryMarshal.AsBytes(values), hash);
+        var pixels = new byte[3 * width * height];
+        // Noise does not compress, a plain colour to nearly nothing: so many rows of noise give the asked size.
+        int noise = Math.Min(_spec.Bytes, pixels.Length);
+        ulong state = BitConverter.ToUInt64(hash) | 1;
+        for (int i = 0; i < noise; i++)
+        {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            pixels[i] = (byte)(state >> 32);
+        }
+        for (int i = noise; i < pixels.Length; i++)
+            pixels[i] = hash[i % 3];
+        return new RgbImage(width, height, pixels);
+    }
+
+    sealed class Rows(SimulatedModel model, LatentShape latent, int rows) : DenoiserBatch
+    {
+        readonly float[] _values = new float[rows * latent.Length];
+        readonly RowCondition[] _conditions = new RowCondition[rows];
+
+        public override Span<float> Input(int row) => _values.AsSpan(row * latent.Length, latent.Length);
+
+        public override void SetCondition(int row, in RowCondition condition) => _conditions[row] = condition;
+
+        public override void Run()
+        {
+            for (int row = 0; row < rows; row++)
+            {
+                var values = Input(row);
+                ref readonly var condition = ref _conditions[row];
+                TensorPrimitives.Multiply(values, 0.4f, values);
+                TensorPrimitives.Add(values, condition.Timestep * 1e-4f, values);
+                var towards = condition.Embedding.HiddenStates;
+                for (int i = 0; i < values.Length; i++)
+                    values[i] += 0.3f * towards[i % towards.Length];
+            }
+            model._clock.Pass(model._spec.StepCost(rows));
+        }
+
+        public override ReadOnlySpan<float> Output(int row) => Input(row);
+    }
+}

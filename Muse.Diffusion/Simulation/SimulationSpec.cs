@@ -1,0 +1,77 @@
+using System.Globalization;
+
+namespace Muse.Diffusion;
+
+/// <summary>What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,steps=20,bytes=0</c>; every part may be left out.</summary>
+/// <remarks>
+/// A batch of n guided pictures of <see cref="Steps"/> steps takes <see cref="Base"/> + n × <see cref="Picture"/> in all; a step takes
+/// its share of that, and each of a guided picture's two rows half of the picture's part.
+/// </remarks>
+public sealed record SimulationSpec
+{
+    /// <summary>What a whole batch costs whatever its size. Default 40 ms.</summary>
+    public TimeSpan Base { get; init; } = TimeSpan.FromMilliseconds(40);
+
+    /// <summary>What each guided picture of the batch adds. Default 10 ms.</summary>
+    public TimeSpan Picture { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The number of steps that these costs are for. Default 20.</summary>
+    public int Steps { get; init; } = 20;
+
+    /// <summary>About how many bytes a picture has as PNG. Default 0: as few as it takes.</summary>
+    public int Bytes { get; init; }
+
+    /// <summary>A device that costs nothing.</summary>
+    public static SimulationSpec Free { get; } = new() { Base = TimeSpan.Zero, Picture = TimeSpan.Zero };
+
+    /// <summary>Whether a device setting asks for a simulated device.</summary>
+    public static bool IsSimulated(string device) =>
+        device.Equals("simulated", StringComparison.OrdinalIgnoreCase) || device.StartsWith("simulated:", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Reads a specification.</summary>
+    /// <exception cref="ArgumentException">It is not one; the message says which part is wrong and what is allowed.</exception>
+    public static SimulationSpec Parse(string device)
+    {
+        if (!IsSimulated(device))
+            throw new ArgumentException($"The device '{device}' is not 'simulated' or 'simulated:base=40ms,picture=10ms,…'.", nameof(device));
+        var spec = new SimulationSpec();
+        int colon = device.IndexOf(':', StringComparison.Ordinal);
+        string parts = colon < 0 ? "" : device[(colon + 1)..];
+        foreach (var part in parts.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            int equals = part.IndexOf('=', StringComparison.Ordinal);
+            string name = equals < 0 ? part : part[..equals], value = equals < 0 ? "" : part[(equals + 1)..];
+            spec = name.ToLowerInvariant() switch
+            {
+                "base" => spec with { Base = Milliseconds(device, name, value) },
+                "picture" => spec with { Picture = Milliseconds(device, name, value) },
+                "steps" => spec with { Steps = Whole(device, name, value, 1, 1000) },
+                "bytes" => spec with { Bytes = Whole(device, name, value, 0, 100_000_000) },
+                _ => throw new ArgumentException($"The device '{device}' has a part '{name}'; a simulated device has base, picture, steps and bytes.", nameof(device)),
+            };
+        }
+        return spec;
+    }
+
+    /// <summary>What one step of so many rows costs.</summary>
+    public TimeSpan StepCost(int rows) => (Base + Picture * (rows / 2.0)) / Steps;
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{Base.TotalMilliseconds} ms + {Picture.TotalMilliseconds} ms a picture for {Steps} steps");
+
+    static TimeSpan Milliseconds(string device, string name, string value)
+    {
+        string number = value.EndsWith("ms", StringComparison.OrdinalIgnoreCase) ? value[..^2] : value;
+        if (double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double ms) && ms is >= 0 and <= 3_600_000)
+            return TimeSpan.FromMilliseconds(ms);
+        throw new ArgumentException($"The device '{device}' has {name}={value}; it must be milliseconds from 0 to 3600000, such as {name}=40ms.", nameof(device));
+    }
+
+    static int Whole(string device, string name, string value, int least, int most)
+    {
+        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most)
+            return number;
+        throw new ArgumentException($"The device '{device}' has {name}={value}; it must be a whole number from {least} to {most}.", nameof(device));
+    }
+}
