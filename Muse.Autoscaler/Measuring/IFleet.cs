@@ -1,0 +1,31 @@
+namespace Muse.Autoscaler;
+
+/// <summary>The part of <see cref="Fleet"/> that the autoscaler uses; the simulator and the tests have their own.</summary>
+public interface IFleet
+{
+    /// <inheritdoc cref="Fleet.MeasureAsync"/>
+    Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.WorkersAsync"/>
+    Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.DecideAsync"/>
+    Task DecideAsync(ScalingDecision decision, CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.DecisionAsync"/>
+    Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.WaitForChangeAsync"/>
+    Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation);
+}
+
+/// <summary>The fleet in Redis.</summary>
+public sealed class RedisFleet(Fleet fleet) : IFleet
+{
+    /// <inheritdoc/>
+    public Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation) => fleet.MeasureAsync(cancellation);
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) => fleet.WorkersAsync(cancellation);
+    /// <inheritdoc/>
+    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation) => fleet.DecideAsync(decision, cancellation);
+    /// <inheritdoc/>
+    public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) => fleet.DecisionAsync(cancellation);
+    /// <inheritdoc/>
+    public Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => fleet.WaitForChangeAsync(atMost, cancellation);
+}

@@ -1,0 +1,95 @@
+using System.Globalization;
+
+namespace Muse.Autoscaler;
+
+/// <summary>As few workers as paint everything that waits and arrives within the target waiting time.</summary>
+/// <remarks>
+/// With a worker's measured rate μ, arrivals λ and a target T, a first-come queue of L pictures before n workers is done in L / nμ,
+/// and it does not grow while nμ ≥ λ. So n ≥ max(L / μT, λ / μ), for the L of now and for the L that there will be
+/// when a worker started now is ready, if arrivals go on as they have for two looks and the workers that are starting join when they are due.
+/// It aims a tolerance below T. Arrivals have to exceed the capacity by the tolerance to count upwards, and to fall that far below it to count downwards.
+/// </remarks>
+public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
+{
+    /// <summary>Its name in the settings.</summary>
+    public const string Name = "drain";
+
+    /// <inheritdoc/>
+    public string Title => Name;
+
+    /// <inheritdoc/>
+    public ScalingAdvice Decide(FleetSnapshot snapshot, DateTimeOffset now)
+    {
+        var current = Math.Clamp(snapshot.Desired, options.MinWorkers, options.MaxWorkers);
+        var stuck = snapshot.Workers.Count(worker => worker.Stuck);
+        var (up, down, why) = Need(snapshot);
+        // A worker that never became ready holds its place without painting: it is asked for on top.
+        if (stuck > 0) why += Invariant($", and {stuck} that never became ready paint nothing");
+        var target = up + stuck > current ? up + stuck : Math.Min(current, down + stuck);
+        var wanted = Math.Clamp(target, options.MinWorkers, options.MaxWorkers);
+        var bound = target > options.MaxWorkers ? Invariant($"; {target} are needed, but {options.MaxWorkers} is the most allowed")
+            : target < options.MinWorkers ? Invariant($"; {options.MinWorkers} is the least allowed") : "";
+
+        if (wanted > current) return new(wanted, wanted, $"{why}: up from {current} to {wanted}{bound}.");
+        if (wanted == current) return new(current, wanted, $"{why}: still {current}{bound}.");
+        var (held, hold) = HoldDown(snapshot, wanted, now);
+        return held >= current
+            ? new(current, wanted, $"{why}: {wanted} would do, but {hold}: still {current}{bound}.")
+            : new(held, wanted, $"{why}: down from {current} to {held}{(held > wanted ? $", as {hold}" : "")}{bound}.");
+    }
+
+    /// <summary>The number below which arrivals or the backlog call for more, and the number above which workers may go.</summary>
+    (int Up, int Down, string Why) Need(FleetSnapshot snapshot)
+    {
+        var backlog = snapshot.Backlog;
+        var what = Invariant($"{snapshot.Queue.Waiting} waiting and {snapshot.Queue.Pending} in work");
+        if (backlog == 0 && snapshot.Arrivals is null or 0) return (0, 0, $"{what}, none arriving");
+        if (snapshot.WorkerRate is not { } rate)
+            return (1, Math.Max(1, snapshot.Desired), $"{what}, and no worker has measured its rate yet");
+
+        var aim = options.TargetWait.TotalSeconds * (1 - options.Tolerance);
+        var later = BacklogWhenReady(snapshot, rate);
+        var forBacklog = later / (rate * aim);
+        var forArrivals = (snapshot.Arrivals ?? 0) / rate;
+        var up = Ceiling(Math.Max(forBacklog, forArrivals / (1 + options.Tolerance)));
+        var down = Ceiling(Math.Max(forBacklog, forArrivals * (1 + options.Tolerance)));
+        var growth = later > backlog ? Invariant($" ({later:0} by the time a new worker is ready)") : "";
+        var arriving = snapshot.Arrivals is { } arrivals ? Invariant($"{arrivals:0.0} arriving") : "arrivals not known yet";
+        return (Math.Max(1, up), Math.Max(1, down),
+            what + growth + Invariant($", {arriving} a second, {rate:0.00} a second painted by a worker, {options.TargetWait.TotalSeconds:0.#} s allowed"));
+    }
+
+    /// <summary>The pictures there will be when a worker started now is ready; never fewer than now, since whoever has an answer may ask again.</summary>
+    double BacklogWhenReady(FleetSnapshot snapshot, double rate)
+    {
+        if (snapshot.LastingArrivals is not { } arrivals) return snapshot.Backlog;
+        var start = options.ColdStart;
+        var painted = rate * snapshot.Workers.Sum(worker => worker.State switch
+        {
+            WorkerState.Ready => start.TotalSeconds,
+            WorkerState.Starting when !worker.Stuck => Math.Clamp(worker.Age.TotalSeconds, 0, start.TotalSeconds),
+            _ => 0,
+        });
+        return snapshot.Backlog + Math.Max(0, arrivals * start.TotalSeconds - painted);
+    }
+
+    /// <summary>The lowest number that neither the window, nor the work in flight, nor a doubt forbids.</summary>
+    (int Workers, string Why) HoldDown(FleetSnapshot snapshot, int wanted, DateTimeOffset now)
+    {
+        if (snapshot.Doubt is { } doubt) return (int.MaxValue, doubt);
+        var since = now - options.StabilisationWindow;
+        // The last number from before the window held at its beginning; without one nothing is known of the window.
+        var before = snapshot.Recommended.Where(past => past.At <= since).Select(past => (int?)past.Workers).LastOrDefault();
+        var most = snapshot.Recommended.Where(past => past.At > since).Select(past => past.Workers).Append(before ?? int.MaxValue).Max();
+        var inFlight = Ceiling((double)snapshot.Queue.Pending / snapshot.Slots);
+        if (most >= snapshot.Desired) return (most, Invariant($"it has to hold for {options.StabilisationWindow.TotalSeconds:0} s"));
+        return most > inFlight
+            ? (Math.Max(most, wanted), Invariant($"{most} were needed within {options.StabilisationWindow.TotalSeconds:0} s"))
+            : (Math.Max(inFlight, wanted), Invariant($"the {snapshot.Queue.Pending} in work need {inFlight} × {snapshot.Slots} places"));
+    }
+
+    // A hair's breadth above a whole number is a rounding error, not a worker.
+    static int Ceiling(double workers) => (int)Math.Min(int.MaxValue / 2, Math.Ceiling(workers - 1e-9));
+
+    static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

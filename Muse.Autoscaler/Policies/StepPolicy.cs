@@ -1,0 +1,35 @@
+namespace Muse.Autoscaler;
+
+/// <summary>The rule of Lightning Muse (2022), for those who want it: one more when the requests exceed workers × 12, one fewer when they fall below the minimum of workers.</summary>
+/// <remarks>
+/// The original computed its upper limit once, from the number of workers it began with, and never again:
+/// past the first worker it added another at every look however many there were. Here the limit grows with the workers.
+/// With a minimum of 0, one worker leaves when there is no request at all.
+/// </remarks>
+public sealed class StepPolicy(AutoscalerOptions options) : IScalingPolicy
+{
+    /// <summary>Its name in the settings.</summary>
+    public const string Name = "step";
+
+    /// <inheritdoc/>
+    public string Title => Name;
+
+    /// <inheritdoc/>
+    public ScalingAdvice Decide(FleetSnapshot snapshot, DateTimeOffset now)
+    {
+        var current = Math.Clamp(snapshot.Desired, options.MinWorkers, options.MaxWorkers);
+        var requests = snapshot.Backlog;
+        var (upper, lower) = ((long)current * snapshot.Slots, Math.Max(1, options.MinWorkers));
+        if (requests > upper)
+            return current < options.MaxWorkers
+                ? Same(current + 1, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}: one more, {current + 1}")
+                : Same(current, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}, but {options.MaxWorkers} is the most allowed");
+        if (requests >= lower || current == options.MinWorkers)
+            return Same(current, $"{requests} requests lie between {lower} and {current} × {snapshot.Slots} = {upper}: still {current}");
+        return snapshot.Doubt is { } doubt
+            ? new(current, current - 1, $"{requests} requests are fewer than {lower}, but {doubt}: still {current}")
+            : Same(current - 1, $"{requests} requests are fewer than {lower}: one fewer, {current - 1}");
+    }
+
+    static ScalingAdvice Same(int workers, string reason) => new(workers, workers, reason);
+}

@@ -1,0 +1,64 @@
+using Muse.Autoscaler;
+using Muse.Queue;
+
+namespace Muse.Tests.Autoscaler;
+
+/// <summary>A fleet whose numbers a test sets.</summary>
+sealed class FakeFleet(TimeProvider time) : IFleet
+{
+    public long Waiting { get; set; }
+    public long Pending { get; set; }
+    public long Arrivals { get; set; }
+    public List<WorkerHeartbeat> Workers { get; } = [];
+    public List<ScalingDecision> Decisions { get; } = [];
+    /// <summary>Thrown by every call while set.</summary>
+    public Exception? Away { get; set; }
+    /// <summary>How far Redis' clock is ahead of ours.</summary>
+    public TimeSpan Ahead { get; set; }
+    /// <summary>Redis' clock stands still while set.</summary>
+    public DateTimeOffset? Frozen { get; set; }
+    public TaskCompletionSource Change { get; private set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public TaskCompletionSource Waited { get; private set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Ready(int count, double? rate = 3.75, int busy = 12, WorkerState state = WorkerState.Ready, double age = 300)
+    {
+        for (var i = 0; i < count; i++)
+            Workers.Add(Heartbeat($"w{Workers.Count}", time.GetUtcNow(), state, rate, busy, age));
+    }
+
+    public static WorkerHeartbeat Heartbeat(string name, DateTimeOffset at, WorkerState state, double? rate, int busy, double age) => new()
+    {
+        Worker = name,
+        State = state,
+        Device = "simulated",
+        StartedAt = at - TimeSpan.FromSeconds(age),
+        At = at,
+        Slots = 12,
+        Batch = [.. Enumerable.Range(0, busy).Select(place => new BatchPlace(place, "job", 0, 1, 20))],
+        PicturesPerSecond = rate,
+    };
+
+    public Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation) =>
+        Answer(new QueueMeasurement(Waiting, Pending, null, Arrivals, 0, Frozen ?? time.GetUtcNow() + Ahead));
+
+    public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) => Answer<IReadOnlyList<WorkerHeartbeat>>([.. Workers]);
+
+    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation)
+    {
+        if (Away is not null) return Task.FromException(Away);
+        lock (Decisions) Decisions.Add(decision);
+        return Task.CompletedTask;
+    }
+
+    public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) { lock (Decisions) return Answer(Decisions.LastOrDefault()); }
+
+    public async Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation)
+    {
+        if (Away is not null) throw Away;
+        Waited.TrySetResult();
+        await Change.Task.WaitAsync(cancellation);
+        Change = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    Task<T> Answer<T>(T value) => Away is null ? Task.FromResult(value) : Task.FromException<T>(Away);
+}
