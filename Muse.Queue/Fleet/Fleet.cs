@@ -1,43 +1,99 @@
+using StackExchange.Redis;
+
 namespace Muse.Queue;
 
 /// <summary>What the parts of the system tell each other beside the work itself: heartbeats, the model's card, the wanted number of workers.</summary>
+/// <remarks>Every method throws <see cref="QueueUnavailableException"/> while Redis can't be reached.</remarks>
 public sealed class Fleet
 {
+    /// <summary>A worker is forgotten this long after its last heartbeat.</summary>
+    static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan DrainRemembered = TimeSpan.FromHours(1);
+    static readonly TimeSpan CardRemembered = TimeSpan.FromDays(1);
+    static readonly TimeSpan DecisionsRemembered = TimeSpan.FromDays(7);
+    const int DecisionsKept = 1000;
+
+    readonly QueueConnection connection;
+    readonly QueueCalls calls;
+    readonly QueueCalls.Ear ear;
+
+    internal Fleet(QueueConnection connection, QueueCalls calls)
+    {
+        (this.connection, this.calls) = (connection, calls);
+        ear = calls.Listen(static call => call is "work" or "handback" or "decision");
+    }
+
+    QueueKeys Keys => connection.Keys;
+
     /// <summary>Announces a worker; forgotten 15 s after its last heartbeat.</summary>
-    public Task BeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task BeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) =>
+        connection.RunAsync(QueueScripts.Beat, cancellation, heartbeat.Worker, QueueJson.Write(heartbeat),
+            heartbeat.PicturesPerSecond is { } rate && double.IsFinite(rate) ? QueueConnection.Number(rate) : "", (long)Silence.TotalMilliseconds);
 
     /// <summary>Takes a worker off the list at once.</summary>
-    public Task LeaveAsync(string worker, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task LeaveAsync(string worker, CancellationToken cancellation) => connection.RunAsync(QueueScripts.Leave, cancellation, worker);
 
     /// <summary>The workers heard of in the last 15 s.</summary>
-    public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) => throw new NotImplementedException();
+    public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) =>
+        connection.TryAsync<IReadOnlyList<WorkerHeartbeat>>(async database =>
+        {
+            var (clock, seen, beats) = (database.ExecuteAsync("TIME"), database.SortedSetRangeByRankWithScoresAsync(Keys.Seen), database.HashGetAllAsync(Keys.Fleet));
+            var since = Now(await clock) - Silence.TotalMilliseconds;
+            var alive = (await seen).Where(entry => entry.Score > since).Select(entry => entry.Element).ToHashSet();
+            return [.. (await beats).Where(entry => alive.Contains(entry.Name)).Select(entry => QueueJson.ReadHeartbeat(entry.Value)).OfType<WorkerHeartbeat>().OrderBy(worker => worker.StartedAt)];
+        }, cancellation);
+
+    static double Now(RedisResult clock) => (double)clock[0] * 1000 + (double)clock[1] / 1000;
 
     /// <summary>Asks a worker to drain: it stops reading, hands its work back and waits to be stopped.</summary>
-    public Task RequestDrainAsync(string worker, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task RequestDrainAsync(string worker, CancellationToken cancellation) =>
+        connection.TryAsync(async database =>
+        {
+            await database.StringSetAsync(Keys.Drain(worker), "1", DrainRemembered);
+            return await database.PublishAsync(Keys.Calls, $"drain {worker}");
+        }, cancellation);
 
     /// <summary>Whether this worker was asked to drain.</summary>
-    public Task<bool> IsDrainRequestedAsync(string worker, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task<bool> IsDrainRequestedAsync(string worker, CancellationToken cancellation) =>
+        connection.TryAsync(database => database.KeyExistsAsync(Keys.Drain(worker)), cancellation);
 
-    /// <summary>Announces what the model can do.</summary>
-    public Task AnnounceModelAsync(ModelCard card, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <summary>Announces what the model can do; forgotten after a day without.</summary>
+    public Task AnnounceModelAsync(ModelCard card, CancellationToken cancellation) =>
+        connection.TryAsync(database => database.StringSetAsync(Keys.Model, QueueJson.Write(card), CardRemembered), cancellation);
 
     /// <summary>What the model can do, or null while no worker has said so.</summary>
-    public Task<ModelCard?> ModelAsync(CancellationToken cancellation) => throw new NotImplementedException();
+    public Task<ModelCard?> ModelAsync(CancellationToken cancellation) =>
+        connection.TryAsync(async database => QueueJson.ReadCard(await database.StringGetAsync(Keys.Model)), cancellation);
 
-    /// <summary>Writes the autoscaler's decision: the latest, and into the history (bounded).</summary>
-    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <summary>Writes the autoscaler's decision: the latest, and into the history (the last 1,000, for seven days).</summary>
+    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation) =>
+        connection.TryAsync(async database =>
+        {
+            var transaction = database.CreateTransaction();
+            _ = transaction.ListLeftPushAsync(Keys.Decisions, QueueJson.Write(decision));
+            _ = transaction.ListTrimAsync(Keys.Decisions, 0, DecisionsKept - 1);
+            _ = transaction.KeyExpireAsync(Keys.Decisions, DecisionsRemembered);
+            _ = transaction.PublishAsync(Keys.Calls, "decision");
+            return await transaction.ExecuteAsync();
+        }, cancellation);
 
     /// <summary>The latest decision, or null.</summary>
-    public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) => throw new NotImplementedException();
+    public async Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) => (await DecisionsAsync(1, cancellation)).FirstOrDefault();
 
     /// <summary>Past decisions, newest first.</summary>
-    public Task<IReadOnlyList<ScalingDecision>> DecisionsAsync(int count, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task<IReadOnlyList<ScalingDecision>> DecisionsAsync(int count, CancellationToken cancellation) =>
+        connection.TryAsync<IReadOnlyList<ScalingDecision>>(async database =>
+            [.. (await database.ListRangeAsync(Keys.Decisions, 0, count - 1)).Select(QueueJson.ReadDecision).OfType<ScalingDecision>()], cancellation);
 
     /// <summary>Lag, pending and rates, in one round trip.</summary>
-    public Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation) => throw new NotImplementedException();
+    public async Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation)
+    {
+        var row = (long[])(await connection.RunAsync(QueueScripts.Measure, cancellation))!;
+        return new QueueMeasurement(row[0], row[1], row[2] < 0 ? null : TimeSpan.FromMilliseconds(row[2]), row[3], row[4], DateTimeOffset.FromUnixTimeMilliseconds(row[5]));
+    }
 
     /// <summary>Completes when work was added to the queue or a decision was written, or after <paramref name="atMost"/>.</summary>
-    public Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => ear.WaitAsync(atMost, cancellation);
 }
 
 /// <summary>How many workers there should be, and why.</summary>

@@ -1,38 +1,202 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using StackExchange.Redis;
+
 namespace Muse.Queue;
 
 /// <summary>The queue as the API sees it: submit, wait, look up, cancel.</summary>
-/// <remarks>Every method throws <see cref="QueueUnavailableException"/> while Redis can't be reached.</remarks>
+/// <remarks>
+/// Every method throws <see cref="QueueUnavailableException"/> while Redis can't be reached; those that wait do so only at
+/// their beginning, and outlast a Redis that goes away later.
+/// </remarks>
 public sealed class JobQueue
 {
-    /// <summary>Accepts a job, atomically: its hash, one stream entry a picture, and a wake-up.</summary>
-    public Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <summary>A caller's list reaches back this many jobs.</summary>
+    const int ListedAtMost = 1000;
+
+    readonly QueueConnection connection;
+    readonly JobEvents events;
+
+    internal JobQueue(QueueConnection connection, JobEvents events) => (this.connection, this.events) = (connection, events);
+
+    QueueKeys Keys => connection.Keys;
+    QueueOptions Options => connection.Options;
+
+    /// <summary>Accepts a job, atomically: its hash, one stream entry a picture, and a wake-up. Submitting the same <see cref="ImageJob.Id"/> again changes nothing.</summary>
+    /// <param name="job">What to paint.</param>
+    /// <param name="idempotency">How to recognise that the same request comes again, or null.</param>
+    /// <param name="cancellation">Gives up waiting for the answer; the job may have been accepted.</param>
+    public async Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation)
+    {
+        using var activity = QueueTelemetry.Source.StartActivity("enqueue", ActivityKind.Producer);
+        activity?.SetTag("muse.job", job.Id).SetTag("muse.pictures", job.Count).SetTag("muse.priority", Lane(job.Priority));
+        if ((activity ?? Activity.Current)?.Id is { } traceParent) job = job with { TraceParent = traceParent };
+        var json = QueueJson.Write(job);
+        if (QueueJson.ReadJob(json, out var reason) is null) throw new ArgumentException(reason, nameof(job));
+
+        var answer = (RedisResult[])(await connection.RunAsync(QueueScripts.Submit, cancellation,
+            connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds,
+            job.Id, json, job.Owner, job.Count, Lane(job.Priority),
+            job.Deadline is { } deadline ? deadline.ToUnixTimeMilliseconds() : RedisValue.EmptyString,
+            (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength,
+            idempotency?.Key ?? "", idempotency?.RequestHash ?? "", (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
+            ListedAtMost))!;
+        var outcome = (string)answer[0]!;
+        activity?.SetTag("muse.outcome", outcome);
+        QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+        return outcome switch
+        {
+            "accepted" => new SubmitOutcome.Accepted((string)answer[1]!),
+            "duplicate" => new SubmitOutcome.Duplicate((string)answer[1]!),
+            "reused" => new SubmitOutcome.KeyReused((string)answer[1]!),
+            _ => new SubmitOutcome.QueueFull(AtLeastASecond((double)answer[1]), TimeSpan.FromMilliseconds(Math.Max(0, (double)answer[2]))),
+        };
+    }
+
+    static TimeSpan AtLeastASecond(double milliseconds) => TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(milliseconds / 1000)));
+
+    internal static string Lane(JobPriority priority) => priority == JobPriority.Interactive ? "interactive" : "batch";
 
     /// <summary>The job as it stands, or null if there is none (or no longer).</summary>
-    public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) =>
+        connection.TryAsync(async database => JobRecord.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
+
+    /// <summary>The job with the pictures it has so far, in one round trip; null if there is no such job.</summary>
+    public Task<FinishedJob?> FindWithPicturesAsync(string jobId, CancellationToken cancellation) =>
+        connection.TryAsync(async database =>
+        {
+            var (hash, pictures) = (database.HashGetAllAsync(Keys.Job(jobId)), database.HashGetAllAsync(Keys.Pictures(jobId)));
+            if (JobRecord.Read(await hash) is not { } job) return null;
+            var fields = (await pictures).ToDictionary(entry => entry.Name.ToString(), entry => entry.Value);
+            return new FinishedJob(job, [.. job.Pictures.Select(picture =>
+                JobRecord.Picture(fields.GetValueOrDefault($"{picture.Index}"), fields.GetValueOrDefault($"{picture.Index}:info")))]);
+        }, cancellation);
 
     /// <summary>Waits until the job is final. One subscription a process serves every waiter.</summary>
     /// <returns>The final snapshot, or null if there is no such job.</returns>
-    public Task<JobSnapshot?> WaitAsync(string jobId, CancellationToken cancellation) => throw new NotImplementedException();
+    public async Task<JobSnapshot?> WaitAsync(string jobId, CancellationToken cancellation)
+    {
+        using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
+        var first = await FindAsync(jobId, cancellation);
+        if (first is null || first.State.IsFinal()) return first;
+        return await FinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
+    }
+
+    /// <summary>As <see cref="WaitAsync"/>, and brings the pictures with it: one round trip less than fetching them after.</summary>
+    /// <returns>The final job and its pictures, or null if there is no such job.</returns>
+    public async Task<FinishedJob?> WaitWithPicturesAsync(string jobId, CancellationToken cancellation)
+    {
+        using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
+        var first = await FindWithPicturesAsync(jobId, cancellation);
+        if (first is null || first.Job.State.IsFinal()) return first;
+        return await FinalAsync(listener, () => FindWithPicturesAsync(jobId, cancellation), job => job.Job.State, cancellation);
+    }
+
+    /// <summary>Waits for word of the end and reads it; a Redis that is away just then is waited for, since the job is not lost with it.</summary>
+    async Task<T?> FinalAsync<T>(JobListener listener, Func<Task<T?>> read, Func<T, JobState> state, CancellationToken cancellation) where T : class
+    {
+        while (true)
+        {
+            await listener.ChangedAsync(cancellation);
+            T? job;
+            while (true)
+                try
+                {
+                    job = await read();
+                    break;
+                }
+                catch (QueueUnavailableException)
+                {
+                    await Task.Delay(Options.SafetyPoll, connection.Time, cancellation); // Until it is back.
+                }
+            if (job is null || state(job).IsFinal()) return job;
+        }
+    }
 
     /// <summary>The job now (if its revision is above <paramref name="afterRevision"/>), then again after each change, ending with the final state. Changes in quick succession may come as one.</summary>
-    public IAsyncEnumerable<JobSnapshot> WatchAsync(string jobId, long afterRevision, CancellationToken cancellation) => throw new NotImplementedException();
+    public async IAsyncEnumerable<JobSnapshot> WatchAsync(string jobId, long afterRevision, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using var listener = await events.ListenAsync(jobId, finalOnly: false, cancellation);
+        var job = await FindAsync(jobId, cancellation);
+        while (job is not null)
+        {
+            if (job.Revision > afterRevision)
+            {
+                afterRevision = job.Revision;
+                yield return job;
+            }
+            if (job.State.IsFinal()) yield break;
+            job = await FinalAsync(listener, () => FindAsync(jobId, cancellation), static _ => JobState.Succeeded, cancellation);
+        }
+    }
 
     /// <summary>A finished picture's bytes, or null.</summary>
-    public Task<StoredPicture?> FindPictureAsync(string jobId, int index, CancellationToken cancellation) => throw new NotImplementedException();
+    public Task<StoredPicture?> FindPictureAsync(string jobId, int index, CancellationToken cancellation) =>
+        FindBytesAsync(Keys.Pictures(jobId), $"{index}", index, cancellation);
 
-    /// <summary>The latest preview of a picture, or null.</summary>
-    public Task<StoredPicture?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <summary>The latest preview of a picture, or null. Previews outlive their job's end by a minute.</summary>
+    public Task<StoredPicture?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
+        FindBytesAsync(Keys.Work(jobId), $"{index}:preview", index, cancellation);
+
+    Task<StoredPicture?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation) =>
+        connection.TryAsync(async database =>
+        {
+            var values = await database.HashGetAsync(key, [field, $"{index}:info"]);
+            return JobRecord.Picture(values[0], values[1]);
+        }, cancellation);
 
     /// <summary>Cancels what is not final yet: what waits is never begun, what runs leaves at the next step.</summary>
     /// <returns>The job after that, or null if there is none.</returns>
-    public Task<JobSnapshot?> CancelAsync(string jobId, CancellationToken cancellation) => throw new NotImplementedException();
+    public async Task<JobSnapshot?> CancelAsync(string jobId, CancellationToken cancellation)
+    {
+        await connection.RunAsync(QueueScripts.Cancel, cancellation, connection.RetentionMilliseconds, jobId);
+        return await FindAsync(jobId, cancellation);
+    }
 
-    /// <summary>A caller's jobs, newest first.</summary>
-    public Task<JobPage> ListAsync(string owner, string? cursor, int limit, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <summary>A caller's jobs, newest first; at most its latest 1,000.</summary>
+    /// <param name="owner">The caller.</param>
+    /// <param name="cursor">The <see cref="JobPage.NextCursor"/> of the page before, or null for the first page.</param>
+    /// <param name="limit">Most jobs on the page, 1 to 100.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public Task<JobPage> ListAsync(string owner, string? cursor, int limit, CancellationToken cancellation)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return connection.TryAsync(async database =>
+        {
+            var jobs = new List<JobSnapshot>();
+            while (true)
+            {
+                // Below the cursor, or from the top: every name begins with a digit.
+                var names = await database.SortedSetRangeByValueAsync(Keys.Owner(owner), "", cursor ?? ":", Exclude.Stop, Order.Descending, 0, limit - jobs.Count);
+                var hashes = await Task.WhenAll(names.Select(name => database.HashGetAllAsync(Keys.Job(IdOf(name)))));
+                for (var i = 0; i < names.Length; i++)
+                    if (JobRecord.Read(hashes[i]) is { } job) jobs.Add(job);
+                    else _ = database.SortedSetRemoveAsync(Keys.Owner(owner), names[i], CommandFlags.FireAndForget); // Its job has expired.
+                if (names.Length == 0) return new JobPage(jobs, null);
+                cursor = names[^1];
+                if (jobs.Count >= limit) return new JobPage(jobs, cursor);
+            }
+        }, cancellation);
+
+        static string IdOf(RedisValue name) => name.ToString() is var text && text.IndexOf('-') is > 0 and var dash ? text[(dash + 1)..] : text;
+    }
 
     /// <summary>How many pictures stand before the job's first waiting picture, and how long they will take at the measured rate; null when it does not wait.</summary>
-    public Task<QueuePosition?> PositionAsync(string jobId, CancellationToken cancellation) => throw new NotImplementedException();
+    public async Task<QueuePosition?> PositionAsync(string jobId, CancellationToken cancellation)
+    {
+        var answer = await connection.RunAsync(QueueScripts.Position, cancellation, jobId);
+        if (answer.IsNull) return null;
+        var (ahead, capacity) = ((long)answer[0], (string?)answer[1]);
+        return new QueuePosition(ahead, double.TryParse(capacity, System.Globalization.CultureInfo.InvariantCulture, out var rate) && rate > 0
+            ? TimeSpan.FromSeconds(ahead / rate)
+            : null);
+    }
 }
+
+/// <summary>A job with its pictures.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Pictures">One place a picture, in order; null where there is none (failed, cancelled, not painted yet).</param>
+public sealed record FinishedJob(JobSnapshot Job, IReadOnlyList<StoredPicture?> Pictures);
 
 /// <summary>A place in the queue.</summary>
 /// <param name="Ahead">Pictures that stand before it.</param>

@@ -107,6 +107,8 @@ public static class JobErrorCodes
     public const string DeadlineExceeded = "deadline_exceeded";
     /// <summary>Workers crashed on it too often; it lies with the dead letters.</summary>
     public const string Poisoned = "poisoned";
+    /// <summary>What is stored of it can't be read; it lies with the dead letters.</summary>
+    public const string Unreadable = "unreadable";
     /// <summary>The engine failed on it.</summary>
     public const string EngineFailure = "engine_failure";
 }

@@ -64,6 +64,9 @@ public sealed class RedisServer : IAsyncDisposable
         Directory.Delete(folder, recursive: true);
     }
 
+    /// <summary>Whether this machine has a redis-server.</summary>
+    public static bool IsAvailable => Executable is not null;
+
     static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
 

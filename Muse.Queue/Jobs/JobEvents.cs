@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace Muse.Queue;
+
+/// <summary>Tells everyone in this process who waits for jobs: one subscription for all, and a sweep that makes good lost messages.</summary>
+internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> logger) : IAsyncDisposable
+{
+    /// <summary>A message that got lost is made good after at most this long.</summary>
+    static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(2);
+    const int SweepBatch = 500;
+
+    readonly ConcurrentDictionary<string, Listeners> jobs = new();
+    readonly CancellationTokenSource stopping = new();
+    readonly SemaphoreSlim starting = new(1);
+    Task? reading, sweeping;
+
+    /// <summary>How many wait now.</summary>
+    public int Count => jobs.Count;
+
+    /// <summary>Begins to listen; read the job's state after this, so that no change falls between.</summary>
+    public async ValueTask<JobListener> ListenAsync(string jobId, bool finalOnly, CancellationToken cancellation)
+    {
+        if (reading is null) await StartAsync(cancellation);
+        while (true)
+        {
+            var listeners = jobs.GetOrAdd(jobId, static _ => new Listeners());
+            var listener = new JobListener(this, jobId, finalOnly);
+            if (listeners.Add(listener)) return listener;
+            // The last listener of this job left between the two lines and took the set with it.
+            jobs.TryRemove(KeyValuePair.Create(jobId, listeners));
+        }
+    }
+
+    internal void Leave(JobListener listener)
+    {
+        if (jobs.TryGetValue(listener.JobId, out var listeners) && listeners.Remove(listener))
+            jobs.TryRemove(KeyValuePair.Create(listener.JobId, listeners));
+    }
+
+    async Task StartAsync(CancellationToken cancellation)
+    {
+        await starting.WaitAsync(cancellation);
+        try
+        {
+            if (reading is not null) return;
+            var messages = await connection.SubscribeAsync(connection.Keys.Events);
+            connection.Restored += () => _ = SweepAsync();
+            sweeping = SweepAlwaysAsync();
+            reading = ReadAsync(messages);
+        }
+        finally
+        {
+            starting.Release();
+        }
+    }
+
+    async Task ReadAsync(ChannelMessageQueue messages)
+    {
+        try
+        {
+            var byId = jobs.GetAlternateLookup<ReadOnlySpan<char>>();
+            await foreach (var message in messages.WithCancellation(stopping.Token))
+                if (Parse(message.Message.ToString(), out var id, out var revision, out var state) && byId.TryGetValue(id, out var listeners))
+                    listeners.Tell(revision, state);
+        }
+        catch (OperationCanceledException) { } // Disposed.
+    }
+
+    static bool Parse(string message, out ReadOnlySpan<char> id, out long revision, out JobState state)
+    {
+        (revision, state) = (0, default);
+        var (first, last) = (message.IndexOf(' '), message.LastIndexOf(' '));
+        id = first < 0 ? default : message.AsSpan(0, first);
+        if (first < 0 || last <= first) return false;
+        if (!long.TryParse(message.AsSpan(first + 1, last - first - 1), CultureInfo.InvariantCulture, out revision)) return false;
+        if (!int.TryParse(message.AsSpan(last + 1), CultureInfo.InvariantCulture, out var number) || number is < 0 or > (int)JobState.Cancelled) return false;
+        state = (JobState)number;
+        return true;
+    }
+
+    async Task SweepAlwaysAsync()
+    {
+        using var timer = new PeriodicTimer(SweepInterval, connection.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stopping.Token)) await SweepAsync();
+        }
+        catch (OperationCanceledException) { } // Disposed.
+    }
+
+    /// <summary>Asks Redis where the jobs stand that somebody waits for.</summary>
+    internal async Task SweepAsync()
+    {
+        try
+        {
+            foreach (var chunk in jobs.Chunk(SweepBatch))
+            {
+                var reads = Array.ConvertAll(chunk, pair => connection.Database.HashGetAsync(connection.Keys.Job(pair.Key), RevisionAndState));
+                await Task.WhenAll(reads);
+                for (var i = 0; i < chunk.Length; i++)
+                {
+                    var values = reads[i].Result;
+                    if (JobRecord.State(values[1]) is { } state && values[0].TryParse(out long revision)) chunk[i].Value.Tell(revision, state);
+                    else chunk[i].Value.Tell(long.MaxValue, JobState.Failed); // Gone: they look, and find nothing.
+                }
+            }
+        }
+        catch (Exception problem) when (problem is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            SweepFailed(logger, problem.Message); // Redis is away; the next sweep or the restored connection makes it good.
+        }
+    }
+
+    static readonly RedisValue[] RevisionAndState = ["revision", "state"];
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        if (reading is not null) await reading;
+        if (sweeping is not null) await sweeping;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis did not say where the awaited jobs stand: {Reason}")]
+    static partial void SweepFailed(ILogger logger, string reason);
+
+    /// <summary>Those who wait for one job.</summary>
+    sealed class Listeners
+    {
+        readonly HashSet<JobListener> members = [];
+        bool closed;
+
+        public bool Add(JobListener listener)
+        {
+            lock (members) return !closed && members.Add(listener);
+        }
+
+        public bool Remove(JobListener listener)
+        {
+            lock (members)
+            {
+                members.Remove(listener);
+                return closed = members.Count == 0;
+            }
+        }
+
+        public void Tell(long revision, JobState state)
+        {
+            lock (members)
+                foreach (var listener in members) listener.Tell(revision, state);
+        }
+    }
+}
+
+/// <summary>Waits for one job's changes. Dispose it to leave.</summary>
+internal sealed class JobListener(JobEvents events, string jobId, bool finalOnly) : IDisposable
+{
+    readonly Lock gate = new();
+    TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    long told;
+
+    public string JobId => jobId;
+
+    internal void Tell(long revision, JobState state)
+    {
+        if (finalOnly && !state.IsFinal()) return;
+        lock (gate)
+        {
+            if (revision <= told) return;
+            told = revision;
+            changed.TrySetResult();
+        }
+    }
+
+    /// <summary>Completes once the job has changed since the last call.</summary>
+    public async Task ChangedAsync(CancellationToken cancellation)
+    {
+        await changed.Task.WaitAsync(cancellation);
+        lock (gate) changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    public void Dispose() => events.Leave(this);
+}

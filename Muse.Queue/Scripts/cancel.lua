@@ -1,0 +1,17 @@
+-- Cancels what is not final. What waits stays in the stream until it is read: deleting it would cost the group its count.
+local retention, id = tonumber(ARGV[1]), ARGV[2]
+local job = job_key(id)
+local found = redis.call('HMGET', job, 'state', 'count', 'lane')
+if not found[1] then return -1 end
+if is_final(found[1]) then return 0 end
+local ended = 0
+for index = 0, tonumber(found[2]) - 1 do
+  local picture = redis.call('HMGET', job, index .. ':state', index .. ':entry', index .. ':begun')
+  if not is_final(picture[1]) then
+    if picture[3] then settle(found[3], picture[2]) end
+    end_picture(id, index, CANCELLED, '', retention)
+    ended = ended + 1
+  end
+end
+redis.call('PUBLISH', CALLS, 'cancel ' .. id)
+return ended

@@ -1,0 +1,26 @@
+-- Puts a dead letter back on the stream as new; its job is queued again.
+local unfinished, letter = tonumber(ARGV[1]), ARGV[2]
+local found = redis.call('XRANGE', DEAD, letter, letter)
+if not found[1] then return 0 end
+local fields = {}
+for n = 1, #found[1][2], 2 do fields[found[1][2][n]] = found[1][2][n + 1] end
+local id, index, lane = fields.job or '', fields.index or '', fields.lane
+if id == '' or index == '' or not STREAMS[lane] then return 0 end
+local job = job_key(id)
+local states = redis.pcall('HMGET', job, index .. ':state', 'state', 'failed')
+if states.err or states[1] ~= FAILED then return 0 end
+measure(lane)
+local entry = redis.call('XADD', STREAMS[lane], '*', 'job', id, 'index', index)
+local ordinal = redis.call('HINCRBY', STATS, 'added:' .. lane, 1) - 1
+redis.call('HSET', job, index .. ':state', QUEUED, index .. ':entry', entry, index .. ':ordinal', ordinal, index .. ':step', 0)
+redis.call('HDEL', job, index .. ':result', index .. ':ended', index .. ':worker', index .. ':begun', 'finished', 'deadline')
+if redis.call('HINCRBY', job, 'failed', -1) == 0 then redis.call('HDEL', job, 'failed') end
+redis.call('HINCRBY', job, 'left', 1)
+redis.call('HINCRBY', STATS, 'arrivals', 1)
+redis.call('HSET', job, 'state', QUEUED)
+redis.call('PEXPIRE', job, unfinished)
+redis.call('PEXPIRE', pictures_key(id), unfinished)
+redis.call('XDEL', DEAD, letter)
+changed(id, QUEUED)
+redis.call('PUBLISH', CALLS, 'work')
+return 1

@@ -1,0 +1,104 @@
+-- Takes pictures for a worker: those whose lease ran out first, then new ones, and begins them.
+-- One script, so that what is delivered is also marked as begun, and one round trip lies between a wake-up and the engine.
+local retention, unfinished, worker, room = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local batch_share, lease, max_deliveries = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local look_for_abandoned, recover = ARGV[8] == '1', ARGV[9] == '1'
+local poisoned, late, unreadable, json_limit = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13])
+local held = {}
+for n = 14, #ARGV do held[ARGV[n]] = true end
+
+local EXAMINED_AT_MOST = 200
+local taken, examined, at = {}, 0, now()
+
+local function text(value) return string.sub(tostring(value or ''), 1, 64) end
+
+local function begin(lane, entry, fields, deliveries)
+  local id, index
+  for n = 1, #fields, 2 do
+    if fields[n] == 'job' then id = fields[n + 1] elseif fields[n] == 'index' then index = fields[n + 1] end
+  end
+  local function refuse(reason)
+    bury(lane, entry, text(id), text(index), reason)
+    settle(lane, entry)
+  end
+  if not id or #id > 64 or not string.match(id, '^[%w_-]+$') then return refuse('The entry names no job.') end
+  if not index or not string.match(index, '^%d$') then return refuse('The entry names no picture.') end
+  local job = job_key(id)
+  local found = redis.pcall('HMGET', job, index .. ':state', 'deadline', index .. ':begun', 'state')
+  if found.err then return refuse('The job is not a hash.') end
+  local state, deadline, begun = found[1], tonumber(found[2] or ''), found[3]
+  if not found[4] then return refuse('The job is gone or never was.') end
+  if not state then return refuse('The job has no such picture.') end
+  if is_final(state) then return settle(lane, entry) end
+  local size = redis.call('HSTRLEN', job, 'job')
+  if size == 0 or size > json_limit then
+    end_picture(id, index, FAILED, unreadable, retention)
+    return refuse(size == 0 and 'The job does not say what to paint.' or 'The job is larger than a job can be.')
+  end
+  if deadline and at > deadline and not begun then
+    end_picture(id, index, FAILED, late, retention)
+    return settle(lane, entry)
+  end
+  if deliveries > max_deliveries then
+    end_picture(id, index, FAILED, poisoned, retention)
+    return refuse('Workers crashed on it ' .. (deliveries - 1) .. ' times.')
+  end
+  redis.call('HSET', job, index .. ':state', RUNNING, index .. ':worker', worker, 'state', RUNNING)
+  if not begun then
+    redis.call('HSET', job, index .. ':begun', at)
+    redis.call('HSETNX', job, 'started', at)
+  end
+  redis.call('PEXPIRE', job, unfinished)
+  changed(id, RUNNING)
+  taken[#taken + 1] = { lane, entry, deliveries, id, index, redis.call('HGET', job, 'job'),
+    redis.call('HGET', work_key(id), index .. ':checkpoint') or '', found[3] or at }
+end
+
+-- A job's hash may hold anything; what it makes fail must not make this script fail with everything else it took.
+local function try(lane, entry, fields, deliveries)
+  examined = examined + 1
+  local before = #taken
+  local ok, problem = pcall(begin, lane, entry, fields, deliveries)
+  if ok then return end
+  taken[before + 1] = nil
+  bury(lane, entry, '', '', 'The job is damaged: ' .. string.sub(type(problem) == 'table' and problem.err or tostring(problem), 1, 200))
+  settle(lane, entry)
+end
+
+local function claim(lane, pending, count_it)
+  local arguments = { 'XCLAIM', STREAMS[lane], GROUP, worker, 0, pending[1] }
+  local deliveries = pending[4]
+  if count_it then deliveries = deliveries + 1 else arguments[7], arguments[8] = 'RETRYCOUNT', deliveries end
+  local claimed = redis.call(unpack(arguments))
+  if claimed[1] and claimed[1][2] then try(lane, pending[1], claimed[1][2], deliveries)
+  else redis.call('XACK', STREAMS[lane], GROUP, pending[1]) end
+end
+
+local function read(lane, most)
+  local goal = math.min(#taken + most, room)
+  while #taken < goal and examined < EXAMINED_AT_MOST do
+    local answer = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', goal - #taken, 'STREAMS', STREAMS[lane], '>')
+    if not answer then return end
+    if answer.err then measure(lane) return end -- No group yet: the next call reads.
+    for _, entry in ipairs(answer[1][2]) do try(lane, entry[1], entry[2], 1) end
+  end
+end
+
+for _, lane in ipairs({ 'interactive', 'batch' }) do
+  if look_for_abandoned or recover then measure(lane) end
+  if recover then
+    -- The answer to this worker's last take got lost: what was delivered to it and it does not know of. No crash, no count.
+    for _, pending in ipairs(redis.call('XPENDING', STREAMS[lane], GROUP, '-', '+', 1000, worker)) do
+      if not held[pending[1]] and #taken < room then claim(lane, pending, false) end
+    end
+  end
+  if look_for_abandoned then
+    for _, pending in ipairs(redis.call('XPENDING', STREAMS[lane], GROUP, 'IDLE', lease, '-', '+', 100)) do
+      if not held[pending[1]] and #taken < room then claim(lane, pending, true) end
+    end
+  end
+end
+read('batch', batch_share)
+read('interactive', room)
+read('batch', room)
+return taken

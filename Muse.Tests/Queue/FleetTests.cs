@@ -1,0 +1,126 @@
+using Muse.Queue;
+using Muse.Tests.Infrastructure;
+using static Muse.Tests.Queue.Samples;
+
+namespace Muse.Tests.Queue;
+
+public sealed class FleetTests : IAsyncLifetime
+{
+    QueueFixture fixture = null!;
+    QueueFixture.Program api = null!, worker = null!;
+
+    public async Task InitializeAsync()
+    {
+        if (!RedisServer.IsAvailable) return;
+        fixture = await QueueFixture.StartAsync();
+        (api, worker) = (fixture.Start(), fixture.Start());
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (fixture is not null) await fixture.DisposeAsync();
+    }
+
+    public static WorkerHeartbeat Beat(string name, double? picturesPerSecond = null) => new()
+    {
+        Worker = name,
+        State = WorkerState.Ready,
+        Device = "simulated",
+        StartedAt = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
+        At = new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero),
+        Slots = 12,
+        Batch = [new BatchPlace(3, "job", 1, 4, 20)],
+        PicturesPerSecond = picturesPerSecond,
+        Painted = 5,
+    };
+
+    [RedisFact]
+    public async Task A_worker_is_listed_while_it_beats_and_gone_once_it_leaves()
+    {
+        await worker.Fleet.BeatAsync(Beat("w1", 1.5), Limit());
+        await worker.Fleet.BeatAsync(Beat("w2"), Limit());
+        var listed = await api.Fleet.WorkersAsync(Limit());
+        Assert.Equal(["w1", "w2"], listed.Select(w => w.Worker).Order());
+        var first = listed.Single(w => w.Worker == "w1");
+        Assert.Equal((1.5, 12, WorkerState.Ready, new BatchPlace(3, "job", 1, 4, 20)), (first.PicturesPerSecond, first.Slots, first.State, Assert.Single(first.Batch)));
+        await worker.Fleet.LeaveAsync("w1", Limit());
+        Assert.Equal("w2", Assert.Single(await api.Fleet.WorkersAsync(Limit())).Worker);
+    }
+
+    [RedisFact]
+    public async Task A_worker_that_has_left_leaves_no_consumer_behind()
+    {
+        await api.Jobs.SubmitAsync(Job(), null, Limit());
+        var item = (await worker.Work.TakeAsync(1))[0];
+        await worker.Fleet.BeatAsync(Beat(worker.Work.Worker), Limit());
+        await worker.Fleet.LeaveAsync(worker.Work.Worker, Limit());
+        await api.Fleet.BeatAsync(Beat("other"), Limit());
+        // What it holds must be taken over first: deleting a consumer drops what it holds.
+        Assert.Equal(1, (await api.Fleet.MeasureAsync(Limit())).Pending);
+        await worker.Work.CompleteAsync(item, Painted(), Limit());
+        await api.Fleet.BeatAsync(Beat("other"), Limit());
+        Assert.Empty(await api.Redis.StreamConsumerInfoAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group));
+    }
+
+    [RedisFact]
+    public async Task A_drain_request_reaches_its_worker_and_nobody_else()
+    {
+        await worker.Work.WaitForWorkAsync(Limit());
+        Assert.False(await worker.Fleet.IsDrainRequestedAsync("w1", Limit()));
+        await api.Fleet.RequestDrainAsync("w1", Limit());
+        Assert.True(await worker.Fleet.IsDrainRequestedAsync("w1", Limit()));
+        Assert.False(await worker.Fleet.IsDrainRequestedAsync("w2", Limit()));
+    }
+
+    [RedisFact]
+    public async Task The_models_card_is_what_a_worker_announced()
+    {
+        Assert.Null(await api.Fleet.ModelAsync(Limit()));
+        var card = new ModelCard
+        {
+            Name = "scenes", MinSize = 64, MaxSize = 256, SizeMultiple = 8, DefaultWidth = 128, DefaultHeight = 128, DefaultSteps = 20, MaxSteps = 150,
+            DefaultGuidanceScale = 5, Samplers = ["euler", "ddim"],
+        };
+        await worker.Fleet.AnnounceModelAsync(card, Limit());
+        var read = await api.Fleet.ModelAsync(Limit());
+        Assert.Equal(card.Samplers, read!.Samplers);
+        Assert.Equal(card, read with { Samplers = card.Samplers });
+    }
+
+    [RedisFact]
+    public async Task Decisions_come_newest_first_and_wake_those_who_wait_for_a_change()
+    {
+        Assert.Null(await api.Fleet.DecisionAsync(Limit()));
+        var measured = await api.Fleet.MeasureAsync(Limit());
+        await worker.Fleet.WaitForChangeAsync(TimeSpan.FromMilliseconds(1), Limit()); // Listens from now on.
+        var change = worker.Fleet.WaitForChangeAsync(TimeSpan.FromHours(1), Limit());
+        for (var i = 1; i <= 3; i++)
+            await api.Fleet.DecideAsync(new ScalingDecision(i, $"because {i}", measured.At, "test", measured), Limit());
+        await change;
+        Assert.Equal("because 3", (await worker.Fleet.DecisionAsync(Limit()))!.Reason);
+        Assert.Equal([3, 2], (await worker.Fleet.DecisionsAsync(2, Limit())).Select(decision => decision.Workers));
+        Assert.Equal(measured, (await worker.Fleet.DecisionAsync(Limit()))!.Measured);
+    }
+
+    [RedisFact]
+    public async Task The_measurement_tells_what_waits_what_runs_and_what_ended()
+    {
+        await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
+        await api.Jobs.SubmitAsync(Job(count: 2, priority: JobPriority.Batch), null, Limit());
+        var items = await worker.Work.TakeAsync(2);
+        await worker.Work.CompleteAsync(items[0], Painted(), Limit());
+        var measured = await api.Fleet.MeasureAsync(Limit());
+        Assert.Equal((3, 1, 5, 1), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
+        Assert.InRange(measured.OldestWaiting!.Value, TimeSpan.Zero, TimeSpan.FromSeconds(30));
+        // The count is right even where Redis has lost it.
+        await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Batch)!, QueueKeys.Group, "0-1");
+        Assert.Equal(3, (await api.Fleet.MeasureAsync(Limit())).Waiting);
+    }
+
+    [RedisFact]
+    public async Task An_empty_queue_measures_as_nothing()
+    {
+        var measured = await api.Fleet.MeasureAsync(Limit());
+        Assert.Equal((0, 0, null, 0, 0), (measured.Waiting, measured.Pending, measured.OldestWaiting, measured.Arrivals, measured.Completed));
+    }
+}

@@ -1,0 +1,291 @@
+using Muse.Queue;
+using Muse.Tests.Infrastructure;
+using static Muse.Tests.Queue.Samples;
+
+namespace Muse.Tests.Queue;
+
+public sealed class JobQueueTests : IAsyncLifetime
+{
+    QueueFixture fixture = null!;
+    QueueFixture.Program api = null!, worker = null!;
+
+    public async Task InitializeAsync()
+    {
+        if (!RedisServer.IsAvailable) return;
+        fixture = await QueueFixture.StartAsync();
+        (api, worker) = (fixture.Start(), fixture.Start());
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (fixture is not null) await fixture.DisposeAsync();
+    }
+
+    [RedisFact]
+    public async Task A_job_is_accepted_painted_and_handed_to_the_one_who_waits()
+    {
+        var job = Job(count: 2);
+        Assert.Equal(new SubmitOutcome.Accepted(job.Id), await api.Jobs.SubmitAsync(job, null, Limit()));
+        var queued = await api.Jobs.FindAsync(job.Id, Limit());
+        Assert.Equal(JobState.Queued, queued!.State);
+        Assert.Equal([7L, 8L], queued.Pictures.Select(picture => picture.Seed));
+
+        var waiting = api.Jobs.WaitAsync(job.Id, Limit());
+        var items = await worker.Work.TakeAsync(2);
+        Assert.Equal(JobState.Running, (await api.Jobs.FindAsync(job.Id, Limit()))!.State);
+        foreach (var item in items)
+            Assert.True(await worker.Work.CompleteAsync(item, Painted($"picture {item.Index}"), Limit()));
+
+        var final = await waiting;
+        Assert.Equal(JobState.Succeeded, final!.State);
+        Assert.NotNull(final.FinishedAt);
+        Assert.All(final.Pictures, picture => Assert.Equal((JobState.Succeeded, 20, 128, 64, worker.Work.Worker), (picture.State, picture.Step, picture.Width, picture.Height, picture.Worker)));
+        Assert.Equal("picture 1", (await api.Jobs.FindPictureAsync(job.Id, 1, Limit()))!.Text());
+        Assert.Null(await api.Jobs.FindPictureAsync(job.Id, 2, Limit()));
+    }
+
+    [RedisFact]
+    public async Task Every_field_of_a_job_comes_back_as_it_was_submitted()
+    {
+        var job = Job(count: 3, priority: JobPriority.Batch, deadline: new DateTimeOffset(2100, 1, 2, 3, 4, 5, TimeSpan.Zero)) with
+        {
+            Prompt = "ein Häuschen \u2603 \0 \"quoted\"\n🦊", NegativePrompt = "moon", Width = 128, Height = 96, Steps = 33, GuidanceScale = 4.5f, Sampler = "euler",
+            Seed = long.MaxValue - 1, Format = PictureFormat.Webp, Quality = 0, Previews = 3, Webhook = new Uri("https://example.org/hook"), TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        };
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        Assert.Equal(job, (await api.Jobs.FindAsync(job.Id, Limit()))!.Job);
+        var items = await worker.Work.TakeAsync(3);
+        Assert.All(items, item => Assert.Equal(job, item.Job));
+        Assert.Equal([long.MaxValue - 1, long.MaxValue, long.MinValue], items.Select(item => item.Seed));
+    }
+
+    [RedisFact]
+    public async Task Waiting_brings_the_pictures_in_the_same_answer()
+    {
+        var job = Job(count: 2);
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        var waiting = api.Jobs.WaitWithPicturesAsync(job.Id, Limit());
+        var items = await worker.Work.TakeAsync(2);
+        await worker.Work.CompleteAsync(items[0], Painted("one"), Limit());
+        await worker.Work.FailAsync(items[1], new JobError(JobErrorCodes.InvalidRequest, "Too wide.", "width"), Limit());
+        var finished = await waiting;
+        Assert.Equal(JobState.Failed, finished!.Job.State);
+        Assert.Equal(["one", null], finished.Pictures.Select(picture => picture?.Text()));
+        Assert.Equal(new JobError(JobErrorCodes.InvalidRequest, "Too wide.", "width"), finished.Job.Pictures[1].Error);
+    }
+
+    [RedisFact]
+    public async Task Nothing_is_found_under_an_unknown_id()
+    {
+        Assert.Null(await api.Jobs.FindAsync("nobody", Limit()));
+        Assert.Null(await api.Jobs.WaitAsync("nobody", Limit()));
+        Assert.Null(await api.Jobs.CancelAsync("nobody", Limit()));
+        Assert.Null(await api.Jobs.FindPictureAsync("nobody", 0, Limit()));
+        Assert.Null(await api.Jobs.PositionAsync("nobody", Limit()));
+        await foreach (var _ in api.Jobs.WatchAsync("nobody", 0, Limit())) Assert.Fail("There is nothing to watch.");
+    }
+
+    [RedisFact]
+    public async Task Watching_tells_of_steps_and_previews_and_ends_with_the_final_state()
+    {
+        var job = Job();
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        var seen = new List<JobSnapshot>();
+        await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, 0, Limit()))
+        {
+            seen.Add(snapshot);
+            // Each change only after the one before was seen, so that none can be merged into another.
+            var work = worker.Work;
+            if (seen.Count == 1) held = (await work.TakeAsync(1))[0];
+            else if (seen.Count == 2) Assert.True(await work.ReportAsync(held!, 5, 20, null));
+            else if (seen.Count == 3) Assert.True(await work.ReportAsync(held!, 10, 20, new StoredPicture("half"u8.ToArray(), PictureFormat.Jpeg, 16, 8)));
+            else if (seen.Count == 4)
+            {
+                Assert.Equal("half", (await api.Jobs.FindPreviewAsync(job.Id, 0, Limit()))!.Text());
+                await work.CompleteAsync(held!, Painted(), Limit());
+            }
+        }
+        Assert.Equal([(JobState.Queued, 0, 0), (JobState.Running, 0, 0), (JobState.Running, 5, 0), (JobState.Running, 10, 1), (JobState.Succeeded, 20, 1)],
+            seen.Select(snapshot => (snapshot.State, snapshot.Pictures[0].Step, snapshot.Pictures[0].Previews)));
+        Assert.Equal(seen.Select(snapshot => snapshot.Revision).Order(), seen.Select(snapshot => snapshot.Revision));
+
+        // Who comes back with the last revision it saw hears only what is newer.
+        var again = new List<JobSnapshot>();
+        await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, seen[3].Revision, Limit())) again.Add(snapshot);
+        Assert.Equal(JobState.Succeeded, Assert.Single(again).State);
+    }
+
+    WorkItem? held;
+
+    [RedisFact]
+    public async Task What_waits_and_is_cancelled_is_never_begun()
+    {
+        var (cancelled, other) = (Job(count: 3), Job());
+        await api.Jobs.SubmitAsync(cancelled, null, Limit());
+        await api.Jobs.SubmitAsync(other, null, Limit());
+        var after = await api.Jobs.CancelAsync(cancelled.Id, Limit());
+        Assert.Equal(JobState.Cancelled, after!.State);
+        Assert.Equal(other.Id, (await worker.Work.TakeAsync(1))[0].Job.Id);
+        Assert.Empty(await worker.Work.ReadAsync(12, Limit()));
+        Assert.Equal(1, (await api.Fleet.MeasureAsync(Limit())).Pending);
+    }
+
+    [RedisFact]
+    public async Task What_runs_and_is_cancelled_is_called_out_and_its_late_result_does_not_count()
+    {
+        var job = Job();
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        await worker.Work.WaitForWorkAsync(Limit());
+        var item = (await worker.Work.TakeAsync(1))[0];
+        await worker.Work.WaitForWorkAsync(Limit()); // Listens by now.
+        Assert.Equal(JobState.Cancelled, (await api.Jobs.CancelAsync(job.Id, Limit()))!.State);
+        Assert.Equal(job.Id, await worker.Work.Cancellations.ReadAsync(Limit()));
+        Assert.False(await worker.Work.ReportAsync(item, 3, 20, null));
+        Assert.False(await worker.Work.CompleteAsync(item, Painted(), Limit()));
+        var final = await api.Jobs.FindWithPicturesAsync(job.Id, Limit());
+        Assert.Equal(JobState.Cancelled, final!.Job.State);
+        Assert.Null(final.Pictures[0]);
+    }
+
+    [RedisFact]
+    public async Task The_same_key_leads_to_the_first_job_and_another_body_under_it_is_refused()
+    {
+        var (first, second) = (Job(), Job());
+        var token = new IdempotencyToken("key with spaces", "hash", TimeSpan.FromMinutes(5));
+        await api.Jobs.SubmitAsync(first, token, Limit());
+        Assert.Equal(new SubmitOutcome.Duplicate(first.Id), await api.Jobs.SubmitAsync(second, token, Limit()));
+        Assert.Equal(new SubmitOutcome.KeyReused(first.Id), await api.Jobs.SubmitAsync(second, token with { RequestHash = "other" }, Limit()));
+        Assert.Null(await api.Jobs.FindAsync(second.Id, Limit()));
+        // Keys are the caller's own.
+        var stranger = Job(owner: "eve");
+        Assert.Equal(new SubmitOutcome.Accepted(stranger.Id), await api.Jobs.SubmitAsync(stranger, token, Limit()));
+    }
+
+    [RedisFact]
+    public async Task Submitting_the_same_job_again_after_a_lost_answer_adds_nothing()
+    {
+        var job = Job();
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        Assert.Equal(new SubmitOutcome.Accepted(job.Id), await api.Jobs.SubmitAsync(job, null, Limit()));
+        Assert.Equal(1, (await api.Fleet.MeasureAsync(Limit())).Waiting);
+    }
+
+    [RedisFact]
+    public async Task A_callers_jobs_are_listed_newest_first_page_by_page_and_nobody_elses()
+    {
+        var ids = new List<string>();
+        for (var i = 0; i < 7; i++)
+        {
+            var job = Job();
+            ids.Add(job.Id);
+            await api.Jobs.SubmitAsync(job, null, Limit());
+            await api.Jobs.SubmitAsync(Job(owner: "eve"), null, Limit());
+            var then = await Milliseconds();
+            await EventuallyAsync(Milliseconds, now => now > then); // Redis' clock orders them.
+        }
+        ids.Reverse();
+        await api.Redis.KeyDeleteAsync(api.Keys.Job(ids[4])); // One has expired.
+        ids.RemoveAt(4);
+        var (listed, cursor) = (new List<string>(), (string?)null);
+        do
+        {
+            var page = await api.Jobs.ListAsync("ada", cursor, 3, Limit());
+            listed.AddRange(page.Jobs.Select(job => job.Job.Id));
+            cursor = page.NextCursor;
+        } while (cursor is not null);
+        Assert.Equal(ids, listed);
+
+        async Task<long> Milliseconds() => (long)await api.Redis.ScriptEvaluateAsync("local t = redis.call('TIME') return t[1] * 1000 + math.floor(t[2] / 1000)");
+    }
+
+    [RedisFact]
+    public async Task The_position_counts_what_stands_before_and_tells_how_long_that_takes()
+    {
+        var jobs = Enumerable.Range(0, 5).Select(_ => Job(count: 2)).ToList();
+        foreach (var job in jobs) await api.Jobs.SubmitAsync(job, null, Limit());
+        Assert.Equal(new QueuePosition(8, null), await api.Jobs.PositionAsync(jobs[4].Id, Limit()));
+        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", picturesPerSecond: 2), Limit());
+        await worker.Work.TakeAsync(3);
+        Assert.Equal(new QueuePosition(5, TimeSpan.FromSeconds(2.5)), await api.Jobs.PositionAsync(jobs[4].Id, Limit()));
+        Assert.Equal(new QueuePosition(0, TimeSpan.Zero), await api.Jobs.PositionAsync(jobs[1].Id, Limit()));
+        Assert.Null(await api.Jobs.PositionAsync(jobs[0].Id, Limit()));
+    }
+
+    [RedisFact]
+    public async Task What_would_wait_longer_than_promised_is_refused_with_the_time_to_come_back()
+    {
+        var strict = fixture.Start(("MaxWait", "00:00:02"));
+        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", picturesPerSecond: 2), Limit());
+        await strict.Jobs.SubmitAsync(Job(count: 10), null, Limit());
+        var refused = Assert.IsType<SubmitOutcome.QueueFull>(await strict.Jobs.SubmitAsync(Job(), null, Limit()));
+        Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3)), (refused.EstimatedWait, refused.RetryAfter));
+        // A second worker like the first halves the wait.
+        await worker.Fleet.BeatAsync(FleetTests.Beat("w2"), Limit());
+        await worker.Fleet.BeatAsync(FleetTests.Beat("w3"), Limit());
+        Assert.IsType<SubmitOutcome.Accepted>(await strict.Jobs.SubmitAsync(Job(), null, Limit()));
+    }
+
+    [RedisFact]
+    public async Task The_queue_is_bounded_in_length_where_no_speed_is_known()
+    {
+        var small = fixture.Start(("MaxLength", "3"));
+        Assert.IsType<SubmitOutcome.Accepted>(await small.Jobs.SubmitAsync(Job(count: 3), null, Limit()));
+        Assert.Equal(TimeSpan.FromSeconds(5), Assert.IsType<SubmitOutcome.QueueFull>(await small.Jobs.SubmitAsync(Job(), null, Limit())).RetryAfter);
+    }
+
+    [RedisFact]
+    public async Task A_lost_message_is_made_good_by_the_sweep()
+    {
+        var job = Job();
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        var waiting = api.Jobs.WaitAsync(job.Id, Limit());
+        var item = (await worker.Work.TakeAsync(1))[0];
+        await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 1);
+        // The end arrives without a word: as if the message had been lost.
+        await api.Redis.ScriptEvaluateAsync("redis.call('HSET', KEYS[1], 'state', '2', '0:state', '2', 'revision', '9')", [api.Keys.Job(job.Id)]);
+        Assert.Equal(JobState.Succeeded, (await waiting)!.State);
+        Assert.Equal(0, item.Index);
+    }
+
+    [RedisFact]
+    public async Task Two_thousand_who_wait_cost_one_subscription()
+    {
+        var jobs = Enumerable.Range(0, 200).Select(_ => Job(count: 1)).ToList();
+        foreach (var job in jobs) await api.Jobs.SubmitAsync(job, null, Limit());
+        var waiting = Enumerable.Range(0, 2000).Select(i => api.Jobs.WaitAsync(jobs[i % 200].Id, Limit(60))).ToList();
+        await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 200);
+        var subscribers = (StackExchange.Redis.RedisResult[])(await api.Redis.ExecuteAsync("PUBSUB", "NUMSUB", api.Keys.Events.ToString()))!;
+        Assert.Equal(1, (int)subscribers[1]);
+        for (var done = 0; done < 200;)
+            foreach (var item in await worker.Work.ReadAsync(12, Limit()))
+            {
+                await worker.Work.CompleteAsync(item, Painted(), Limit());
+                done++;
+            }
+        Assert.All(await Task.WhenAll(waiting), job => Assert.Equal(JobState.Succeeded, job!.State));
+        await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 0);
+    }
+
+    [RedisFact]
+    public async Task While_Redis_is_away_the_queue_says_so_and_it_works_again_when_it_is_back()
+    {
+        await using var own = await QueueFixture.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+        var (front, back) = (own.Start(), own.Start());
+        var job = Job();
+        await front.Jobs.SubmitAsync(job, null, Limit());
+        var waiting = front.Jobs.WaitAsync(job.Id, Limit(60));
+        var item = (await back.Work.TakeAsync(1))[0];
+        await EventuallyAsync(() => Task.FromResult(front.Events.Count), count => count == 1);
+        await own.Redis.KillAsync();
+        await Assert.ThrowsAsync<QueueUnavailableException>(() => front.Jobs.FindAsync(job.Id, Limit()));
+        await Assert.ThrowsAsync<QueueUnavailableException>(() => front.Jobs.SubmitAsync(Job(), null, Limit()));
+        await Assert.ThrowsAsync<QueueUnavailableException>(() => back.Work.ReadAsync(1, Limit()));
+        var storing = back.Work.CompleteAsync(item, Painted("held"), Limit(60));
+        Assert.False(storing.IsCompleted);
+        await own.Redis.LaunchAsync();
+        Assert.True(await storing);
+        Assert.Equal(JobState.Succeeded, (await waiting)!.State);
+        Assert.Equal("held", (await front.Jobs.FindPictureAsync(job.Id, 0, Limit()))!.Text());
+        Assert.Empty(await EventuallyAsync(() => back.Work.ReadAsync(1, Limit()), _ => true));
+    }
+}

@@ -1,0 +1,104 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Muse.Queue;
+using Muse.Tests.Infrastructure;
+using StackExchange.Redis;
+
+namespace Muse.Tests.Queue;
+
+/// <summary>A Redis of the test's own, and programs that use it as the API and the workers do: each with its own connection.</summary>
+public sealed class QueueFixture : IAsyncDisposable
+{
+    readonly List<IHost> programs = [];
+
+    QueueFixture(RedisServer redis) => Redis = redis;
+
+    public RedisServer Redis { get; }
+
+    public static async Task<QueueFixture> StartAsync(params string[] redisArguments) => new(await RedisServer.StartAsync(redisArguments));
+
+    /// <summary>A program with the queue in it.</summary>
+    /// <param name="settings">Queue options, e.g. <c>("Lease", "00:00:01")</c>.</param>
+    public Program Start(params (string Name, string Value)[] settings) => Start(null, settings);
+
+    public Program Start(TimeProvider? time, params (string Name, string Value)[] settings)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration["ConnectionStrings:redis"] = Redis.ConnectionString;
+        foreach (var (name, value) in settings) builder.Configuration[$"Queue:{name}"] = value;
+        if (time is not null) builder.Services.AddSingleton(time);
+        builder.AddMuseQueue();
+        var host = builder.Build();
+        lock (programs) programs.Add(host);
+        return new Program(host.Services);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var program in programs)
+            if (program is IAsyncDisposable disposable) await disposable.DisposeAsync();
+        await Redis.DisposeAsync();
+    }
+
+    public sealed class Program(IServiceProvider services)
+    {
+        public JobQueue Jobs { get; } = services.GetRequiredService<JobQueue>();
+        public WorkQueue Work { get; } = services.GetRequiredService<WorkQueue>();
+        public Muse.Queue.Fleet Fleet { get; } = services.GetRequiredService<Muse.Queue.Fleet>();
+        public DeadLetters Dead { get; } = services.GetRequiredService<DeadLetters>();
+        public IDatabase Redis { get; } = services.GetRequiredService<IConnectionMultiplexer>().GetDatabase();
+        internal JobEvents Events { get; } = services.GetRequiredService<JobEvents>();
+        internal QueueKeys Keys { get; } = services.GetRequiredService<QueueConnection>().Keys;
+    }
+}
+
+/// <summary>Jobs and pictures to test with.</summary>
+public static class Samples
+{
+    static int number;
+
+    public static ImageJob Job(string? id = null, int count = 1, JobPriority priority = JobPriority.Interactive, string owner = "ada", DateTimeOffset? deadline = null) => new()
+    {
+        Id = id ?? $"job-{Interlocked.Increment(ref number)}",
+        Owner = owner,
+        Prompt = "a red star above a blue house",
+        Seed = 7,
+        Count = count,
+        Priority = priority,
+        CreatedAt = TimeProvider.System.GetUtcNow(),
+        Deadline = deadline,
+    };
+
+    public static FinishedPicture Painted(string content = "picture", int steps = 20) =>
+        new(new StoredPicture(System.Text.Encoding.UTF8.GetBytes(content), PictureFormat.Png, 128, 64), steps, TimeProvider.System.GetUtcNow());
+
+    public static string Text(this StoredPicture picture) => System.Text.Encoding.UTF8.GetString(picture.Bytes.Span);
+
+    /// <summary>Generous: only a broken test reaches it.</summary>
+    public static CancellationToken Limit(int seconds = 30) => new CancellationTokenSource(TimeSpan.FromSeconds(seconds)).Token;
+
+    /// <summary>Asks until it is so.</summary>
+    public static async Task<T> EventuallyAsync<T>(Func<Task<T>> ask, Func<T, bool> isSo, int seconds = 30)
+    {
+        var limit = Limit(seconds);
+        while (true)
+        {
+            var answer = await ask();
+            if (isSo(answer)) return answer;
+            if (limit.IsCancellationRequested) throw new Xunit.Sdk.XunitException($"It did not come to be; the last answer was {answer}.");
+            await Task.Delay(10, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Reads until as many pictures have come.</summary>
+    public static async Task<List<WorkItem>> TakeAsync(this WorkQueue work, int count)
+    {
+        var items = new List<WorkItem>();
+        await EventuallyAsync(async () =>
+        {
+            items.AddRange(await work.ReadAsync(count - items.Count, Limit()));
+            return items.Count;
+        }, have => have == count);
+        return items;
+    }
+}
