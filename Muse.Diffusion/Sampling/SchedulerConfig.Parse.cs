@@ -16,11 +16,12 @@ public sealed partial record SchedulerConfig
         RefuseWhatIsNotDone(keys);
 
         var className = keys.Choice("_class_name", null, Samplers.ClassNames);
+        var trainTimesteps = keys.Int("num_train_timesteps", 1000, 2, 1_000_000);
         var lcm = className == "LCMScheduler";
         var config = new SchedulerConfig
         {
             ClassName = className,
-            TrainTimesteps = keys.Int("num_train_timesteps", 1000, 2, 1_000_000),
+            TrainTimesteps = trainTimesteps,
             BetaStart = keys.Number("beta_start", lcm || className == "HeunDiscreteScheduler" ? 0.00085 : 0.0001, 0, 1),
             BetaEnd = keys.Number("beta_end", lcm || className == "HeunDiscreteScheduler" ? 0.012 : 0.02, 0, 1),
             BetaSchedule = keys.Choice("beta_schedule", lcm ? "scaled_linear" : "linear", ["linear", "scaled_linear", "squaredcos_cap_v2"]) switch
@@ -39,7 +40,7 @@ public sealed partial record SchedulerConfig
                 "linspace" => Diffusion.TimestepSpacing.Linspace,
                 _ => null,
             },
-            StepsOffset = keys.Int("steps_offset", 0, 0, 1000),
+            StepsOffset = keys.Int("steps_offset", 0, 0, trainTimesteps - 1),
             SetAlphaToOne = keys.Has("set_alpha_to_one") ? keys.Bool("set_alpha_to_one", false) : null,
             // Diffusers clips in DDIM unless told otherwise, nowhere else.
             ClipSampleRange = keys.Bool("clip_sample", className == "DDIMScheduler") ? (float)keys.Number("clip_sample_range", 1, 0, 1e6) : null,
@@ -162,8 +163,8 @@ public sealed partial record SchedulerConfig
         {
             if (!Has(key)) return null;
             var value = root.GetProperty(key);
-            if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Number))
-                throw Refused(key, "not that", "a list of numbers");
+            if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Number || item.GetDouble() is < 0 or > 1))
+                throw Refused(key, Shown(key), "a list of numbers from 0 to 1");
             return [.. value.EnumerateArray().Select(item => item.GetSingle())];
         }
 

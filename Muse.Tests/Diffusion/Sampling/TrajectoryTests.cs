@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Muse.Diffusion;
+using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Diffusion.Sampling;
 
@@ -9,15 +10,20 @@ public class TrajectoryTests
 {
     const double Tolerance = 2e-3;
 
-    static readonly JsonArray? Recorded = ReferenceData.Path("schedulers", "trajectories.json") is { } path
-        ? JsonNode.Parse(File.ReadAllText(path))!["cases"]!.AsArray()
-        : null;
-
     public static TheoryData<int, string> Cases()
     {
         var data = new TheoryData<int, string>();
-        if (Recorded is null) data.Add(-1, "no reference data");
-        for (var i = 0; i < Recorded?.Count; i++) data.Add(i, Title(Recorded[i]!));
+        try
+        {
+            var recorded = Read();
+            for (var i = 0; i < recorded.Count; i++) data.Add(i, Title(recorded[i]!));
+        }
+        catch (SkipException)
+        {
+            // The one case left meets the same absence as it runs, and skips with its reason.
+            data.Add(0, "no reference data");
+        }
+
         return data;
     }
 
@@ -25,8 +31,7 @@ public class TrajectoryTests
     [MemberData(nameof(Cases))]
     public void A_run_follows_the_reference_trajectory(int index, string title)
     {
-        Skip.If(Recorded is null, ReferenceData.Missing);
-        var recorded = Recorded[index]!;
+        var recorded = Read()[index]!;
         var sampler = Samplers.Create(ConfigOf(recorded));
         var plan = sampler.Plan((int)recorded["steps"]!);
 
@@ -49,6 +54,8 @@ public class TrajectoryTests
             AssertClose(Floats(recorded["samples"]![i]!), sample, Tolerance, $"{title}: sample {i}");
         }
     }
+
+    static JsonArray Read() => JsonNode.Parse(File.ReadAllText(Repository.Reference("schedulers", "trajectories.json")))!["cases"]!.AsArray();
 
     static void AssertClose(float[] expected, float[] actual, double tolerance, string what)
     {
