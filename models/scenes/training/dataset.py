@@ -1,0 +1,33 @@
+"""Draws the training pictures once, with as many processes as there are cores, into one memory-mapped array.
+
+Training scenes are numbers 0, 1, 2, ...; nothing else needs to be stored about them, because `sample_scene(i)` gives
+the same scene again whenever a caption is wanted.
+"""
+from multiprocessing import Pool
+
+import numpy as np
+
+from scenes import SIZE, draw, sample_scene
+
+
+def _draw_block(job):
+    path, start, stop = job
+    pictures = np.load(path, mmap_mode="r+")
+    for i in range(start, stop):
+        pictures[i] = draw(sample_scene(i))
+    return stop
+
+
+def draw_pictures(path, count, workers, block=250):
+    """Writes uint8 [count, 128, 128, 3] to `path`; a marker beside it says that the array is complete."""
+    done = path.with_suffix(".done")
+    if done.exists() and done.read_text() == str(count):
+        return np.load(path, mmap_mode="r")
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, SIZE, SIZE, 3)).flush()
+    jobs = [(path, i, min(i + block, count)) for i in range(0, count, block)]
+    with Pool(workers) as pool:
+        for n, stop in enumerate(pool.imap(_draw_block, jobs)):
+            if n % 20 == 19:
+                print(f"drawn {stop} of {count}", flush=True)
+    done.write_text(str(count))
+    return np.load(path, mmap_mode="r")

@@ -1,0 +1,103 @@
+"""Makes the model from nothing: `python3 train.py all`. Each stage keeps its result in `runs/` and is skipped when it
+is there; a training that was interrupted goes on from its last checkpoint.
+
+    all         draw, autoencoder, text, denoiser, export, evaluate
+    denoiser    the long part; `--hours` more than before goes on from where it stopped
+    export      writes the ONNX folder from the newest checkpoint, while training goes on
+    sheet       paints a contact sheet from the newest checkpoint
+    evaluate    paints held-out prompts and judges them
+"""
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import train_autoencoder
+import train_denoiser
+import train_text
+from autoencoder import Autoencoder
+from captioned import all_scenes, learn_tokenizer
+from dataset import draw_pictures
+from evaluate import evaluate, negative_prompt
+from export import export
+from judge import Judge
+from sampler import SAMPLERS, Painter
+from sheet import paint_sheet
+
+HERE = Path(__file__).resolve().parent
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate"))
+    parser.add_argument("--runs", type=Path, default=HERE / "runs", help="where checkpoints and drawings are kept")
+    parser.add_argument("--out", type=Path, default=HERE.parent, help="where the ONNX folder is written")
+    parser.add_argument("--pictures", type=int, default=64_000)
+    parser.add_argument("--hours", type=float, default=1.5, help="hours for the denoiser")
+    parser.add_argument("--autoencoder-hours", type=float, default=0.24)
+    parser.add_argument("--text-hours", type=float, default=0.09)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--prompts", type=int, default=500, help="prompts for each figure of the evaluation")
+    parser.add_argument("--sampler", choices=tuple(SAMPLERS), default="dpm++")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    return parser.parse_args()
+
+
+def main():
+    o = arguments()
+    torch.set_num_threads(o.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    o.runs.mkdir(parents=True, exist_ok=True)
+    stages = ("draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate") if o.stage == "all" else (o.stage,)
+    tokenizer = learn_tokenizer(o.runs / "tokenizer")
+    files = {name: o.runs / f"{name}.pt" for name in ("autoencoder", "text", "denoiser")}
+
+    if {"draw", "autoencoder", "denoiser"} & set(stages):
+        pictures = draw_pictures(o.runs / "pictures.npy", o.pictures, o.threads)
+    if {"autoencoder", "text", "denoiser"} & set(stages):
+        scenes = all_scenes(o.pictures, o.runs / "scenes.pickle")
+    if "autoencoder" in stages:
+        train_autoencoder.train(pictures, scenes, files["autoencoder"], o.autoencoder_hours, device)
+    if {"text", "denoiser"} & set(stages):
+        start = train_text.train(scenes, tokenizer, files["text"], o.text_hours, device)
+    if "denoiser" in stages:
+        autoencoder = load_autoencoder(files["autoencoder"]).to(device)
+        latents = train_autoencoder.latents(autoencoder, pictures, o.runs / "latents.npy", device)
+        train_denoiser.train(latents, scenes, tokenizer, start, files["denoiser"], o.hours, device)
+
+    if {"export", "sheet", "evaluate"} & set(stages):
+        autoencoder = load_autoencoder(files["autoencoder"])
+        text, denoiser = train_denoiser.load_averaged(files["denoiser"], len(tokenizer.vocab), tokenizer.end)
+        painter = Painter(tokenizer, text, denoiser, autoencoder.decoder)
+        look = {"sampler": o.sampler, "steps": o.steps, "guidance": o.guidance}
+    if "sheet" in stages:
+        prompts = (HERE / "sheet_prompts.txt").read_text().strip().split("\n")
+        paint_sheet(painter, prompts, o.runs / "sheet.png", **look)
+    if "evaluate" in stages:
+        judge = Judge()
+        accuracy = judge.learn_shapes(o.runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
+        print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
+        evaluate(painter, judge, o.prompts, **look)
+        negative_prompt(painter, judge, **look)
+    if "export" in stages:
+        export(o.out, tokenizer, text, denoiser, autoencoder)
+
+
+def load_autoencoder(path):
+    model = Autoencoder()
+    model.load_state_dict(torch.load(path, map_location="cpu")["model"])
+    return model.eval().to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def round_trip(autoencoder, pictures):
+    """uint8 [n, h, w, 3] through the autoencoder and back."""
+    back = autoencoder.decoder(autoencoder.encoder(train_autoencoder.to_tensor(pictures))).clamp(-1, 1)
+    return (back.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main()
