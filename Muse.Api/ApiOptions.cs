@@ -1,0 +1,82 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Muse.Api;
+
+/// <summary>Settings of the API, section <c>Api</c>.</summary>
+public sealed class ApiOptions
+{
+    /// <summary>API keys as <c>name:secret</c> or <c>name:secret:operator</c>, comma-separated; secrets have 16 characters or more. Empty switches keys off. <c>MUSE_API_KEYS</c> sets it.</summary>
+    public string Keys { get; set; } = "";
+
+    /// <summary>The address that clients reach this server by, for links in answers; null takes the request's own.</summary>
+    public Uri? PublicUrl { get; set; }
+
+    /// <summary>Proxies whose <c>X-Forwarded-*</c> headers are believed: addresses or networks (10.0.0.0/8), comma-separated. Empty believes nobody.</summary>
+    public string TrustedProxies { get; set; } = "";
+
+    /// <summary>How often a caller may ask for pictures.</summary>
+    [Required]
+    public RateLimitOptions RateLimits { get; set; } = new();
+
+    /// <summary>Longest prompt and negative prompt, characters. Default 32,000.</summary>
+    [Range(1, 200_000)]
+    public int MaxPromptLength { get; set; } = 32_000;
+
+    /// <summary>Prompts with one of these words are refused; comma-separated. Empty refuses none.</summary>
+    public string RefusedWords { get; set; } = "";
+
+    /// <summary>Model names accepted beside the served model's own, so that programs written for another server run unchanged; comma-separated.</summary>
+    public string ModelAliases { get; set; } = "muse,dall-e-2,dall-e-3,gpt-image-1,gpt-image-1-mini,gpt-image-1.5";
+
+    /// <summary>How long a synchronous request may wait for its turn. Default 10 min, after which the official clients give up.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan SynchronousDeadline { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long an <c>Idempotency-Key</c> is remembered. Default 1 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
+    public TimeSpan IdempotencyWindow { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long after a request a client's own retry of it is recognised. Default 2 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan RetryWindow { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long a picture's link works after the job ended, as long as the queue keeps the job (<c>Queue:Retention</c>). Default 1 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "7.00:00:00")]
+    public TimeSpan LinkLifetime { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>A silent event stream sends a comment this often, so that proxies keep it open. Default 15 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Where webhooks may go: origins such as <c>https://hooks.example.com</c>, comma-separated; a bare host means https. Empty allows none.</summary>
+    public string WebhookOrigins { get; set; } = "";
+
+    /// <summary>The secret that webhooks are signed with. Needed where origins are allowed.</summary>
+    public string WebhookSecret { get; set; } = "";
+
+    internal static string[] Split(string list) => list.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+}
+
+/// <summary>How often a caller may ask for pictures. Each API process counts for itself.</summary>
+/// <remarks>The defaults are the original Muse's: one request a second for each address, 400 a minute for its own Slack bot, which had a key.</remarks>
+public sealed class RateLimitOptions
+{
+    /// <summary>Whether there are limits at all; off for load tests.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Requests that an anonymous caller may make within <see cref="AnonymousWindow"/>. Default 1.</summary>
+    [Range(1, 1_000_000)]
+    public int AnonymousRequests { get; set; } = 1;
+
+    /// <summary>The window of <see cref="AnonymousRequests"/>. Default 1 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
+    public TimeSpan AnonymousWindow { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Requests that one key may make within <see cref="KeyWindow"/>. Default 400.</summary>
+    [Range(1, 100_000_000)]
+    public int KeyRequests { get; set; } = 400;
+
+    /// <summary>The window of <see cref="KeyRequests"/>. Default 1 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
+    public TimeSpan KeyWindow { get; set; } = TimeSpan.FromMinutes(1);
+}

@@ -1,0 +1,59 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Options;
+
+namespace Muse.Api;
+
+/// <summary>The API keys: only hashes of the secrets are kept, and all are compared, each in constant time.</summary>
+public sealed class ApiKeys
+{
+    const int MinSecretLength = 16;
+    readonly Key[] keys;
+
+    /// <summary>Reads the keys from the options.</summary>
+    public ApiKeys(IOptions<ApiOptions> options) => keys = [.. ApiOptions.Split(options.Value.Keys).Select(Parse)];
+
+    /// <summary>Whether callers need a key.</summary>
+    public bool AreOn => keys.Length > 0;
+
+    /// <summary>The keys' names.</summary>
+    public IEnumerable<string> Names => keys.Select(key => key.Name);
+
+    /// <summary>Whose key this is, or null if nobody's.</summary>
+    public Caller? Find(string secret)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(secret), hash);
+        Caller? found = null;
+        foreach (var key in keys)
+            if (CryptographicOperations.FixedTimeEquals(hash, key.Hash))
+                found = key.Caller;
+        return found;
+    }
+
+    /// <summary>What is wrong with a list of keys, without repeating a secret; null when nothing is.</summary>
+    public static string? Check(string keys)
+    {
+        try
+        {
+            var names = ApiOptions.Split(keys).Select(entry => Parse(entry).Name).ToList();
+            return names.Distinct().Count() == names.Count ? null : "Api:Keys has two keys of one name.";
+        }
+        catch (FormatException exception)
+        {
+            return exception.Message;
+        }
+    }
+
+    static Key Parse(string entry)
+    {
+        var parts = entry.Split(':');
+        if (parts.Length is < 2 or > 3 || parts[0].Length == 0 || parts.Length == 3 && parts[2] != "operator")
+            throw new FormatException("Api:Keys (MUSE_API_KEYS) is a comma-separated list of name:secret or name:secret:operator.");
+        if (parts[1].Length < MinSecretLength)
+            throw new FormatException($"Api:Keys (MUSE_API_KEYS): the secret of '{parts[0]}' is shorter than {MinSecretLength} characters.");
+        return new(parts[0], SHA256.HashData(Encoding.UTF8.GetBytes(parts[1])), new($"key:{parts[0]}", HasKey: true, IsOperator: parts.Length == 3));
+    }
+
+    sealed record Key(string Name, byte[] Hash, Caller Caller);
+}

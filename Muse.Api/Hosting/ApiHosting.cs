@@ -1,0 +1,73 @@
+using System.Net;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Extensions.Options;
+
+namespace Muse.Api;
+
+/// <summary>Puts the API's parts together.</summary>
+public static class ApiHosting
+{
+    /// <summary>Adds the API's services and the settings of its server.</summary>
+    public static WebApplicationBuilder AddMuseApi(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = RequestBody.MaxBytes;
+        });
+        builder.Services.AddOptions<ApiOptions>().BindConfiguration("Api").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
+        builder.Services
+            .AddSingleton<ApiKeys>()
+            .AddSingleton<ModelDirectory>()
+            .AddSingleton<WebhookRules>()
+            .AddSingleton<JobParser>()
+            .AddSingleton<Submitter>()
+            .AddSingleton<Door>()
+            .AddSingleton<Waiters>()
+            .AddSingleton<PictureLinks>()
+            .AddSingleton<GenerationViews>()
+            .AddSingleton<PredictCounter>()
+            .AddSingleton<WebhookSender>()
+            .AddHostedService(services => services.GetRequiredService<WebhookSender>());
+        builder.Services.AddHttpClient(WebhookSender.Client)
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false })
+            .AddStandardResilienceHandler();
+        builder.Services.AddRateLimits();
+        builder.Services.AddCors(cors => cors.AddPolicy(OriginalMuseEndpoints.AnyOrigin, policy => policy.AllowAnyOrigin().AllowAnyMethod().AllowAnyHeader()));
+        return builder;
+    }
+
+    /// <summary>Adds the pipeline that every request goes through.</summary>
+    public static WebApplication UseMuseApi(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<ApiOptions>>().Value;
+        app.UseMiddleware<RequestIds>();
+        app.UseMiddleware<ErrorBoundary>();
+        if (Forwarding(options) is { } forwarding)
+            app.UseForwardedHeaders(forwarding);
+        app.UseRouting();
+        app.UseCors();
+        app.UseMiddleware<CallerCheck>();
+        app.UseRateLimiter();
+        return app;
+    }
+
+    static ForwardedHeadersOptions? Forwarding(ApiOptions options)
+    {
+        var proxies = ApiOptions.Split(options.TrustedProxies);
+        if (proxies.Length == 0)
+            return null;
+        var forwarding = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.All, ForwardLimit = null };
+        forwarding.KnownProxies.Clear();
+        forwarding.KnownIPNetworks.Clear();
+        foreach (var proxy in proxies)
+            if (proxy.Contains('/'))
+                forwarding.KnownIPNetworks.Add(System.Net.IPNetwork.Parse(proxy));
+            else
+                forwarding.KnownProxies.Add(IPAddress.Parse(proxy));
+        return forwarding;
+    }
+}

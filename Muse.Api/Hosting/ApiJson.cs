@@ -1,0 +1,20 @@
+using System.Text.Json.Serialization;
+
+namespace Muse.Api;
+
+/// <summary>The JSON of every shape that goes over the wire, generated at build time.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ImagesRequest))]
+[JsonSerializable(typeof(ImagesAnswerBody))]
+[JsonSerializable(typeof(GenerationRequest))]
+[JsonSerializable(typeof(PredictRequest))]
+[JsonSerializable(typeof(OpenAIErrorBody))]
+[JsonSerializable(typeof(ProblemBody))]
+[JsonSerializable(typeof(ModelList))]
+[JsonSerializable(typeof(Generation))]
+[JsonSerializable(typeof(GenerationList))]
+[JsonSerializable(typeof(PredictAnswer))]
+[JsonSerializable(typeof(SystemInfo))]
+[JsonSerializable(typeof(WebhookBody))]
+[JsonSerializable(typeof(bool))]
+public sealed partial class ApiJson : JsonSerializerContext;

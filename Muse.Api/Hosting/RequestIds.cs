@@ -1,0 +1,26 @@
+using System.Diagnostics;
+
+namespace Muse.Api;
+
+/// <summary>Gives each answer an <c>x-request-id</c> with the trace id in it: what a caller quotes and an operator searches for.</summary>
+public sealed class RequestIds(RequestDelegate next)
+{
+    const string Header = "x-request-id";
+
+    /// <summary>The id of a request.</summary>
+    public static string Of(HttpContext context) => context.TraceIdentifier;
+
+    /// <summary>Runs the rest of the pipeline.</summary>
+    public Task InvokeAsync(HttpContext context)
+    {
+        var trace = Activity.Current?.TraceId ?? ActivityTraceId.CreateRandom();
+        context.TraceIdentifier = $"req_{trace.ToHexString()}";
+        context.Response.OnStarting(static state =>
+        {
+            var context = (HttpContext)state;
+            context.Response.Headers[Header] = context.TraceIdentifier;
+            return Task.CompletedTask;
+        }, context);
+        return next(context);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Text.Json.Serialization;
+
+namespace Muse.Api;
+
+// The shapes of answers that are written by hand (ImagesAnswer, ImagesStream), for the OpenAPI document and for tests to read them.
+
+/// <summary>The answer of <c>POST /v1/images/generations</c>.</summary>
+public sealed record ImagesAnswerBody
+{
+    /// <summary>When it was painted, Unix seconds.</summary>
+    public required long Created { get; init; }
+    /// <summary>The pictures, in order.</summary>
+    public required IReadOnlyList<ImageData> Data { get; init; }
+    /// <summary>The job's id.</summary>
+    public required string Id { get; init; }
+    /// <summary>The first picture's seed.</summary>
+    public required long Seed { get; init; }
+    /// <summary>WIDTHxHEIGHT in pixels.</summary>
+    public required string Size { get; init; }
+    /// <summary>low, medium or high.</summary>
+    public required string Quality { get; init; }
+    /// <summary>png, jpeg or webp.</summary>
+    public required string OutputFormat { get; init; }
+    /// <summary>Always opaque.</summary>
+    public required string Background { get; init; }
+    /// <summary>OpenAI's count of tokens, here words and patches of 8 by 8 pixels.</summary>
+    public required TokenUsage Usage { get; init; }
+    /// <summary>Fields that were accepted and had no effect.</summary>
+    public IReadOnlyList<string>? Warnings { get; init; }
+}
+
+/// <summary>One picture of an answer.</summary>
+public sealed record ImageData
+{
+    /// <summary>The file as Base64, where asked for.</summary>
+    [JsonPropertyName("b64_json")]
+    public string? B64Json { get; init; }
+    /// <summary>A link to the file, where asked for; it works for an hour.</summary>
+    public string? Url { get; init; }
+    /// <summary>Always null: prompts are painted as they are.</summary>
+    public string? RevisedPrompt { get; init; }
+    /// <summary>The seed that paints this picture again.</summary>
+    public required long Seed { get; init; }
+    /// <summary>What the model could not read of the prompt.</summary>
+    public string? PromptCutOff { get; init; }
+    /// <summary>Whether the safety checker blurred it.</summary>
+    public bool? Flagged { get; init; }
+}
+
+/// <summary>A count of tokens.</summary>
+/// <param name="InputTokens">Words of the prompt.</param>
+/// <param name="OutputTokens">Patches of 8 by 8 pixels painted.</param>
+/// <param name="TotalTokens">Their sum.</param>
+/// <param name="InputTokensDetails">The input in detail.</param>
+public sealed record TokenUsage(int InputTokens, long OutputTokens, long TotalTokens, InputTokenDetails InputTokensDetails);
+
+/// <summary>A count of input tokens.</summary>
+/// <param name="TextTokens">Words of the prompt.</param>
+/// <param name="ImageTokens">Always 0.</param>
+public sealed record InputTokenDetails(int TextTokens, int ImageTokens);

@@ -1,0 +1,55 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using Muse.Queue;
+
+namespace Muse.Api;
+
+/// <summary>OpenAI's models API: one server serves one model.</summary>
+public static class ModelsEndpoints
+{
+    /// <summary>Maps <c>GET /v1/models</c> and <c>GET /v1/models/{model}</c>.</summary>
+    public static void MapModels(this IEndpointRouteBuilder routes)
+    {
+        var models = routes.MapGroup("/v1/models").WithTags("Models").RequireCaller();
+        models.MapGet("", ListAsync).WithName("listModels").WithSummary("The served model and what it can do");
+        models.MapGet("/{model}", GetAsync).WithName("retrieveModel").WithSummary("One model by name");
+    }
+
+    static async Task<Ok<ModelList>> ListAsync(ModelDirectory models, IOptions<QueueOptions> queue, CancellationToken cancellation) =>
+        TypedResults.Ok(new ModelList("list", [Describe(queue.Value.Model, await models.FindAsync(cancellation))]));
+
+    static async Task<Results<Ok<ModelDescription>, Refusal>> GetAsync(string model, ModelDirectory models, IOptions<QueueOptions> queue, CancellationToken cancellation) =>
+        model == queue.Value.Model
+            ? TypedResults.Ok(Describe(model, await models.FindAsync(cancellation)))
+            : (Refusal)new ApiError(404, "model_not_found", $"There is no such model here; there is '{queue.Value.Model}'.", "model");
+
+    static ModelDescription Describe(string name, ModelCard? card) => new(name, "model", 0, "muse", card is null ? null : new(
+        card.MinSize, card.MaxSize, card.SizeMultiple, $"{card.DefaultWidth}x{card.DefaultHeight}",
+        card.DefaultSteps, card.MaxSteps, card.DefaultGuidanceScale, card.Samplers, card.SafetyChecker));
+}
+
+/// <summary>The models.</summary>
+/// <param name="Object">Always list.</param>
+/// <param name="Data">The models.</param>
+public sealed record ModelList(string Object, IReadOnlyList<ModelDescription> Data);
+
+/// <summary>A model, in OpenAI's shape with what it can do beside it.</summary>
+/// <param name="Id">Its name.</param>
+/// <param name="Object">Always model.</param>
+/// <param name="Created">Not known: 0.</param>
+/// <param name="OwnedBy">Always muse.</param>
+/// <param name="Capabilities">What it can do; null while no worker has announced it.</param>
+public sealed record ModelDescription(string Id, string Object, long Created, string OwnedBy, ModelCapabilities? Capabilities);
+
+/// <summary>What a model can do.</summary>
+/// <param name="MinSize">Smallest width and height, pixels.</param>
+/// <param name="MaxSize">Largest width and height, pixels.</param>
+/// <param name="SizeMultiple">Width and height are multiples of this, pixels.</param>
+/// <param name="DefaultSize">The size where none is asked for.</param>
+/// <param name="DefaultSteps">Steps where none are asked for.</param>
+/// <param name="MaxSteps">Most steps.</param>
+/// <param name="DefaultGuidanceScale">Guidance scale where none is asked for.</param>
+/// <param name="Schedulers">The samplers' names; the first is the default.</param>
+/// <param name="SafetyChecker">Whether pictures pass a safety checker.</param>
+public sealed record ModelCapabilities(int MinSize, int MaxSize, int SizeMultiple, string DefaultSize, int DefaultSteps, int MaxSteps,
+    float DefaultGuidanceScale, IReadOnlyList<string> Schedulers, bool SafetyChecker);

@@ -1,0 +1,186 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Options;
+using Muse.Queue;
+
+namespace Muse.Api;
+
+/// <summary>What a request turned out to be: a job that nothing downstream has to check again, or the error to answer with.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Warnings">Fields that were accepted and have no effect, each in a sentence.</param>
+/// <param name="Error">What is wrong.</param>
+public readonly record struct ParsedRequest(ImageJob? Job, IReadOnlyList<string> Warnings, ApiError? Error)
+{
+    /// <summary>A request that is refused.</summary>
+    public static implicit operator ParsedRequest(ApiError error) => new(null, [], error);
+}
+
+/// <summary>Where a job comes from: what is not in the body.</summary>
+/// <param name="Owner">Who asks.</param>
+/// <param name="At">When.</param>
+/// <param name="TraceParent">The request's span.</param>
+public readonly record struct JobOrigin(string Owner, DateTimeOffset At, string? TraceParent);
+
+/// <summary>Turns each HTTP shape into a valid <see cref="ImageJob"/>, or says which field is at fault and what is allowed.</summary>
+/// <remarks>Where no worker has announced the model yet, wide general limits hold, and what is left out stays null for the worker to fill.</remarks>
+public sealed partial class JobParser
+{
+    readonly ApiOptions options;
+    readonly string model;
+    readonly string[] aliases;
+    readonly Regex? refusedWords;
+    readonly WebhookRules webhooks;
+
+    /// <summary>Reads what it needs from the options.</summary>
+    public JobParser(IOptions<ApiOptions> options, IOptions<QueueOptions> queue, WebhookRules webhooks)
+    {
+        this.options = options.Value;
+        this.webhooks = webhooks;
+        model = queue.Value.Model;
+        aliases = ApiOptions.Split(this.options.ModelAliases);
+        var words = ApiOptions.Split(this.options.RefusedWords);
+        if (words.Length > 0)
+            refusedWords = new($@"(?<!\w)(?:{string.Join('|', words.Select(Regex.Escape))})(?!\w)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+    }
+
+    /// <summary>Parses OpenAI's shape.</summary>
+    public ParsedRequest Parse(ImagesRequest request, ModelCard? card, JobOrigin origin)
+    {
+        var checks = new FieldChecks();
+        var warnings = new List<string>();
+        var stream = request.Stream ?? false;
+        var partials = (int)(checks.Integer("partial_images", request.PartialImages, 0, 3) ?? 0);
+        checks.OneOf("response_format", request.ResponseFormat, "b64_json", "url");
+        checks.OneOf("background", request.Background, "auto", "opaque");
+        if (checks.OneOf("moderation", request.Moderation, "auto", "low") is not null)
+            warnings.Add("'moderation' has no meaning here and was ignored.");
+        if (checks.OneOf("style", request.Style, "vivid", "natural") is not null)
+            warnings.Add("'style' has no meaning here and was ignored.");
+        if (partials > 0 && !stream)
+            warnings.Add("'partial_images' has no meaning without 'stream' and was ignored.");
+        var job = Parse(request, card, origin, checks) with
+        {
+            Previews = stream ? partials : 0,
+            Deadline = origin.At + options.SynchronousDeadline,
+        };
+        return checks.Fault is { } fault ? fault : new ParsedRequest(job, warnings, null);
+    }
+
+    /// <summary>Parses the jobs API's shape.</summary>
+    public ParsedRequest Parse(GenerationRequest request, ModelCard? card, JobOrigin origin)
+    {
+        var checks = new FieldChecks();
+        var priority = checks.OneOf("priority", request.Priority, "interactive", "batch");
+        var job = Parse(request, card, origin, checks) with
+        {
+            Previews = (int)(checks.Integer("previews", request.Previews, 0, 100) ?? 0),
+            Priority = priority == "batch" ? JobPriority.Batch : JobPriority.Interactive,
+            Deadline = checks.Integer("deadline_seconds", request.DeadlineSeconds, 1, 86_400) is { } seconds ? origin.At.AddSeconds(seconds) : null,
+            Webhook = request.Webhook is { } webhook ? webhooks.Check(webhook, checks) : null,
+        };
+        return checks.Fault is { } fault ? fault : new ParsedRequest(job, [], null);
+    }
+
+    /// <summary>Parses the original Muse's shape.</summary>
+    public ParsedRequest Parse(PredictRequest request, ModelCard? card, JobOrigin origin)
+    {
+        var checks = new FieldChecks();
+        var prompt = request.Prompt ?? request.Dream;
+        if (prompt is not null && prompt.Trim().Equals("surprise me", StringComparison.OrdinalIgnoreCase))
+            prompt = Surprises.Pick();
+        var steps = request.HighQuality == true ? 50 : 25;
+        var fields = new GenerationRequest { Prompt = prompt, Steps = card is null ? steps : Math.Min(steps, card.MaxSteps) };
+        var job = Parse(fields, card, origin, checks) with { Deadline = origin.At + options.SynchronousDeadline };
+        return checks.Fault is { } fault ? fault : new ParsedRequest(job, [], null);
+    }
+
+    ImageJob Parse(PaintingFields fields, ModelCard? card, JobOrigin origin, FieldChecks checks)
+    {
+        Model(fields.Model, checks);
+        var (width, height) = Size(fields.Size, card, checks);
+        var format = checks.OneOf("output_format", fields.OutputFormat, "png", "jpeg", "webp");
+        // 100 % is what clients send for "as good as it gets", and a PNG is that.
+        if ((format is null or "png") && fields.OutputCompression is not (null or 100))
+            checks.Fail("output_compression", "'output_compression' is for jpeg and webp: a PNG loses nothing.");
+        var steps = (int?)checks.Integer("steps", fields.Steps, 1, card?.MaxSteps ?? 1000);
+        var quality = checks.OneOf("quality", fields.Quality, "auto", "standard", "low", "medium", "high", "hd");
+        return new ImageJob
+        {
+            Id = JobIds.New(),
+            Owner = origin.Owner,
+            CreatedAt = origin.At,
+            TraceParent = origin.TraceParent,
+            Prompt = Text("prompt", fields.Prompt, required: true, checks),
+            NegativePrompt = Text("negative_prompt", fields.NegativePrompt, required: false, checks),
+            Count = (int)(checks.Integer("n", fields.N, 1, Limits.MaxCount) ?? 1),
+            Width = width,
+            Height = height,
+            Steps = steps ?? Steps(quality, card),
+            GuidanceScale = checks.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
+            Sampler = Sampler(fields.Scheduler, card, checks),
+            Seed = checks.Integer("seed", fields.Seed, -1, Limits.MaxSeed) is { } seed and >= 0 ? seed : JobIds.NewSeed(),
+            Format = format switch { "jpeg" => PictureFormat.Jpeg, "webp" => PictureFormat.Webp, _ => PictureFormat.Png },
+            Quality = (int)(checks.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
+        };
+    }
+
+    void Model(string? name, FieldChecks checks)
+    {
+        if (name is not null && name != model && !aliases.Contains(name))
+            checks.Fail(new ApiError(404, "model_not_found", $"There is no model '{Shorten(name)}' here; there is '{model}'.", "model"));
+    }
+
+    string Text(string field, string? value, bool required, FieldChecks checks)
+    {
+        if (required && string.IsNullOrWhiteSpace(value))
+            checks.Fail(field, $"'{field}' is missing or empty: say what to paint.");
+        else if (value is { } text)
+        {
+            if (text.Length > options.MaxPromptLength)
+                checks.Fail(field, string.Create(CultureInfo.InvariantCulture, $"'{field}' must have at most {options.MaxPromptLength} characters; it has {text.Length}."));
+            else if (text.Contains('\0'))
+                checks.Fail(field, $"'{field}' must not have a NUL character.");
+            else if (refusedWords?.IsMatch(text) == true)
+                checks.Fail(ApiError.RefusedWord(field));
+        }
+        return value ?? "";
+    }
+
+    static (int?, int?) Size(string? size, ModelCard? card, FieldChecks checks)
+    {
+        if (size is null or "auto")
+            return (card?.DefaultWidth, card?.DefaultHeight);
+        var (min, max, multiple) = card is null ? (64, 2048, 8) : (card.MinSize, card.MaxSize, card.SizeMultiple);
+        var match = SizePattern().Match(size);
+        int width = 0, height = 0;
+        if (!match.Success
+            || !int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out width) || !Fits(width)
+            || !int.TryParse(match.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out height) || !Fits(height))
+            checks.Fail("size", string.Create(CultureInfo.InvariantCulture,
+                $"'size' must be 'auto'{(card is null ? "" : $" ({card.DefaultWidth}x{card.DefaultHeight})")} or WIDTHxHEIGHT, each a multiple of {multiple} from {min} to {max} pixels; it is '{Shorten(size)}'."));
+        return (width, height);
+
+        bool Fits(int side) => side >= min && side <= max && side % multiple == 0;
+    }
+
+    static int? Steps(string? quality, ModelCard? card) => card is null ? null : quality switch
+    {
+        "low" => Math.Max(1, card.DefaultSteps / 2),
+        "high" or "hd" => Math.Min(card.DefaultSteps * 2, card.MaxSteps),
+        _ => card.DefaultSteps,
+    };
+
+    static string? Sampler(string? name, ModelCard? card, FieldChecks checks)
+    {
+        if (card is not null && name is not null && !card.Samplers.Contains(name))
+            checks.Fail("scheduler", $"'scheduler' must be one of {string.Join(", ", card.Samplers)}.");
+        else if (name is { Length: > 64 })
+            checks.Fail("scheduler", "'scheduler' must have at most 64 characters.");
+        return name ?? (card?.Samplers is [var first, ..] ? first : null);
+    }
+
+    static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "…";
+
+    [GeneratedRegex("^([0-9]{1,5})x([0-9]{1,5})$", RegexOptions.CultureInvariant)]
+    private static partial Regex SizePattern();
+}

@@ -1,0 +1,111 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Muse.Api;
+
+/// <summary>What a body turned out to be: a value, or the error to answer with.</summary>
+/// <param name="Value">What was read.</param>
+/// <param name="Hash">A hash of the body's bytes, where asked for.</param>
+/// <param name="Error">Why it can't be read.</param>
+public readonly record struct BodyOutcome<T>(T? Value, string? Hash, ApiError? Error) where T : class;
+
+/// <summary>Reads JSON bodies strictly: right encoding, right types, the field at fault named.</summary>
+public static class RequestBody
+{
+    /// <summary>Largest body, bytes.</summary>
+    public const int MaxBytes = 1 << 20;
+
+    static readonly byte[] ByteOrderMark = [0xEF, 0xBB, 0xBF];
+
+    /// <summary>Reads the body.</summary>
+    /// <param name="request">Whose body.</param>
+    /// <param name="type">What it should be.</param>
+    /// <param name="withHash">Whether its hash is needed.</param>
+    /// <exception cref="BadHttpRequestException">When it is larger than the server reads, or broken off.</exception>
+    public static async ValueTask<BodyOutcome<T>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, bool withHash) where T : class
+    {
+        if (UnreadableEncoding(request) is { } unreadable)
+            return new(null, null, unreadable);
+        if (request.ContentLength > MaxBytes)
+            return new(null, null, ApiError.TooLarge);
+        var reader = request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(request.HttpContext.RequestAborted);
+            if (read.Buffer.Length > MaxBytes)
+            {
+                reader.AdvanceTo(read.Buffer.Start);
+                return new(null, null, ApiError.TooLarge);
+            }
+            if (!read.IsCompleted)
+            {
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                continue;
+            }
+            var outcome = Parse(read.Buffer, type, withHash);
+            reader.AdvanceTo(read.Buffer.End);
+            return outcome;
+        }
+    }
+
+    static BodyOutcome<T> Parse<T>(ReadOnlySequence<byte> body, JsonTypeInfo<T> type, bool withHash) where T : class
+    {
+        var hash = withHash ? Hash(body) : null;
+        if (body.Length >= 3 && body.Slice(0, 3).ToArray().AsSpan().SequenceEqual(ByteOrderMark))
+            body = body.Slice(3);
+        try
+        {
+            var reader = new Utf8JsonReader(body);
+            var value = JsonSerializer.Deserialize(ref reader, type);
+            if (reader.Read())
+                return new(null, hash, ApiError.Invalid(null, "The body has something after its JSON object."));
+            return value is null ? new(null, hash, ApiError.Invalid(null, "The body must be a JSON object, not null.")) : new(value, hash, null);
+        }
+        catch (JsonException exception)
+        {
+            return new(null, hash, Explain(exception, type));
+        }
+    }
+
+    static ApiError Explain(JsonException exception, JsonTypeInfo type)
+    {
+        // A reader's exception inside means broken JSON; none means well-formed JSON of a wrong type.
+        if (exception.InnerException is JsonException || exception.Path is not { } path)
+            return ApiError.Invalid(null, $"The body is not valid JSON: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
+        var field = type.Properties.FirstOrDefault(property => path.StartsWith($"$.{property.Name}", StringComparison.Ordinal)
+            && (path.Length == property.Name.Length + 2 || path[property.Name.Length + 2] is '.' or '['));
+        return field is null
+            ? ApiError.Invalid(null, "The body must be a JSON object.")
+            : ApiError.Invalid(field.Name, $"'{field.Name}' must be {Kind(field.PropertyType)}.");
+    }
+
+    static string Kind(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
+    {
+        var t when t == typeof(int) || t == typeof(long) => "an integer",
+        var t when t == typeof(float) => "a number",
+        var t when t == typeof(bool) => "true or false",
+        _ => "a string of valid Unicode",
+    };
+
+    static ApiError? UnreadableEncoding(HttpRequest request)
+    {
+        if (!request.HasJsonContentType())
+            return new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json'.", "Content-Type");
+        if (Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var media)
+            && media.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
+            return new(415, "unsupported_charset", "Send the body in UTF-8.", "Content-Type");
+        if (request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding != "identity")
+            return new(415, "unsupported_encoding", "Send the body without Content-Encoding.", "Content-Encoding");
+        return null;
+    }
+
+    static string Hash(ReadOnlySequence<byte> body)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var segment in body)
+            hash.AppendData(segment.Span);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

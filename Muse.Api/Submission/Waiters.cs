@@ -1,0 +1,60 @@
+using System.Collections.Concurrent;
+using Muse.Queue;
+
+namespace Muse.Api;
+
+/// <summary>Clients that wait for a job on an open connection: when the last of a job's hangs up, the job is cancelled.</summary>
+public sealed partial class Waiters(JobQueue queue, ILogger<Waiters> logger)
+{
+    readonly ConcurrentDictionary<string, int> waiting = new();
+
+    /// <summary>How many wait now.</summary>
+    public int Count => waiting.Count;
+
+    /// <summary>Waits until the job is final, and brings its pictures.</summary>
+    /// <exception cref="OperationCanceledException">When the client hung up; the job is cancelled then, unless another client waits for it.</exception>
+    public async Task<FinishedJob?> WaitAsync(string jobId, CancellationToken hangup)
+    {
+        Enter(jobId);
+        var final = false;
+        try
+        {
+            var finished = await queue.WaitWithPicturesAsync(jobId, hangup);
+            final = true;
+            return finished;
+        }
+        finally
+        {
+            await LeaveAsync(jobId, final);
+        }
+    }
+
+    /// <summary>Counts a client in that waits for the job.</summary>
+    public void Enter(string jobId) => waiting.AddOrUpdate(jobId, 1, static (_, count) => count + 1);
+
+    /// <summary>Counts it out, and cancels the job if it was the last and did not see the end.</summary>
+    public async Task LeaveAsync(string jobId, bool sawTheEnd)
+    {
+        if (waiting.AddOrUpdate(jobId, 0, static (_, count) => count - 1) > 0)
+            return;
+        waiting.TryRemove(new(jobId, 0));
+        if (sawTheEnd)
+            return;
+        try
+        {
+            await queue.CancelAsync(jobId, CancellationToken.None);
+            HungUp(jobId);
+        }
+        catch (QueueUnavailableException exception)
+        {
+            // The picture is painted for nobody then, which costs time but harms no one.
+            CouldNotCancel(jobId, exception.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Client hung up: job {JobId} cancelled")]
+    partial void HungUp(string jobId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Client hung up, but job {JobId} could not be cancelled: {Reason}")]
+    partial void CouldNotCancel(string jobId, string reason);
+}

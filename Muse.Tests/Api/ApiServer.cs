@@ -1,0 +1,104 @@
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Muse.Api;
+using Muse.Tests.Infrastructure;
+
+namespace Muse.Tests.Api;
+
+/// <summary>The API as it runs for real: Kestrel on a loopback port, over a real Redis, with a worker that paints flat pictures.</summary>
+public sealed class ApiServer : IAsyncDisposable
+{
+    readonly Factory factory;
+    readonly bool ownsRedis;
+
+    ApiServer(Factory factory, RedisServer redis, bool ownsRedis, FlatPainter? painter)
+    {
+        (this.factory, Redis, this.ownsRedis, Painter) = (factory, redis, ownsRedis, painter);
+        Address = new(factory.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Client = NewClient();
+    }
+
+    public RedisServer Redis { get; }
+    public FlatPainter? Painter { get; }
+    public Uri Address { get; }
+    public HttpClient Client { get; }
+    public RecordedLog Log => factory.Log;
+    public IServiceProvider Services => factory.Services;
+
+    /// <summary>Starts one.</summary>
+    /// <param name="settings">Settings beside the defaults of tests: no rate limits.</param>
+    /// <param name="painter">How the worker behaves; null for no worker.</param>
+    /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
+    public static async Task<ApiServer> StartAsync(PainterOptions? painter, IReadOnlyDictionary<string, string>? settings = null, RedisServer? redis = null, bool withoutPainter = false)
+    {
+        var ownsRedis = redis is null;
+        redis ??= await RedisServer.StartAsync();
+        var worker = withoutPainter ? null : await FlatPainter.StartAsync(redis, painter ?? new());
+        var factory = new Factory(new Dictionary<string, string>(settings ?? new Dictionary<string, string>())
+        {
+            ["ConnectionStrings:redis"] = redis.ConnectionString,
+        });
+        factory.UseKestrel(0);
+        factory.StartServer();
+        return new(factory, redis, ownsRedis, worker);
+    }
+
+    public HttpClient NewClient(string? key = null)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
+        if (key is not null)
+            client.DefaultRequestHeaders.Authorization = new("Bearer", key);
+        return client;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        if (Painter is not null)
+            await Painter.DisposeAsync();
+        await factory.DisposeAsync();
+        if (ownsRedis)
+            await Redis.DisposeAsync();
+    }
+
+    sealed class Factory(IReadOnlyDictionary<string, string> settings) : WebApplicationFactory<ApiOptions>
+    {
+        public RecordedLog Log { get; } = new();
+
+        protected override void ConfigureWebHost(IWebHostBuilder builder)
+        {
+            builder.UseSetting("Api:RateLimits:Enabled", "false");
+            foreach (var (key, value) in settings)
+                builder.UseSetting(key, value);
+            builder.ConfigureTestServices(services => services.AddSingleton<ILoggerProvider>(Log));
+        }
+    }
+}
+
+/// <summary>Keeps what was logged as a warning or worse.</summary>
+public sealed class RecordedLog : ILoggerProvider
+{
+    readonly System.Collections.Concurrent.ConcurrentQueue<(LogLevel Level, string Message)> entries = new();
+
+    public IReadOnlyList<string> Errors => [.. entries.Where(entry => entry.Level >= LogLevel.Error).Select(entry => entry.Message)];
+    public IReadOnlyList<string> Warnings => [.. entries.Where(entry => entry.Level == LogLevel.Warning).Select(entry => entry.Message)];
+
+    public ILogger CreateLogger(string categoryName) => new Recorder(categoryName, entries);
+    public void Dispose() { }
+
+    sealed class Recorder(string category, System.Collections.Concurrent.ConcurrentQueue<(LogLevel, string)> entries) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (logLevel >= LogLevel.Warning)
+                entries.Enqueue((logLevel, $"{category}: {formatter(state, exception)} {exception}"));
+        }
+    }
+}
