@@ -11,6 +11,7 @@ namespace Muse.Api;
 [JsonSerializable(typeof(OpenAIErrorBody))]
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(ModelList))]
+[JsonSerializable(typeof(ModelDescription))]
 [JsonSerializable(typeof(Generation))]
 [JsonSerializable(typeof(GenerationList))]
 [JsonSerializable(typeof(PredictAnswer))]

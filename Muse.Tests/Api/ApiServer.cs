@@ -32,9 +32,10 @@ public sealed class ApiServer : IAsyncDisposable
 
     /// <summary>Starts one.</summary>
     /// <param name="settings">Settings beside the defaults of tests: no rate limits.</param>
-    /// <param name="painter">How the worker behaves; null for no worker.</param>
+    /// <param name="painter">How the worker behaves.</param>
     /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
-    public static async Task<ApiServer> StartAsync(PainterOptions? painter, IReadOnlyDictionary<string, string>? settings = null, RedisServer? redis = null, bool withoutPainter = false)
+    /// <param name="withoutPainter">Whether to start no worker.</param>
+    public static async Task<ApiServer> StartAsync(PainterOptions? painter = null, IReadOnlyDictionary<string, string>? settings = null, RedisServer? redis = null, bool withoutPainter = false)
     {
         var ownsRedis = redis is null;
         redis ??= await RedisServer.StartAsync();
