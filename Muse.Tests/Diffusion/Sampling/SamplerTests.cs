@@ -136,6 +136,19 @@ public class SamplerTests
     }
 
     [Fact]
+    public void An_offset_leads_to_no_timestep_beyond_training()
+    {
+        var config = Configs["sd1 epsilon"] with { StepsOffset = 20 };
+        foreach (var name in Samplers.AvailableFor(config))
+        {
+            var sampler = Samplers.Create(config, name);
+            var plan = sampler.Plan(100);
+            Assert.All(plan.Timesteps, t => Assert.InRange(t, 0, 999));
+            Assert.All(Run(sampler, 100, new Oracle(config), new SeededNoise(1)), value => Assert.True(float.IsFinite(value), name));
+        }
+    }
+
+    [Fact]
     public void Heun_evaluates_both_ends_of_all_steps_but_the_last_and_those_from_pure_noise()
     {
         Assert.Equal(39, Samplers.Create(Configs["sd1 epsilon"], "heun").Plan(20).Timesteps.Length);
