@@ -10,6 +10,8 @@ public static class MuseSettings
     [
         ("MUSE_MODEL", ["Worker:Model"]),
         ("MUSE_GPU_TYPE", ["Worker:Device"]),
+        ("MUSE_GPU_INDEX", ["Worker:DeviceIndex"]),
+        ("MUSE_INSTANCE", ["Worker:Instance"]),
         ("MUSE_MAX_BATCH_SIZE", ["Engine:MaxBatchSize"]),
         ("MUSE_MIN_WORKERS", ["Autoscaler:MinWorkers"]),
         ("MUSE_MAX_WORKERS", ["Autoscaler:MaxWorkers"]),

@@ -1,0 +1,29 @@
+using Aspire.Hosting;
+using Muse.AppHost;
+
+namespace Muse.Tests.AppHost;
+
+public sealed class RedisChoiceTests
+{
+    [Theory]
+    [InlineData("elsewhere:6379", true, "/usr/bin/redis-server", "Given")]
+    [InlineData("elsewhere:6379", false, null, "Given")]
+    [InlineData(null, true, "/usr/bin/redis-server", "Container")]
+    [InlineData("", true, null, "Container")]
+    [InlineData(null, false, "/usr/bin/redis-server", "Executable")]
+    public void The_users_connection_string_wins_then_a_container_then_the_program(string? connectionString, bool engineAnswers, string? program, string source) =>
+        Assert.Equal(source, MuseRedis.Choose(connectionString, () => engineAnswers, program).ToString());
+
+    [Fact]
+    public void Without_any_the_error_names_both_ways_to_get_one()
+    {
+        var error = Assert.Throws<DistributedApplicationException>(() => MuseRedis.Choose(null, () => false, null));
+        Assert.Contains("Docker", error.Message);
+        Assert.Contains("apt-get install redis-server", error.Message);
+        Assert.Contains("ConnectionStrings__redis", error.Message);
+    }
+
+    [Fact]
+    public void A_container_engine_is_not_asked_where_the_user_gave_a_connection_string() =>
+        Assert.Equal(RedisSource.Given, MuseRedis.Choose("elsewhere:6379", () => throw new InvalidOperationException("asked"), null));
+}
