@@ -28,9 +28,7 @@ public static class ImageEncoder
     {
         ArgumentOutOfRangeException.ThrowIfNegative(quality);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(quality, 100);
-        var info = new SKImageInfo(image.Width, image.Height, SKColorType.Rgb888x, SKAlphaType.Opaque);
-        using var bitmap = new SKBitmap(info);
-        Widen(image.Pixels, bitmap.GetPixelSpan());
+        using var bitmap = ToBitmap(image);
         using var pixels = bitmap.PeekPixels();
         using var data = format switch
         {
@@ -44,6 +42,13 @@ public static class ImageEncoder
         return format == ImageFormat.Png && parameters is not null
             ? PngText.Insert(data.AsSpan(), "parameters", parameters)
             : data.ToArray();
+    }
+
+    internal static SKBitmap ToBitmap(RgbImage image)
+    {
+        var bitmap = new SKBitmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgb888x, SKAlphaType.Opaque));
+        Widen(image.Pixels, bitmap.GetPixelSpan());
+        return bitmap;
     }
 
     // Skia has no format of three bytes a pixel.

@@ -17,7 +17,7 @@ public static class DiffusionModels
     {
         if (SimulationSpec.IsSimulated(device))
             return OpenSimulated(folder, SimulationSpec.Parse(device), time);
-        throw new NotSupportedException("Folders are not opened yet.");
+        return OnnxModel.Open(folder, ExecutionProvider.Choose(device, options, logger));
     }
 
     static SimulatedModel OpenSimulated(string folder, SimulationSpec spec, TimeProvider time)

@@ -1,0 +1,89 @@
+using Microsoft.ML.OnnxRuntime;
+
+namespace Muse.Diffusion;
+
+/// <summary>The denoiser bound to its buffers for one number of rows of one shape.</summary>
+sealed class DenoiserBinding : DenoiserBatch, IDisposable
+{
+    readonly Denoiser denoiser;
+    readonly LatentShape latent;
+    readonly int rows;
+    readonly OrtIoBinding binding;
+    readonly RunOptions run = new();
+    readonly List<(string Name, OrtValue Value)> changing = [], lasting = [];
+    readonly OrtValue output;
+    int boundVersion = -1;
+
+    public DenoiserBinding(Denoiser denoiser, LatentShape latent, PromptEmbedding like, int rows)
+    {
+        (this.denoiser, this.latent, this.rows) = (denoiser, latent, rows);
+        binding = denoiser.Graph.Session.CreateIoBinding();
+        long[] shape = [rows, latent.Channels, latent.Height, latent.Width];
+        changing.Add((Denoiser.Sample, denoiser.In.View(shape)));
+        changing.Add((Denoiser.Timestep, denoiser.Times.View(denoiser.TimestepIsScalar ? [] : [denoiser.TimestepPerRow ? rows : 1])));
+        lasting.Add((Denoiser.HiddenStates, denoiser.Hidden.View(rows, like.Tokens, like.HiddenStates.Length / like.Tokens)));
+        if (denoiser.Pooled is { } pooled)
+            lasting.Add((Denoiser.TextEmbeds, pooled.View(rows, denoiser.PooledLength)));
+        if (denoiser.Sizes is { } sizes)
+            lasting.Add((Denoiser.TimeIds, sizes.View(rows, 6)));
+        if (denoiser.Guidance is { } guidance)
+            lasting.Add((Denoiser.GuidanceEmbedding, guidance.View(rows, denoiser.GuidanceLength)));
+        output = denoiser.Out.View(shape);
+        binding.BindOutput(denoiser.OutputName, output);
+        Bind(changing);
+    }
+
+    public override Span<float> Input(int row) => denoiser.In.Values(row * latent.Length, latent.Length);
+
+    public override ReadOnlySpan<float> Output(int row) => denoiser.Out.Values(row * latent.Length, latent.Length);
+
+    public override void SetCondition(int row, in RowCondition condition)
+    {
+        if (denoiser.TimestepPerRow || row == 0)
+            denoiser.Times.Write(row, [condition.Timestep]);
+        denoiser.Hold(row, condition);
+    }
+
+    public override void Run()
+    {
+        int values = rows * latent.Length;
+        denoiser.In.Push(values);
+        try
+        {
+            // The host's memory is read in place; a device gets a copy, made by binding.
+            if (boundVersion < 0 || (!denoiser.Graph.Provider.OnHost && boundVersion != denoiser.ConditionsVersion))
+                Bind(lasting);
+            boundVersion = denoiser.ConditionsVersion;
+            if (!denoiser.Graph.Provider.OnHost)
+            {
+                Bind(changing);
+                binding.SynchronizeBoundInputs();
+            }
+            denoiser.Graph.Session.RunWithBinding(run, binding);
+            if (!denoiser.Graph.Provider.OnHost)
+                binding.SynchronizeBoundOutputs();
+        }
+        catch (OnnxRuntimeException e) when (Graph.IsOutOfMemory(e))
+        {
+            throw new DeviceMemoryException($"{rows} rows of {latent.Channels}×{latent.Height}×{latent.Width} need more memory than there is.", e);
+        }
+        denoiser.Out.Pull(values);
+    }
+
+    public void Dispose()
+    {
+        binding.Dispose();
+        foreach (var (_, value) in changing)
+            value.Dispose();
+        foreach (var (_, value) in lasting)
+            value.Dispose();
+        output.Dispose();
+        run.Dispose();
+    }
+
+    void Bind(List<(string Name, OrtValue Value)> inputs)
+    {
+        foreach (var (name, value) in inputs)
+            binding.BindInput(name, value);
+    }
+}

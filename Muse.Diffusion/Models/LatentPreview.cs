@@ -1,0 +1,122 @@
+namespace Muse.Diffusion;
+
+/// <summary>A linear map from a latent's channels to red, green and blue: a rough picture for next to nothing.</summary>
+/// <remarks>Fitted at start-up to what the model's own decoder makes of smooth random latents (least squares), so it suits every model.</remarks>
+sealed class LatentPreview
+{
+    const int Samples = 4;
+    const long Seed = 20240229;
+
+    readonly int channels;
+    readonly float[] weights;
+
+    LatentPreview(int channels, float[] weights) => (this.channels, this.weights) = (channels, weights);
+
+    /// <summary>Fits the map.</summary>
+    /// <param name="shape">Shape of the latents to fit it to.</param>
+    /// <param name="decode">The model's decoder.</param>
+    public static LatentPreview Fit(LatentShape shape, Func<IReadOnlyList<float[]>, RgbImage[]> decode)
+    {
+        int cells = shape.Width * shape.Height, terms = shape.Channels + 1;
+        var normal = new double[terms, terms];
+        var targets = new double[terms, 3];
+        var term = new double[terms];
+        for (int sample = 0; sample < Samples; sample++)
+        {
+            var latent = Smooth(shape, sample);
+            var image = decode([latent])[0];
+            for (int cell = 0; cell < cells; cell++)
+            {
+                for (int c = 0; c < shape.Channels; c++)
+                    term[c] = latent[c * cells + cell];
+                term[^1] = 1;
+                var colour = Mean(image, image.Width / shape.Width, cell % shape.Width, cell / shape.Width);
+                for (int i = 0; i < terms; i++)
+                {
+                    for (int j = 0; j < terms; j++)
+                        normal[i, j] += term[i] * term[j];
+                    for (int c = 0; c < 3; c++)
+                        targets[i, c] += term[i] * colour[c];
+                }
+            }
+        }
+        return new LatentPreview(shape.Channels, Solve(normal, targets));
+    }
+
+    /// <summary>The rough picture: a pixel for each cell.</summary>
+    public RgbImage Paint(LatentShape shape, ReadOnlySpan<float> latent)
+    {
+        int cells = shape.Width * shape.Height;
+        var pixels = new byte[3 * cells];
+        for (int cell = 0; cell < cells; cell++)
+        {
+            for (int colour = 0; colour < 3; colour++)
+            {
+                float value = weights[3 * channels + colour];
+                for (int c = 0; c < channels; c++)
+                    value += weights[3 * c + colour] * latent[c * cells + cell];
+                pixels[3 * cell + colour] = (byte)Math.Clamp(value, 0, 255);
+            }
+        }
+        return new RgbImage(shape.Width, shape.Height, pixels);
+    }
+
+    // Noise at a quarter of the size, stretched: neighbours are alike, as they are in the latents of pictures.
+    static float[] Smooth(LatentShape shape, int sample)
+    {
+        int wide = Math.Max(2, shape.Width / 4), high = Math.Max(2, shape.Height / 4);
+        var noise = new float[shape.Channels * wide * high];
+        new SeededNoise(Seed).Fill(sample, 0, noise);
+        var latent = new float[shape.Length];
+        for (int c = 0; c < shape.Channels; c++)
+        {
+            for (int y = 0; y < shape.Height; y++)
+            {
+                for (int x = 0; x < shape.Width; x++)
+                {
+                    float fx = x * (wide - 1f) / shape.Width, fy = y * (high - 1f) / shape.Height;
+                    int x0 = (int)fx, y0 = (int)fy, at = c * wide * high + y0 * wide + x0;
+                    float upper = float.Lerp(noise[at], noise[at + 1], fx - x0), lower = float.Lerp(noise[at + wide], noise[at + wide + 1], fx - x0);
+                    latent[(c * shape.Height + y) * shape.Width + x] = 1.5f * float.Lerp(upper, lower, fy - y0);
+                }
+            }
+        }
+        return latent;
+    }
+
+    static double[] Mean(RgbImage image, int size, int column, int row)
+    {
+        var sum = new double[3];
+        for (int y = row * size; y < (row + 1) * size; y++)
+            for (int x = column * size; x < (column + 1) * size; x++)
+                for (int c = 0; c < 3; c++)
+                    sum[c] += image.Pixels[3 * (y * image.Width + x) + c];
+        return Array.ConvertAll(sum, s => s / (size * size));
+    }
+
+    // Gaussian elimination with a little ridge: a channel that the decoder ignores must not divide by zero.
+    static float[] Solve(double[,] a, double[,] b)
+    {
+        int n = a.GetLength(0), m = b.GetLength(1);
+        for (int i = 0; i < n; i++)
+            a[i, i] += 1e-6 * a[i, i] + 1e-9;
+        for (int pivot = 0; pivot < n; pivot++)
+        {
+            for (int row = 0; row < n; row++)
+            {
+                if (row == pivot)
+                    continue;
+                double factor = a[row, pivot] / a[pivot, pivot];
+                for (int k = pivot; k < n; k++)
+                    a[row, k] -= factor * a[pivot, k];
+                for (int k = 0; k < m; k++)
+                    b[row, k] -= factor * b[pivot, k];
+            }
+        }
+        var solution = new float[n * m];
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < m; k++)
+                solution[i * m + k] = (float)(b[i, k] / a[i, i]);
+        return solution;
+    }
+}
