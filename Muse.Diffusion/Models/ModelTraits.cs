@@ -51,7 +51,7 @@ public sealed record ModelTraits
         return null;
     }
 
-    string? SizeProblem(string name, int value)
+    internal string? SizeProblem(string name, int value)
     {
         if (value >= MinSize && value <= MaxSize && value % SizeMultiple == 0)
             return null;

@@ -35,6 +35,9 @@ public sealed class OnnxModel : IDiffusionModel
             CheckTogether();
             channels = denoiser.Channels ?? decoder.Channels ?? 4;
             maxChunks = denoiser.Tokens is { } tokens ? tokens / encoder.Tokenizer.ContextLength : MostChunks;
+            CheckVocabulary(manifest.Tokenizer, encoder, "text_encoder");
+            if (encoder2 is not null)
+                CheckVocabulary(manifest.Tokenizer2!, encoder2, "text_encoder_2");
             Traits = OnnxTraits.Of(manifest, provider.Name, denoiser.Height, denoiser.Width, safetyChecker is not null);
             denoiser.TimestepPerRow = denoiser.TimestepMayVary && new TimestepProbe(this, denoiser, channels).TakesOnePerRow();
             preview = LatentPreview.Fit(SmallLatent(), latents => decoder.Decode(SmallLatent(), latents));
@@ -159,6 +162,13 @@ public sealed class OnnxModel : IDiffusionModel
             throw unet.Refused($"takes '{Denoiser.TextEmbeds}', which a second text encoder gives; the folder has no text_encoder_2.");
         if (!denoiser.TakesPooled && encoder2 is not null)
             throw unet.Refused($"does not take '{Denoiser.TextEmbeds}', but the folder has a text_encoder_2 to give it.");
+    }
+
+    void CheckVocabulary(string tokenizer, TextEncoder encoder, string part)
+    {
+        var config = ModelManifest.Json(manifest.Folder, $"{part}/config.json", required: false);
+        if (config.Whole("vocab_size", 1, int.MaxValue) is { } size && size < encoder.Tokenizer.VocabularySize)
+            throw new ModelFolderException(config.Name, $"'vocab_size' is {size}, but {manifest.Relative(tokenizer)} has ids up to {encoder.Tokenizer.VocabularySize - 1}.");
     }
 
     // The smallest latent that the denoiser's levels halve evenly.

@@ -31,6 +31,8 @@ static class OnnxTraits
             Samplers = samplers,
             SafetyChecker = safetyChecker,
         };
-        return traits;
+        return (traits.SizeProblem("Width", width) ?? traits.SizeProblem("Height", height)) is { } problem
+            ? throw new ModelFolderException($"{manifest.Name}/model_index.json", $"the default size can't be painted: {problem}")
+            : traits;
     }
 }

@@ -158,14 +158,14 @@ sealed class OnnxFolderBuilder
         return graph;
     }
 
-    // Objects to pictures that are brighter than not.
+    // Objects to about every other picture, by the last digits of its brightness.
     OnnxGraph Checker()
     {
         var graph = new OnnxGraph();
         string clip = graph.ToFloat(graph.Input("clip_input", Real, "batch", 3, 224, 224));
         graph.Input("images", Real, "batch", "height", "width", 3);
         string mean = graph.Do("ReduceMean", [clip], OnnxGraph.Attribute("axes", [1, 2, 3]), OnnxGraph.Attribute("keepdims", 0));
-        graph.Output("has_nsfw_concepts", TensorElementType.Bool, graph.Do("Greater", [mean, graph.Floats([0.1f], 1)]), "batch");
+        graph.Output("has_nsfw_concepts", TensorElementType.Bool, graph.Do("Greater", [graph.Do("Sin", [graph.Do("Mul", [mean, graph.Floats([500], 1)])]), graph.Floats([0], 1)]), "batch");
         return graph;
     }
 

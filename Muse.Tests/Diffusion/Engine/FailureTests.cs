@@ -1,0 +1,119 @@
+using Muse.Diffusion;
+
+namespace Muse.Tests.Diffusion.Engine;
+
+public class FailureTests
+{
+    [Fact]
+    public async Task A_batch_that_runs_out_of_memory_is_halved_and_the_limit_is_kept()
+    {
+        var rowsSeen = new List<int>();
+        var model = new FaultyModel();
+        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = 8 });
+        model.BeforeStep = (rows, _) =>
+        {
+            rowsSeen.Add(rows);
+            if (rows > 5)
+                throw new DeviceMemoryException("no room");
+        };
+        for (int i = 0; i < 8; i++)
+            engine.Submit(Requests.Of($"r{i}", steps: 30));
+        for (int i = 0; i < 8; i++)
+            Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
+
+        var tooMany = rowsSeen.Where(rows => rows > 5).ToList();
+        Assert.NotEmpty(tooMany);
+        Assert.Equal(tooMany.Distinct(), tooMany);
+        Assert.True(tooMany.Count <= 3, $"It tried {string.Join(", ", tooMany)} rows.");
+    }
+
+    [Fact]
+    public async Task A_request_that_does_not_fit_alone_fails_alone()
+    {
+        var model = new FaultyModel();
+        await using var engine = await EngineUnderTest.StartAsync(model);
+        model.BeforeStep = (rows, _) =>
+        {
+            if (rows > 1)
+                throw new DeviceMemoryException("no room");
+        };
+        engine.Submit(Requests.Of("guided"));
+        engine.Submit(Requests.Of("unguided", guidance: 1));
+        Assert.IsType<EngineEvent.Completed>(await engine.EndOf("unguided"));
+        var failed = Assert.IsType<EngineEvent.Failed>(await engine.EndOf("guided"));
+        Assert.Equal("A picture of 128x128 needs more memory than the device has.", failed.Message);
+    }
+
+    [Fact]
+    public async Task A_request_that_breaks_its_step_fails_alone_and_the_others_come_out_the_same()
+    {
+        byte[] alone;
+        await using (var engine = await EngineUnderTest.StartAsync(new FaultyModel()))
+        {
+            engine.Submit(Requests.Of("good"));
+            alone = await engine.PictureOf("good");
+        }
+        var model = new FaultyModel();
+        var bad = model.EmbeddingOf("bad").HiddenStates;
+        await using var running = await EngineUnderTest.StartAsync(model);
+        model.BeforeStep = (_, embeddings) =>
+        {
+            if (embeddings.Any(e => e.HiddenStates.SequenceEqual(bad)))
+                throw new InvalidOperationException("A bad row.");
+        };
+        running.Submit(Requests.Of("good"));
+        running.Submit(Requests.Of("bad", prompt: "bad"));
+        Assert.Equal("A bad row.", Assert.IsType<EngineEvent.Failed>(await running.EndOf("bad")).Message);
+        Assert.Equal(alone, await running.PictureOf("good"));
+    }
+
+    [Fact]
+    public async Task A_prompt_that_can_not_be_encoded_fails_its_request_alone()
+    {
+        var model = new FaultyModel();
+        await using var engine = await EngineUnderTest.StartAsync(model);
+        model.BeforeEncode = prompt =>
+        {
+            if (prompt == "bad")
+                throw new InvalidOperationException("No such words.");
+        };
+        engine.Submit(Requests.Of("bad", prompt: "bad"));
+        engine.Submit(Requests.Of("good"));
+        Assert.Equal("No such words.", Assert.IsType<EngineEvent.Failed>(await engine.EndOf("bad")).Message);
+        Assert.IsType<EngineEvent.Completed>(await engine.EndOf("good"));
+        Assert.Equal(12, engine.Engine.FreeSlots);
+    }
+
+    [Fact]
+    public async Task Pictures_that_can_not_be_decoded_together_are_decoded_one_by_one()
+    {
+        var model = new FaultyModel();
+        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { Mode = BatchingMode.Static, MaxBatchSize = 4 });
+        model.BeforeDecode = count =>
+        {
+            if (count > 1)
+                throw new DeviceMemoryException("no room");
+        };
+        for (int i = 0; i < 4; i++)
+            engine.Submit(Requests.Of($"r{i}"));
+        for (int i = 0; i < 4; i++)
+            Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
+    }
+
+    [Fact]
+    public async Task A_model_that_does_not_fit_at_all_says_so_at_start()
+    {
+        var model = new FaultyModel { BeforeStep = (_, _) => throw new DeviceMemoryException("It does not fit.") };
+        await Assert.ThrowsAsync<DeviceMemoryException>(() => EngineUnderTest.StartAsync(model));
+    }
+
+    [Fact]
+    public async Task Where_a_step_has_one_timestep_all_rows_of_a_step_stand_at_it()
+    {
+        await using var engine = await EngineUnderTest.StartAsync(new FaultyModel { TimestepPerRow = false });
+        for (int i = 0; i < 6; i++)
+            engine.Submit(Requests.Of($"r{i}", steps: 3 + i));
+        for (int i = 0; i < 6; i++)
+            Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
+    }
+}

@@ -1,0 +1,61 @@
+using Muse.Diffusion;
+
+namespace Muse.Tests.Diffusion.Engine;
+
+/// <summary>A simulated model whose steps can be made to fail.</summary>
+sealed class FaultyModel : IDiffusionModel
+{
+    readonly SimulatedModel inner = new("test", SimulationSpec.Free, TimeProvider.System);
+
+    /// <summary>Looks at a step before it runs: the prompts' tokens and the number of rows; may throw.</summary>
+    public Action<int, IReadOnlyList<PromptEmbedding>>? BeforeStep { get; set; }
+    public Action<string>? BeforeEncode { get; set; }
+    public Action<int>? BeforeDecode { get; set; }
+    public PromptEmbedding EmbeddingOf(string prompt) => inner.Encode(prompt, false, 0);
+
+    public ModelTraits Traits => inner.Traits;
+    public bool TimestepPerRow { get; init; } = true;
+    public bool GuidanceEmbedded => inner.GuidanceEmbedded;
+    public int DecodeBatch => inner.DecodeBatch;
+    public Sampler Sampler(string? name) => inner.Sampler(name);
+    public LatentShape Latent(int width, int height) => inner.Latent(width, height);
+
+    public PromptEmbedding Encode(string prompt, bool negative, int minTokens)
+    {
+        BeforeEncode?.Invoke(prompt);
+        return inner.Encode(prompt, negative, minTokens);
+    }
+
+    public DenoiserBatch Batch(LatentShape latent, int tokens, int rows) => new Watched(this, inner.Batch(latent, tokens, rows), rows);
+
+    public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents)
+    {
+        BeforeDecode?.Invoke(latents.Count);
+        return inner.Decode(latent, latents);
+    }
+
+    public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => inner.Preview(latent, values);
+
+    public void Dispose() => inner.Dispose();
+
+    sealed class Watched(FaultyModel model, DenoiserBatch batch, int rows) : DenoiserBatch
+    {
+        readonly PromptEmbedding[] embeddings = new PromptEmbedding[rows];
+
+        public override Span<float> Input(int row) => batch.Input(row);
+
+        public override void SetCondition(int row, in RowCondition condition)
+        {
+            embeddings[row] = condition.Embedding;
+            batch.SetCondition(row, condition);
+        }
+
+        public override void Run()
+        {
+            model.BeforeStep?.Invoke(rows, embeddings);
+            batch.Run();
+        }
+
+        public override ReadOnlySpan<float> Output(int row) => batch.Output(row);
+    }
+}
