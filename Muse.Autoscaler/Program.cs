@@ -1,11 +1,17 @@
 using Muse.Autoscaler;
 using Muse.ServiceDefaults;
 
-var builder = WebApplication.CreateBuilder(args);
+if (args is ["simulate", .. var simulation]) return SimulateCommand.Run(simulation, Console.Out, Console.Error);
+
+var builder = WebApplication.CreateBuilder(args is ["plot", ..] ? [] : args);
 builder.AddServiceDefaults();
 builder.AddMuseQueue();
 builder.AddAutoscaler();
 
-var app = builder.Build();
+await using var app = builder.Build();
+if (args is ["plot", .. var plot])
+    return await PlotCommand.RunAsync(plot, count => app.Services.GetRequiredService<Fleet>().DecisionsAsync(count, default), Console.Out, Console.Error);
+
 app.MapDefaultEndpoints();
-app.Run();
+await app.RunAsync();
+return 0;

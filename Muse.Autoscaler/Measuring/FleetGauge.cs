@@ -27,7 +27,7 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
         var heartbeats = await fleet.WorkersAsync(cancellation);
         var now = clock.Now;
         var doubt = ReadClockAndCounters(now, queue) ?? ReadHeard(now, heartbeats.Count, desired);
-        rate.Read(now, heartbeats);
+        rate.Read(heartbeats);
         last = (now, queue);
         return new()
         {

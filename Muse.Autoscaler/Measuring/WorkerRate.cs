@@ -2,24 +2,53 @@ namespace Muse.Autoscaler;
 
 /// <summary>What a worker paints with a full batch, from what workers with fuller and emptier ones report.</summary>
 /// <remarks>
-/// A half-empty batch paints fewer pictures a second than a full one, so a reading gives way only to one from a batch about as full,
-/// or when it has grown old. Readings from nearly empty batches make a worker look slower than it is, which asks for too many, never too few.
+/// A step costs something whatever the batch and something for each picture in it, so a worker with B pictures at once and r a second
+/// has B / r = a + bB: a straight line, drawn through the readings at different B. It is believed up to twice the fullest batch that was seen,
+/// and never leaves what is possible: no slower than that batch, no faster than if further pictures cost nothing.
+/// Without this, a fleet that is too large looks slow because its batches are empty, and stays too large.
 /// </remarks>
 sealed class WorkerRate(double? configured)
 {
-    static readonly TimeSpan Old = TimeSpan.FromMinutes(10);
-    (DateTimeOffset At, double Fullness, double Rate)? kept;
+    // How much a new reading moves what is known of its batch size.
+    const double Weight = 0.3;
+    // Readings closer together than this tell nothing of the slope.
+    const double Spread = 1.5;
+    readonly SortedDictionary<int, (double Pictures, double Seconds)> byBatch = [];
+    int slots = 1;
 
     /// <summary>Takes the workers' reports.</summary>
-    public void Read(DateTimeOffset at, IReadOnlyList<WorkerHeartbeat> workers)
+    public void Read(IReadOnlyList<WorkerHeartbeat> workers)
     {
         var measured = workers.Where(worker => worker is { State: WorkerState.Ready, PicturesPerSecond: > 0, Slots: > 0, Batch.Count: > 0 }).ToList();
         if (measured.Count == 0) return;
-        var fullness = (double)measured.Sum(worker => worker.Batch.Count) / measured.Sum(worker => worker.Slots);
-        if (kept is { } old && fullness < old.Fullness * 0.9 && at - old.At < Old) return;
-        kept = (at, fullness, measured.Average(worker => worker.PicturesPerSecond!.Value));
+        slots = measured.Max(worker => worker.Slots);
+        var pictures = measured.Average(worker => worker.Batch.Count);
+        var seconds = pictures / measured.Average(worker => worker.PicturesPerSecond!.Value);
+        var size = (int)Math.Round(pictures);
+        byBatch[size] = byBatch.TryGetValue(size, out var known)
+            ? (known.Pictures + Weight * (pictures - known.Pictures), known.Seconds + Weight * (seconds - known.Seconds))
+            : (pictures, seconds);
     }
 
     /// <summary>Pictures a second, or null while nobody knows. What was configured stands until a batch was at least half full.</summary>
-    public double? PicturesPerSecond => kept is { } reading && (reading.Fullness >= 0.5 || configured is null) ? reading.Rate : configured;
+    public double? PicturesPerSecond
+    {
+        get
+        {
+            if (byBatch.Count == 0) return configured;
+            var fullest = byBatch.Values.Last();
+            if (configured is not null && fullest.Pictures < slots / 2.0) return configured;
+            var (slowest, batch) = (fullest.Pictures / fullest.Seconds, Math.Min(slots, 2 * fullest.Pictures));
+            if (fullest.Pictures < Spread * byBatch.Values.First().Pictures) return slowest;
+            return Math.Clamp(batch / Line(batch), slowest, Math.Max(slowest, batch / fullest.Seconds));
+        }
+    }
+
+    /// <summary>Least squares through the readings, at a batch of so many pictures.</summary>
+    double Line(double pictures)
+    {
+        var (x, y) = (byBatch.Values.Average(reading => reading.Pictures), byBatch.Values.Average(reading => reading.Seconds));
+        var slope = byBatch.Values.Sum(reading => (reading.Pictures - x) * (reading.Seconds - y)) / byBatch.Values.Sum(reading => (reading.Pictures - x) * (reading.Pictures - x));
+        return Math.Max(1e-9, y + slope * (pictures - x));
+    }
 }

@@ -6,7 +6,7 @@ namespace Muse.Autoscaler;
 /// <remarks>
 /// With a worker's measured rate μ, arrivals λ and a target T, a first-come queue of L pictures before n workers is done in L / nμ,
 /// and it does not grow while nμ ≥ λ. So n ≥ max(L / μT, λ / μ), for the L of now and for the L that there will be
-/// when a worker started now is ready, if arrivals go on as they have for two looks and the workers that are starting join when they are due.
+/// when a worker started at the next look is ready, if arrivals go on as they have for two looks and the workers that are starting join when they are due.
 /// It aims a tolerance below T. Arrivals have to exceed the capacity by the tolerance to count upwards, and to fall that far below it to count downwards.
 /// </remarks>
 public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
@@ -53,24 +53,25 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
         var forArrivals = (snapshot.Arrivals ?? 0) / rate;
         var up = Ceiling(Math.Max(forBacklog, forArrivals / (1 + options.Tolerance)));
         var down = Ceiling(Math.Max(forBacklog, forArrivals * (1 + options.Tolerance)));
-        var growth = later > backlog ? Invariant($" ({later:0} by the time a new worker is ready)") : "";
+        var growth = later > backlog ? Invariant($" ({later:0} by the time more could be ready)") : "";
         var arriving = snapshot.Arrivals is { } arrivals ? Invariant($"{arrivals:0.0} arriving") : "arrivals not known yet";
         return (Math.Max(1, up), Math.Max(1, down),
             what + growth + Invariant($", {arriving} a second, {rate:0.00} a second painted by a worker, {options.TargetWait.TotalSeconds:0.#} s allowed"));
     }
 
-    /// <summary>The pictures there will be when a worker started now is ready; never fewer than now, since whoever has an answer may ask again.</summary>
+    /// <summary>The pictures there will be when a worker that is asked for at the next look is ready; never fewer than now, since whoever has an answer may ask again.</summary>
     double BacklogWhenReady(FleetSnapshot snapshot, double rate)
     {
         if (snapshot.LastingArrivals is not { } arrivals) return snapshot.Backlog;
-        var start = options.ColdStart;
+        // What is not asked for now can be asked for an interval later, and is ready a cold start after that.
+        var (coldStart, ahead) = (options.ColdStart.TotalSeconds, (options.ColdStart + options.Interval).TotalSeconds);
         var painted = rate * snapshot.Workers.Sum(worker => worker.State switch
         {
-            WorkerState.Ready => start.TotalSeconds,
-            WorkerState.Starting when !worker.Stuck => Math.Clamp(worker.Age.TotalSeconds, 0, start.TotalSeconds),
+            WorkerState.Ready => ahead,
+            WorkerState.Starting when !worker.Stuck => ahead - Math.Clamp(coldStart - worker.Age.TotalSeconds, 0, coldStart),
             _ => 0,
         });
-        return snapshot.Backlog + Math.Max(0, arrivals * start.TotalSeconds - painted);
+        return snapshot.Backlog + Math.Max(0, arrivals * ahead - painted);
     }
 
     /// <summary>The lowest number that neither the window, nor the work in flight, nor a doubt forbids.</summary>

@@ -1,0 +1,47 @@
+using ScottPlot;
+
+namespace Muse.Autoscaler;
+
+/// <summary>Load, queue and workers over time, one above the other.</summary>
+public static class ScalingPlot
+{
+    const int Width = 1000, PanelHeight = 220;
+
+    /// <summary>Draws a PNG.</summary>
+    /// <param name="path">Where to.</param>
+    /// <param name="title">What it shows; a simulated device is named as such.</param>
+    /// <param name="level">What the upper panel counts.</param>
+    /// <param name="points">In order of time.</param>
+    public static void Save(string path, string title, string level, IReadOnlyList<PlotPoint> points)
+    {
+        double[] minutes = [.. points.Select(point => point.Second / 60)];
+        var panels = new Multiplot();
+        panels.AddPlots(3);
+        var (load, queue, workers) = (panels.GetPlot(0), panels.GetPlot(1), panels.GetPlot(2));
+
+        Line(load, minutes, points.Select(point => point.Level), level, Colors.SteelBlue);
+        Line(queue, minutes, points.Select(point => (double)point.Queue), "pictures waiting and in work", Colors.DarkOrange);
+        Line(workers, minutes, points.Select(point => (double)point.Wanted), "workers wanted", Colors.Black, steps: true);
+        if (points.Any(point => point.Ready >= 0))
+            Line(workers, minutes, points.Select(point => (double)point.Ready), "workers ready", Colors.SeaGreen, steps: true);
+        load.Title(title, size: 13);
+        workers.XLabel("minutes", size: 12);
+        foreach (var panel in (Plot[])[load, queue, workers])
+        {
+            panel.ShowLegend(Alignment.UpperLeft);
+            panel.Axes.AutoScale();
+            panel.Axes.SetLimitsX(minutes.FirstOrDefault(), Math.Max(minutes.LastOrDefault(), minutes.FirstOrDefault() + 0.1));
+            panel.Axes.SetLimitsY(0, Math.Max(1, panel.Axes.GetLimits().Top * 1.15));
+        }
+        panels.SharedAxes.ShareX([load, queue, workers]);
+        panels.SavePng(path, Width, 3 * PanelHeight);
+    }
+
+    static void Line(Plot plot, double[] minutes, IEnumerable<double> values, string label, Color color, bool steps = false)
+    {
+        var line = plot.Add.ScatterLine(minutes, [.. values], color);
+        line.LegendText = label;
+        line.LineWidth = 1.5f;
+        if (steps) line.ConnectStyle = ConnectStyle.StepHorizontal;
+    }
+}

@@ -1,0 +1,49 @@
+namespace Muse.Autoscaler;
+
+/// <summary>One request of the simulation.</summary>
+sealed class SimulatedRequest(double arrived, int steps, int user)
+{
+    public double Arrived { get; } = arrived;
+    public int User { get; } = user;
+    public int StepsLeft { get; set; } = steps;
+}
+
+/// <summary>A worker of the simulation: starts, paints its batch step by step, and tells what it measured.</summary>
+sealed class SimulatedWorker(int number, double startedAt)
+{
+    const double Memory = 20;
+    readonly Queue<(double Busy, int Finished)> steps = [];
+    double busy;
+    int finished;
+
+    public int Number => number;
+    public double StartedAt => startedAt;
+    public bool Ready { get; set; }
+    public bool Gone { get; set; }
+    public bool Stepping { get; set; }
+    public List<SimulatedRequest> Batch { get; } = [];
+
+    /// <summary>Notes a step for the measured rate: pictures finished over the last twenty busy seconds.</summary>
+    public void Note(double seconds, int pictures)
+    {
+        steps.Enqueue((seconds, pictures));
+        (busy, finished) = (busy + seconds, finished + pictures);
+        while (busy - steps.Peek().Busy > Memory)
+        {
+            var old = steps.Dequeue();
+            (busy, finished) = (busy - old.Busy, finished - old.Finished);
+        }
+    }
+
+    public WorkerHeartbeat Beat(DateTimeOffset now, double second, int slots) => new()
+    {
+        Worker = $"worker-{number}",
+        State = Ready ? WorkerState.Ready : WorkerState.Starting,
+        Device = "simulated",
+        StartedAt = now - TimeSpan.FromSeconds(second - startedAt),
+        At = now,
+        Slots = slots,
+        Batch = [.. Batch.Select((request, place) => new BatchPlace(place, "", 0, request.StepsLeft, request.StepsLeft))],
+        PicturesPerSecond = finished > 0 ? finished / busy : null,
+    };
+}
