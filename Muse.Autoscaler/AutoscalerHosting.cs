@@ -1,3 +1,5 @@
+using k8s;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace Muse.Autoscaler;
@@ -9,6 +11,8 @@ public static class AutoscalerHosting
     public static IHostApplicationBuilder AddAutoscaler(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<AutoscalerOptions>().BindConfiguration("Autoscaler").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<KubernetesOptions>().BindConfiguration("Autoscaler:Kubernetes").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddGrpc();
         builder.Services
             .AddSingleton<SteadyClock>()
             .AddSingleton<IFleet, RedisFleet>()
@@ -16,9 +20,36 @@ public static class AutoscalerHosting
             .AddSingleton<LatestDecision>()
             .AddSingleton(services => Policy(services.GetRequiredService<IOptions<AutoscalerOptions>>().Value))
             .AddSingleton(services => Actor(services, services.GetRequiredService<IOptions<AutoscalerOptions>>().Value))
+            .AddSingleton<IKubernetes>(_ => new Kubernetes(KubernetesClientConfiguration.BuildDefaultConfig()))
             .AddHostedService<AutoscalerMetrics>()
             .AddHostedService<AutoscalerLoop>();
         return builder;
+    }
+
+    /// <summary>Opens <see cref="AutoscalerOptions.KedaPort"/> beside the addresses that the application has anyway, where KEDA is the one to act.</summary>
+    public static WebApplicationBuilder AddKedaEndpoint(this WebApplicationBuilder builder)
+    {
+        var settings = builder.Configuration.GetSection("Autoscaler");
+        if (settings["Actor"] != Actors.Keda) return builder;
+        var port = settings.GetValue(nameof(AutoscalerOptions.KedaPort), new AutoscalerOptions().KedaPort);
+        // gRPC without TLS needs an endpoint that speaks HTTP/2 only; naming one in code would silence the configured ones.
+        var others = (builder.Configuration["urls"] ?? "http://localhost:5000").Split(';', StringSplitOptions.RemoveEmptyEntries).Select(BindingAddress.Parse).ToList();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.ListenAnyIP(port, endpoint => endpoint.Protocols = HttpProtocols.Http2);
+            foreach (var other in others)
+                if (other.Host == "localhost") kestrel.ListenLocalhost(other.Port);
+                else if (System.Net.IPAddress.TryParse(other.Host, out var address)) kestrel.Listen(address, other.Port);
+                else kestrel.ListenAnyIP(other.Port);
+        });
+        return builder;
+    }
+
+    /// <summary>Maps what KEDA asks, where KEDA is the one to act.</summary>
+    public static WebApplication MapKeda(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IOptions<AutoscalerOptions>>().Value.Actor == Actors.Keda) app.MapGrpcService<KedaScaler>();
+        return app;
     }
 
     /// <summary>The policy that the settings name.</summary>
@@ -27,6 +58,7 @@ public static class AutoscalerHosting
 
     static IScalingActor Actor(IServiceProvider services, AutoscalerOptions options) => options.Actor switch
     {
+        Actors.Kubernetes => ActivatorUtilities.CreateInstance<KubernetesActor>(services),
         Actors.None => ActivatorUtilities.CreateInstance<NobodyToAct>(services),
         _ => new ReadByOwner(),
     };

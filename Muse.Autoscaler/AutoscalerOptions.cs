@@ -33,9 +33,9 @@ public sealed class AutoscalerOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public TimeSpan StabilisationWindow { get; set; } = TimeSpan.FromMinutes(3);
 
-    /// <summary><c>drain</c>: the share by which it aims below the target, and by which arrivals may differ without a change. 0 to 0.5, default 0.1.</summary>
+    /// <summary><c>drain</c>: the share by which it aims below the target, and by which arrivals may differ without a change. 0 to 0.5, default 0.2.</summary>
     [Range(0.0, 0.5)]
-    public double Tolerance { get; set; } = 0.1;
+    public double Tolerance { get; set; } = 0.2;
 
     /// <summary>From starting a worker until it is ready, as far as one knows. 0 to 1 h, default 60 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
@@ -48,6 +48,10 @@ public sealed class AutoscalerOptions : IValidatableObject
     /// <summary>Pictures that a worker paints at once, until a worker said so. 1 to 256, default 12.</summary>
     [Range(1, 256)]
     public int Slots { get; set; } = 12;
+
+    /// <summary>The port on which KEDA asks, with <see cref="Actor"/> <c>keda</c>. 1 to 65,535, default 6000.</summary>
+    [Range(1, 65_535)]
+    public int KedaPort { get; set; } = 6000;
 
     /// <summary>What one setting alone can't tell.</summary>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

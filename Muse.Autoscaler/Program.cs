@@ -7,11 +7,13 @@ var builder = WebApplication.CreateBuilder(args is ["plot", ..] ? [] : args);
 builder.AddServiceDefaults();
 builder.AddMuseQueue();
 builder.AddAutoscaler();
+builder.AddKedaEndpoint();
 
 await using var app = builder.Build();
 if (args is ["plot", .. var plot])
     return await PlotCommand.RunAsync(plot, count => app.Services.GetRequiredService<Fleet>().DecisionsAsync(count, default), Console.Out, Console.Error);
 
 app.MapDefaultEndpoints();
+app.MapKeda();
 await app.RunAsync();
 return 0;

@@ -14,6 +14,7 @@ sealed class WorkerRate(double? configured)
     // Readings closer together than this tell nothing of the slope.
     const double Spread = 1.5;
     readonly SortedDictionary<int, (double Pictures, double Seconds)> byBatch = [];
+    (double Pictures, double Rate)? smooth;
     int slots = 1;
 
     /// <summary>Takes the workers' reports.</summary>
@@ -22,8 +23,13 @@ sealed class WorkerRate(double? configured)
         var measured = workers.Where(worker => worker is { State: WorkerState.Ready, PicturesPerSecond: > 0, Slots: > 0, Batch.Count: > 0 }).ToList();
         if (measured.Count == 0) return;
         slots = measured.Max(worker => worker.Slots);
-        var pictures = measured.Average(worker => worker.Batch.Count);
-        var seconds = pictures / measured.Average(worker => worker.PicturesPerSecond!.Value);
+        var now = (Pictures: measured.Average(worker => worker.Batch.Count), Rate: measured.Average(worker => worker.PicturesPerSecond!.Value));
+        // The batch is that of this moment and the rate that of a while, which only agree on average; a full batch has been full for a while.
+        var (pictures, rate) = smooth is { } before && now.Pictures < 0.9 * slots
+            ? (before.Pictures + Weight * (now.Pictures - before.Pictures), before.Rate + Weight * (now.Rate - before.Rate))
+            : now;
+        smooth = (pictures, rate);
+        var seconds = pictures / rate;
         var size = (int)Math.Round(pictures);
         byBatch[size] = byBatch.TryGetValue(size, out var known)
             ? (known.Pictures + Weight * (pictures - known.Pictures), known.Seconds + Weight * (seconds - known.Seconds))

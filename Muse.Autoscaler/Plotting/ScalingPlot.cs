@@ -5,6 +5,10 @@ namespace Muse.Autoscaler;
 /// <summary>Load, queue and workers over time, one above the other.</summary>
 public static class ScalingPlot
 {
+    // SkiaSharp's Linux build without dependencies finds no font by itself, and would draw no letter.
+    static readonly string[] FontFolders = ["/usr/share/fonts", "/usr/local/share/fonts", Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".fonts")];
+    static readonly string[] FontFiles = ["DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSans-Regular.ttf", "Lato-Regular.ttf"];
+
     const int Width = 1000, PanelHeight = 220;
 
     /// <summary>Draws a PNG.</summary>
@@ -14,6 +18,7 @@ public static class ScalingPlot
     /// <param name="points">In order of time.</param>
     public static void Save(string path, string title, string level, IReadOnlyList<PlotPoint> points)
     {
+        if (OperatingSystem.IsLinux()) UseFont();
         double[] minutes = [.. points.Select(point => point.Second / 60)];
         var panels = new Multiplot();
         panels.AddPlots(3);
@@ -35,6 +40,17 @@ public static class ScalingPlot
         }
         panels.SharedAxes.ShareX([load, queue, workers]);
         panels.SavePng(path, Width, 3 * PanelHeight);
+    }
+
+    static void UseFont()
+    {
+        var found = FontFolders.Where(Directory.Exists)
+            .SelectMany(folder => Directory.EnumerateFiles(folder, "*.ttf", SearchOption.AllDirectories))
+            .Where(file => FontFiles.Contains(Path.GetFileName(file)))
+            .MinBy(file => Array.IndexOf(FontFiles, Path.GetFileName(file)))
+            ?? throw new InvalidOperationException($"A plot needs one of the fonts {string.Join(", ", FontFiles)}, for example from the package fonts-dejavu-core.");
+        Fonts.AddFontFile("Muse", found);
+        Fonts.Default = "Muse";
     }
 
     static void Line(Plot plot, double[] minutes, IEnumerable<double> values, string label, Color color, bool steps = false)

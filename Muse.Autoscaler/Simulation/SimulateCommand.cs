@@ -11,7 +11,7 @@ public static class SimulateCommand
         simulate [--policy drain|step|both] [--trace ramp|daily|burst|onoff] [--cold-start SECONDS] [--seed NUMBER] [--out FOLDER]
                  [--target SECONDS] [--interval SECONDS] [--window SECONDS] [--tolerance SHARE] [--min WORKERS] [--max WORKERS]
                  [--step-ms MILLISECONDS] [--picture-ms MILLISECONDS] [--steps NUMBER] [--slots PICTURES]
-                 [--crash-after SECONDS] [--never-ready SHARE]
+                 [--crash-after SECONDS] [--never-ready SHARE] [--rate PICTURES-PER-SECOND]
         """;
 
     /// <summary>Simulates, prints, and draws where <c>--out</c> names a folder.</summary>
@@ -52,6 +52,7 @@ public static class SimulateCommand
             StabilisationWindow = options.Seconds("window", defaults.StabilisationWindow.TotalSeconds),
             Tolerance = options.Number("tolerance", defaults.Tolerance),
             ColdStart = coldStart,
+            PicturesPerSecond = options.Number("rate", 0) is > 0 and var rate ? rate : null,
             Slots = (int)options.Number("slots", 12),
         };
         List<ValidationResult> wrong = [];

@@ -11,7 +11,7 @@ public sealed class AutoscalerLoopTests
     readonly FakeFleet fleet;
     readonly RecordingActor actor = new();
     readonly LinesLogger lines = new();
-    AutoscalerOptions options = new() { MinWorkers = 1, MaxWorkers = 8, Interval = TimeSpan.FromSeconds(30) };
+    AutoscalerOptions options = new() { MinWorkers = 1, MaxWorkers = 8, Interval = TimeSpan.FromSeconds(30), Tolerance = 0.1 };
     AutoscalerLoop? loop;
 
     public AutoscalerLoopTests() => fleet = new(time);

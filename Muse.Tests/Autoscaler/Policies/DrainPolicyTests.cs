@@ -6,7 +6,7 @@ namespace Muse.Tests.Autoscaler;
 public class DrainPolicyTests
 {
     // A worker paints 3.75 pictures a second; aiming at 10 s less the tolerance of a tenth, it is good for 33.75 in the queue.
-    static readonly AutoscalerOptions Options = new() { MinWorkers = 0, MaxWorkers = 40 };
+    static readonly AutoscalerOptions Options = new() { MinWorkers = 0, MaxWorkers = 40, Tolerance = 0.1 };
     static readonly TimeSpan Window = Options.StabilisationWindow;
 
     static ScalingAdvice Decide(FleetSnapshot snapshot, AutoscalerOptions? options = null) => new DrainPolicy(options ?? Options).Decide(snapshot, Facts.Now);
@@ -29,13 +29,13 @@ public class DrainPolicyTests
         Assert.Equal(expected, Decide(Facts.Of(desired: 4, waiting: 4, arrivals: arrivals) with { LastingArrivals = null }).Workers);
 
     [Theory]
-    [InlineData(30, 0, 60, 2)] // 7.5 a second against 3.75 for a minute: 225 more
+    [InlineData(30, 0, 60, 2)] // 7.5 a second against 3.75 for a minute and a half
     [InlineData(30, 1, 60, 2)] // one that is due now has painted them by then
     public void What_will_wait_when_a_new_worker_is_ready_counts(long waiting, int starting, double age, int expectedAtLeast)
     {
         var alone = Decide(Facts.Of(desired: 1, waiting, arrivals: 7.5));
         var joined = Decide(Facts.Of(desired: 2, waiting, arrivals: 7.5, ready: 1, starting: starting, age: age));
-        Assert.Equal(8, alone.Workers); // (30 + 225) / 33.75
+        Assert.Equal(11, alone.Workers); // (30 + 90 × 3.75) / 33.75
         Assert.True(joined.Workers >= expectedAtLeast && (starting == 0 || joined.Workers == 2));
     }
 
@@ -43,8 +43,8 @@ public class DrainPolicyTests
     public void A_worker_that_is_starting_counts_from_when_it_will_be_ready()
     {
         int With(double age) => Decide(Facts.Of(desired: 2, waiting: 30, arrivals: 7.5, ready: 1, starting: 1, age: age)).Workers;
-        Assert.Equal(8, With(age: 0)); // ready when the new one would be
-        Assert.Equal(5, With(age: 30)); // half a minute earlier: 112 fewer
+        Assert.Equal(8, With(age: 0)); // 112 fewer than without it: it paints for the last half minute
+        Assert.Equal(5, With(age: 30));
         Assert.Equal(2, With(age: 60));
         Assert.Equal(2, With(age: 90)); // overdue is due now
     }
@@ -54,7 +54,7 @@ public class DrainPolicyTests
     {
         var jump = Facts.Of(desired: 1, waiting: 30, arrivals: 7.5);
         Assert.Equal(2, Decide(jump with { LastingArrivals = 1 }).Workers);
-        Assert.Equal(8, Decide(jump).Workers);
+        Assert.Equal(11, Decide(jump).Workers);
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public class DrainPolicyTests
     {
         var idle = Facts.Of(desired: 4, waiting: 0).Steadily(0, Window);
         Assert.Equal(0, Decide(idle).Workers);
-        Assert.Equal(2, Decide(idle, new() { MinWorkers = 2, MaxWorkers = 4 }).Workers);
+        Assert.Equal(2, Decide(idle, new() { MinWorkers = 2, MaxWorkers = 4, Tolerance = 0.1 }).Workers);
     }
 
     [Fact]
