@@ -1,0 +1,158 @@
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Muse.Autoscaler;
+using Muse.Autoscaler.Keda;
+using Muse.Queue;
+using Muse.Tests.Infrastructure;
+
+namespace Muse.Tests.Autoscaler;
+
+public sealed class KedaScalerTests : IAsyncLifetime
+{
+    readonly FakeTimeProvider time = new(Facts.Now);
+    readonly FakeFleet fleet;
+    readonly int port = RedisServer.FreePort();
+    readonly ScaledObjectRef painters = new() { Name = "painters", Namespace = "art" };
+    WebApplication app = null!;
+    GrpcChannel channel = null!;
+    ExternalScaler.ExternalScalerClient client = null!;
+
+    public KedaScalerTests() => fleet = new(time);
+
+    public async Task InitializeAsync()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["urls"] = "http://127.0.0.1:0",
+            ["Autoscaler:Actor"] = "keda",
+            ["Autoscaler:KedaPort"] = $"{port}",
+            ["Autoscaler:MinWorkers"] = "0",
+            ["Autoscaler:MaxWorkers"] = "9",
+            ["Autoscaler:PicturesPerSecond"] = "3.75",
+        });
+        builder.AddAutoscaler();
+        builder.AddKedaEndpoint();
+        builder.Services.AddSingleton<TimeProvider>(time).AddSingleton<IFleet>(fleet);
+        app = builder.Build();
+        app.MapKeda();
+        channel = GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
+        client = new(channel);
+    }
+
+    public async Task DisposeAsync()
+    {
+        channel.Dispose();
+        await app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_metric_is_the_workers_wanted_against_a_target_of_one()
+    {
+        fleet.Waiting = 100;
+        await DecidedAsync();
+        var spec = Assert.Single((await client.GetMetricSpecAsync(painters)).MetricSpecs);
+        Assert.Equal(("muse-workers-wanted", 1L, 1.0), (spec.MetricName, spec.TargetSize, spec.TargetSizeFloat));
+        var value = Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = painters, MetricName = spec.MetricName })).MetricValues);
+        Assert.Equal(("muse-workers-wanted", 4L, 4.0), (value.MetricName, value.MetricValue_, value.MetricValueFloat));
+        Assert.True((await client.IsActiveAsync(painters)).Result);
+    }
+
+    [Fact]
+    public async Task No_work_and_no_minimum_is_an_honest_zero()
+    {
+        await DecidedAsync();
+        Assert.False((await client.IsActiveAsync(painters)).Result);
+        Assert.Equal(0, Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = painters })).MetricValues).MetricValueFloat);
+    }
+
+    [Fact]
+    public async Task An_unknown_figure_is_an_error_and_never_zero()
+    {
+        fleet.Away = new QueueUnavailableException("away");
+        await app.StartAsync();
+        await UnavailableAsync();
+    }
+
+    [Fact]
+    public async Task A_figure_that_has_grown_old_is_an_error_and_never_zero()
+    {
+        fleet.Waiting = 100;
+        await DecidedAsync();
+        fleet.Away = new QueueUnavailableException("away");
+        time.Advance(TimeSpan.FromSeconds(90));
+        Assert.True((await client.IsActiveAsync(painters)).Result);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await UnavailableAsync();
+    }
+
+    [Fact]
+    public async Task The_stream_tells_at_once_that_an_empty_fleet_is_woken()
+    {
+        await DecidedAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var call = client.StreamIsActive(painters, cancellationToken: limit.Token);
+        Assert.True(await call.ResponseStream.MoveNext(limit.Token));
+        Assert.False(call.ResponseStream.Current.Result);
+
+        await fleet.Waited.Task.WaitAsync(limit.Token);
+        fleet.Waiting = 1;
+        fleet.Change.SetResult();
+        Assert.True(await call.ResponseStream.MoveNext(limit.Token));
+        Assert.True(call.ResponseStream.Current.Result);
+    }
+
+    [Fact]
+    public async Task A_metric_that_there_is_not_is_refused()
+    {
+        await DecidedAsync();
+        var error = await Assert.ThrowsAsync<RpcException>(async () => await client.GetMetricsAsync(new() { MetricName = "other" }));
+        Assert.Equal(StatusCode.NotFound, error.StatusCode);
+    }
+
+    /// <summary>As in kedacore/keda, pkg/scalers/externalscaler/externalscaler.proto: what goes over the wire.</summary>
+    [Fact]
+    public void The_contract_is_the_one_that_KEDA_publishes()
+    {
+        var file = ExternalScalerReflection.Descriptor;
+        Assert.Equal("externalscaler", file.Package);
+        Assert.Equal(
+            ["IsActive(ScaledObjectRef) IsActiveResponse", "StreamIsActive(ScaledObjectRef) stream IsActiveResponse", "GetMetricSpec(ScaledObjectRef) GetMetricSpecResponse", "GetMetrics(GetMetricsRequest) GetMetricsResponse"],
+            Assert.Single(file.Services).Methods.Select(method => $"{method.Name}({method.InputType.Name}) {(method.IsServerStreaming ? "stream " : "")}{method.OutputType.Name}"));
+        Assert.Equal(
+            [
+                "ScaledObjectRef: String name = 1, String namespace = 2, Message scalerMetadata = 3",
+                "IsActiveResponse: Bool result = 1",
+                "GetMetricSpecResponse: Message metricSpecs = 1",
+                "MetricSpec: String metricName = 1, Int64 targetSize = 2, Double targetSizeFloat = 3",
+                "GetMetricsRequest: Message scaledObjectRef = 1, String metricName = 2",
+                "GetMetricsResponse: Message metricValues = 1",
+                "MetricValue: String metricName = 1, Int64 metricValue = 2, Double metricValueFloat = 3",
+            ],
+            file.MessageTypes.Select(message => $"{message.Name}: {string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => $"{field.FieldType} {field.Name} = {field.FieldNumber}"))}"));
+        Assert.All((MessageDescriptor[])[GetMetricSpecResponse.Descriptor, GetMetricsResponse.Descriptor], message => Assert.True(message.Fields[1].IsRepeated));
+        Assert.True(ScaledObjectRef.Descriptor.Fields[3].IsMap);
+    }
+
+    async Task DecidedAsync()
+    {
+        await app.StartAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (app.Services.GetRequiredService<LatestDecision>().Within(TimeSpan.FromHours(1)) is null)
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    async Task UnavailableAsync()
+    {
+        foreach (var call in (Func<Task>[])[async () => await client.GetMetricsAsync(new() { ScaledObjectRef = painters }), async () => await client.IsActiveAsync(painters)])
+            Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);
+    }
+}
