@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Muse.AppHost;
 
@@ -33,10 +34,23 @@ static class MuseRedis
                 return builder.AddRedis(name).WithDataBindMount(Directory.CreateDirectory(Path.Combine(settings.DataFolder, "redis")).FullName).WithArgs([.. Durable]);
             default:
                 var data = Directory.CreateDirectory(Path.Combine(settings.DataFolder, "redis")).FullName;
+                builder.Services.AddSingleton(Own(data));
                 var server = builder.AddExecutable("redis-server", OnPath("redis-server")!, data, ["--dir", data, "--bind", "127.0.0.1", .. Durable]).WithEndpoint(scheme: "tcp", name: "tcp");
                 var endpoint = server.GetEndpoint("tcp");
                 server.WithArgs("--port", endpoint.Property(EndpointProperty.TargetPort));
                 return builder.AddConnectionString(name, ReferenceExpression.Create($"{endpoint.Property(EndpointProperty.IPV4Host)}:{endpoint.Property(EndpointProperty.Port)}"));
+        }
+    }
+
+    /// <summary>Two servers that append to the same file destroy it, and Redis does not look.</summary>
+    /// <returns>What keeps others out, until it is disposed or this process ends.</returns>
+    /// <exception cref="DistributedApplicationException">Another one owns the folder.</exception>
+    public static IDisposable Own(string folder)
+    {
+        try { return new FileStream(Path.Combine(folder, ".owner"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None); }
+        catch (IOException)
+        {
+            throw new DistributedApplicationException($"Another Muse keeps its data in '{folder}'. End it, or set MUSE_DATA to another folder.");
         }
     }
 

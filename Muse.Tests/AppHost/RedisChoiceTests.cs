@@ -26,4 +26,14 @@ public sealed class RedisChoiceTests
     [Fact]
     public void A_container_engine_is_not_asked_where_the_user_gave_a_connection_string() =>
         Assert.Equal(RedisSource.Given, MuseRedis.Choose("elsewhere:6379", () => throw new InvalidOperationException("asked"), null));
+
+    [Fact]
+    public void A_data_folder_has_one_owner_at_a_time()
+    {
+        var folder = Directory.CreateTempSubdirectory("muse-data-");
+        using (MuseRedis.Own(folder.FullName))
+            Assert.Contains("MUSE_DATA", Assert.Throws<DistributedApplicationException>(() => MuseRedis.Own(folder.FullName)).Message);
+        MuseRedis.Own(folder.FullName).Dispose();
+        folder.Delete(recursive: true);
+    }
 }
