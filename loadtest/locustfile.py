@@ -1,0 +1,128 @@
+"""Users of Muse, for Locust.
+
+Two kinds, chosen by MUSE_LOAD_PROFILE:
+  people  (default) think between pictures, mix sizes and steps, sometimes stream previews, sometimes hang up;
+  blog    ask again as soon as they have their picture, as in the measurements of Lightning's Muse of 2022.
+
+Every picture that comes back is checked: a whole PNG of the size asked for, and not blank.
+
+Stages come from MUSE_LOAD_STAGES, "users@seconds" each: "60@30,300@60,1200@120". Without it, Locust's own
+settings (its page, or -u and -r) decide.
+"""
+
+import base64
+import os
+import random
+
+from locust import FastHttpUser, LoadTestShape, between, constant, events, task
+
+import pictures
+import recorder
+
+PROFILE = os.environ.get("MUSE_LOAD_PROFILE", "people")
+STAGES = os.environ.get("MUSE_LOAD_STAGES", "")
+
+PROMPTS = [
+    f"a {size} {colour} {thing} {place} {background}"
+    for size in ("small", "large")
+    for colour in ("red", "blue", "yellow", "green", "white", "purple")
+    for thing in ("star", "house", "tree", "boat", "heart", "fish", "flower", "circle")
+    for place in ("in the middle", "on the left", "in the upper right corner")
+    for background in ("at night", "by day", "at sunset", "on a grey background")
+]
+
+
+class Client(FastHttpUser):
+    """What both kinds of users can do."""
+
+    abstract = True
+    network_timeout = 600
+    connection_timeout = 10
+
+    def paint(self, name, width=128, height=128, **extra):
+        """Asks for one picture, waits for it and checks it."""
+        body = {"prompt": random.choice(PROMPTS), "size": f"{width}x{height}", "response_format": "b64_json", **extra}
+        with self.client.post("/v1/images/generations", json=body, name=name, catch_response=True) as response:
+            if response.status_code != 200:
+                response.failure(f"HTTP {response.status_code}: {(response.text or '')[:200]}")
+                return
+            fault = pictures.fault(base64.b64decode(response.json()["data"][0]["b64_json"]), width, height)
+            if fault:
+                response.failure(fault)
+
+    def watch(self, name):
+        """Asks for one picture with previews; the last event must be the picture."""
+        body = {"prompt": random.choice(PROMPTS), "size": "128x128", "stream": True, "partial_images": 2}
+        with self.client.post("/v1/images/generations", json=body, name=name, catch_response=True) as response:
+            if response.status_code != 200:
+                response.failure(f"HTTP {response.status_code}: {(response.text or '')[:200]}")
+            elif "image_generation.completed" not in response.text:
+                response.failure("the stream ended without image_generation.completed")
+
+    def hang_up(self, name):
+        """Asks and does not wait for the answer, as somebody who closes the page."""
+        body = {"prompt": random.choice(PROMPTS), "steps": 50}
+        with self.client.post("/v1/images/generations", json=body, name=name, catch_response=True, timeout=0.2) as response:
+            if response.status_code in (0, 200):  # 0: we were gone before the answer, as intended
+                response.success()
+            else:
+                response.failure(f"HTTP {response.status_code}")
+
+
+class Person(Client):
+    """Thinks 5 to 15 seconds, then asks for something."""
+
+    abstract = PROFILE != "people"
+    wait_time = between(5, 15)
+
+    @task(12)
+    def an_ordinary_picture(self):
+        self.paint("picture")
+
+    @task(3)
+    def a_quick_one(self):
+        self.paint("picture, 8 steps", steps=8)
+
+    @task(3)
+    def a_wide_one(self):
+        self.paint("picture, wide", width=160, height=96)
+
+    @task(2)
+    def one_with_previews(self):
+        self.watch("picture, streamed")
+
+    @task(1)
+    def one_not_waited_for(self):
+        self.hang_up("hung up")
+
+
+class BlogUser(Client):
+    """Asks again at once."""
+
+    abstract = PROFILE != "blog"
+    wait_time = constant(0)
+
+    @task
+    def a_picture(self):
+        self.paint("picture")
+
+
+if STAGES:
+
+    class Stages(LoadTestShape):
+        """Holds each number of users for its time, then the next; ends after the last."""
+
+        stages = [(int(users), float(seconds)) for users, seconds in (stage.split("@") for stage in STAGES.split(","))]
+
+        def tick(self):
+            left = self.get_run_time()
+            for users, seconds in self.stages:
+                if left < seconds:
+                    return users, max(10, users / 5)
+                left -= seconds
+            return None
+
+
+@events.test_start.add_listener
+def start_recorder(environment, **_):
+    recorder.start(environment)
