@@ -58,7 +58,7 @@ public sealed class ApiOptions
 }
 
 /// <summary>How often a caller may ask for pictures. Each API process counts for itself.</summary>
-/// <remarks>The defaults are the original Muse's: one request a second for each address, 400 a minute for its own Slack bot, which had a key.</remarks>
+/// <remarks>The defaults are the original Muse's: one request a second for each address, 400 a minute for its own Slack bot, which had a key. Operators (without keys: whoever calls from this machine, not through a proxy) have none.</remarks>
 public sealed class RateLimitOptions
 {
     /// <summary>Whether there are limits at all; off for load tests.</summary>

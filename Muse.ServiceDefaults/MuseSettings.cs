@@ -17,6 +17,7 @@ public static class MuseSettings
         ("MUSE_MAX_WORKERS", ["Autoscaler:MaxWorkers"]),
         ("MUSE_AUTOSCALE_INTERVAL", ["Autoscaler:Interval"]),
         ("MUSE_API_KEYS", ["Api:Keys"]),
+        ("MUSE_RATE_LIMITS", ["Api:RateLimits:Enabled"]),
     ];
 
     /// <summary>Adds the variables that are set, above all other configuration but the command line.</summary>

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>How often each caller may ask for pictures: by key, else by address.</summary>
+/// <summary>How often each caller may ask for pictures: by key, else by address. Operators may as often as they like.</summary>
 static class RateLimits
 {
     /// <summary>The policy's name, for endpoints that submit jobs.</summary>
@@ -16,7 +16,7 @@ static class RateLimits
             {
                 var limits = context.RequestServices.GetRequiredService<IOptions<ApiOptions>>().Value.RateLimits;
                 var caller = Caller.Of(context);
-                return limits.Enabled
+                return limits.Enabled && !caller.IsOperator
                     ? RateLimitPartition.GetFixedWindowLimiter(caller.Owner, _ => new FixedWindowRateLimiterOptions
                     {
                         PermitLimit = caller.HasKey ? limits.KeyRequests : limits.AnonymousRequests,
