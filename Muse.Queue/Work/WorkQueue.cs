@@ -218,6 +218,13 @@ public sealed partial class WorkQueue
         }));
     }
 
+    /// <summary>As after an answer that got lost: for tests of what follows.</summary>
+    internal void ForgetAll()
+    {
+        held.Clear();
+        answerLost = true;
+    }
+
     void Release(WorkItem item) => held.TryRemove(KeyValuePair.Create(Key(item), item));
 
     static string Key(WorkItem item) => item.EntryId;
