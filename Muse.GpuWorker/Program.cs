@@ -1,10 +1,12 @@
+using Muse.GpuWorker;
 using Muse.Queue;
 using Muse.ServiceDefaults;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddMuseQueue();
+builder.AddGpuWorker();
 
 var app = builder.Build();
 app.MapDefaultEndpoints();
-app.Run();
+return app.RunWorker();

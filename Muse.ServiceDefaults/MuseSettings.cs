@@ -10,7 +10,7 @@ public static class MuseSettings
     [
         ("MUSE_MODEL", ["Worker:Model"]),
         ("MUSE_GPU_TYPE", ["Worker:Device"]),
-        ("MUSE_GPU_INDEX", ["Worker:DeviceIndex"]),
+        ("MUSE_GPU_INDEX", ["Device:DeviceId"]),
         ("MUSE_INSTANCE", ["Worker:Instance"]),
         ("MUSE_MAX_BATCH_SIZE", ["Engine:MaxBatchSize"]),
         ("MUSE_MIN_WORKERS", ["Autoscaler:MinWorkers"]),

@@ -35,7 +35,8 @@ internal static class QueueJson
                     _ when !Enum.IsDefined(job.Priority) => "The job's priority is unknown.",
                     _ => "",
                 };
-                if (reason == "") return job;
+                // The generated reader gives null, not the property's default, where the JSON does not name it.
+                if (reason == "") return job!.NegativePrompt is null ? job with { NegativePrompt = "" } : job;
             }
             catch (Exception problem) when (problem is JsonException or FormatException or InvalidOperationException or ArgumentException)
             {
@@ -68,7 +69,7 @@ internal static class QueueJson
 internal sealed record PictureResult(int Steps = 0, int Width = 0, int Height = 0, string? PromptCutOff = null, bool Flagged = false, JobError? Error = null);
 
 [JsonSourceGenerationOptions(
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
     MaxDepth = 8,
     UseStringEnumConverter = true)]

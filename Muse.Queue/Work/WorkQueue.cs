@@ -35,6 +35,9 @@ public sealed partial class WorkQueue
     /// <summary>Ids of jobs that were cancelled, as they are called out. Best effort: <see cref="RenewAsync"/> and <see cref="ReportAsync"/> tell for certain.</summary>
     public ChannelReader<string> Cancellations => cancellations.Reader;
 
+    /// <summary>Whether the last thing that was told reached Redis.</summary>
+    public bool IsReachable { get; private set; } = true;
+
     bool Heeds(string call)
     {
         if (call.StartsWith("cancel ", StringComparison.Ordinal)) cancellations.Writer.TryWrite(call["cancel ".Length..]);
@@ -143,10 +146,12 @@ public sealed partial class WorkQueue
         {
             var mine = (int)await connection.RunAsync(script, CancellationToken.None, arguments) == 1;
             if (!mine) Release(item);
+            IsReachable = true;
             return mine;
         }
         catch (QueueUnavailableException)
         {
+            IsReachable = false;
             return true; // Paint on: the result is what counts.
         }
         catch (RedisServerException problem)
@@ -211,6 +216,13 @@ public sealed partial class WorkQueue
                 JobQueue.Lane(item.Lane), item.EntryId, item.Deliveries, step, state);
             Release(item);
         }));
+    }
+
+    /// <summary>As after an answer that got lost: for tests of what follows.</summary>
+    internal void ForgetAll()
+    {
+        held.Clear();
+        answerLost = true;
     }
 
     void Release(WorkItem item) => held.TryRemove(KeyValuePair.Create(Key(item), item));

@@ -1,0 +1,36 @@
+namespace Muse.GpuWorker;
+
+/// <summary>Pictures a second that this worker can paint. A half-empty batch shows less than it can, so it may raise the figure and not lower it.</summary>
+internal sealed class RateMeter
+{
+    /// <summary>How much a new observation counts.</summary>
+    const double Weight = 0.3;
+    /// <summary>Shorter observations are gathered until they are as long.</summary>
+    static readonly TimeSpan Shortest = TimeSpan.FromSeconds(2);
+
+    long completed;
+    TimeSpan busy;
+    bool full = true;
+
+    /// <summary>The figure; null until something was painted.</summary>
+    public double? PicturesPerSecond { get; private set; }
+
+    /// <summary>Takes an observation in.</summary>
+    /// <param name="pictures">Pictures completed in it.</param>
+    /// <param name="time">How long it was.</param>
+    /// <param name="worked">Whether there was work at its end.</param>
+    /// <param name="batchFull">Whether there was no free slot at its end.</param>
+    public void Observe(long pictures, TimeSpan time, bool worked, bool batchFull)
+    {
+        if (!worked && pictures == 0) return;
+        completed += pictures;
+        busy += time;
+        full &= batchFull;
+        if (busy < Shortest || completed == 0) return;
+        var rate = completed / busy.TotalSeconds;
+        PicturesPerSecond = PicturesPerSecond is not { } known ? rate
+            : full || rate > known ? known + Weight * (rate - known)
+            : known;
+        (completed, busy, full) = (0, TimeSpan.Zero, true);
+    }
+}

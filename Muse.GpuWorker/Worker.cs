@@ -1,0 +1,84 @@
+using Muse.Queue;
+
+namespace Muse.GpuWorker;
+
+/// <summary>The worker's life: open the model, warm up, work, drain, leave.</summary>
+internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, TimeProvider time, ILogger<Worker> logger) : IHostedService
+{
+    /// <summary>What is not handed back by then is left to its lease: whoever stops us kills after 6 s.</summary>
+    static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3.5);
+
+    readonly CancellationTokenSource stopping = new(), giveUp = new();
+    Task running = Task.CompletedTask, draining = Task.CompletedTask;
+    readonly Lock gate = new();
+    bool drains;
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        atelier.Open(); // A folder that can't be used stops the program here, before anybody counts on it.
+        running = RunAsync();
+        return Task.CompletedTask;
+    }
+
+    async Task RunAsync()
+    {
+        var beating = UntilStoppedAsync(() => heartbeat.RunAsync(() => Drain(), stopping.Token));
+        try
+        {
+            await atelier.Engine.StartAsync(stopping.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return; // Stopped while it warmed up: it has nothing to hand back.
+        }
+        atelier.Become(WorkerState.Ready);
+        WorkerLog.Ready(logger, queue.Worker, atelier.Model.Name, atelier.Model.Device, atelier.Slots);
+        await Task.WhenAll(
+            beating,
+            UntilStoppedAsync(() => work.RunAsync(stopping.Token)),
+            UntilStoppedAsync(() => leases.RunAsync(stopping.Token)),
+            pump.RunAsync(giveUp.Token));
+    }
+
+    async Task UntilStoppedAsync(Func<Task> run)
+    {
+        try
+        {
+            await run();
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested) { } // As it should be.
+    }
+
+    /// <summary>Takes no more work and hands back what it has; the process waits to be stopped.</summary>
+    Task Drain()
+    {
+        lock (gate)
+        {
+            if (drains) return draining;
+            drains = true;
+            atelier.Become(WorkerState.Draining);
+            WorkerLog.Draining(logger, atelier.Paintings.Count);
+            return draining = atelier.Engine.DrainAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        giveUp.CancelAfter(DrainLimit);
+        var limit = Task.Delay(DrainLimit, time, CancellationToken.None);
+        await Task.WhenAny(Drain(), limit);
+        await stopping.CancelAsync();
+        await Task.WhenAny(running, limit);
+        try
+        {
+            await fleet.LeaveAsync(queue.Worker, giveUp.Token);
+        }
+        catch (Exception problem) when (problem is QueueUnavailableException or OperationCanceledException)
+        {
+            WorkerLog.Away(logger, problem.Message); // It is forgotten by its silence.
+        }
+        WorkerLog.Left(logger, atelier.Paintings.Count);
+    }
+}

@@ -1,0 +1,45 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+using Muse.Diffusion;
+using Muse.Queue;
+
+namespace Muse.GpuWorker;
+
+/// <summary>Adds the worker to an application.</summary>
+internal static class WorkerHosting
+{
+    public static WebApplicationBuilder AddGpuWorker(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<WorkerOptions>().BindConfiguration("Worker").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<EngineOptions>().BindConfiguration("Engine").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<DeviceOptions>().BindConfiguration("Device").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.AddSingleton<Atelier>().AddSingleton<WorkLoop>().AddSingleton<EventPump>().AddSingleton<LeaseKeeper>().AddSingleton<HeartbeatLoop>();
+        builder.Services.AddHostedService<Worker>();
+        builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("ready");
+        return builder;
+    }
+
+    /// <summary>Runs the program; what stops it at its start is said in a sentence.</summary>
+    /// <returns>The exit code.</returns>
+    public static int RunWorker(this WebApplication app)
+    {
+        try
+        {
+            app.Run();
+            return 0;
+        }
+        catch (Exception problem) when (problem is ModelFolderException or OptionsValidationException or ArgumentException)
+        {
+            Console.Error.WriteLine($"Muse.GpuWorker can't start: {problem.Message}");
+            return 1;
+        }
+    }
+
+    /// <summary>Healthy while the worker takes work.</summary>
+    sealed class ReadyCheck(Atelier atelier) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(atelier.State == WorkerState.Ready ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"The worker is {atelier.State}."));
+    }
+}

@@ -1,0 +1,25 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Muse.GpuWorker;
+
+/// <summary>Settings of the worker, section <c>Worker</c>.</summary>
+public sealed class WorkerOptions
+{
+    /// <summary>The model's folder. Default: <c>models/scenes</c>, looked for from the program's and the working folder upwards.</summary>
+    public string? Model { get; set; }
+
+    /// <summary><c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>plugin:/path/to/library</c>, or <c>simulated:base=40ms,picture=10ms</c>. Default auto.</summary>
+    [Required(AllowEmptyStrings = false)]
+    public string Device { get; set; } = "auto";
+
+    /// <summary>The resource instance that this process runs as, where something manages instances. Default none.</summary>
+    public string? Instance { get; set; }
+
+    /// <summary>How often it says how it is. Default 1 s; a worker is forgotten after 15 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:00:05")]
+    public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often it tells how far a picture is, at most. Default 100 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
+    public TimeSpan Progress { get; set; } = TimeSpan.FromMilliseconds(100);
+}

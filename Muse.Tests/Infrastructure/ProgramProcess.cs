@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Muse.Tests.Infrastructure;
+
+/// <summary>One of Muse's programs as a process of its own, ended by its id alone.</summary>
+public sealed class ProgramProcess : IAsyncDisposable
+{
+    readonly Process process;
+    readonly StringBuilder output = new();
+
+    /// <summary>Starts a program as it was built with the tests.</summary>
+    /// <param name="project">Its project, e.g. Muse.GpuWorker.</param>
+    /// <param name="settings">Environment variables.</param>
+    public ProgramProcess(string project, params (string Name, string Value)[] settings)
+    {
+        var build = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)); // …/bin/<configuration>/<framework>
+        var binary = Path.Combine(Repository.Root, project, "bin", build.Parent!.Name, build.Name, project + ".dll");
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        start.ArgumentList.Add(binary);
+        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        foreach (var (name, value) in settings) start.Environment[name] = value;
+        process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) => Keep(line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    public int Id => process.Id;
+    public bool HasExited => process.HasExited;
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>What it wrote.</summary>
+    public string Output
+    {
+        get { lock (output) return output.ToString(); }
+    }
+
+    void Keep(string? line)
+    {
+        if (line is not null)
+            lock (output) output.AppendLine(line);
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public void Kill() => Signal(9);
+    /// <summary>SIGTERM.</summary>
+    public void Terminate() => Signal(15);
+    /// <summary>SIGSTOP.</summary>
+    public void Pause() => Signal(19);
+    /// <summary>SIGCONT.</summary>
+    public void Resume() => Signal(18);
+
+    void Signal(int number)
+    {
+        if (!process.HasExited) _ = kill(process.Id, number);
+    }
+
+    public Task WaitForExitAsync(CancellationToken cancellation) => process.WaitForExitAsync(cancellation);
+
+    public async ValueTask DisposeAsync()
+    {
+        Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+    }
+
+#pragma warning disable SYSLIB1054 // One call with two numbers: nothing to generate.
+    [DllImport("libc")]
+    static extern int kill(int id, int signal);
+#pragma warning restore SYSLIB1054
+}

@@ -1,0 +1,179 @@
+using CsCheck;
+using Muse.Queue;
+using Muse.Tests.Infrastructure;
+using static Muse.Tests.Queue.Samples;
+
+namespace Muse.Tests.Queue;
+
+public sealed class WorkQueueTests : IAsyncLifetime
+{
+    QueueFixture fixture = null!;
+    QueueFixture.Program api = null!, first = null!, second = null!;
+
+    public async Task InitializeAsync()
+    {
+        if (!RedisServer.IsAvailable) return;
+        fixture = await QueueFixture.StartAsync();
+        api = fixture.Start();
+        first = fixture.Start(("Lease", "00:00:01"));
+        second = fixture.Start(("Lease", "00:00:01"));
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (fixture is not null) await fixture.DisposeAsync();
+    }
+
+    async Task<WorkItem> AcceptAndTakeAsync(ImageJob job)
+    {
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        return (await first.Work.TakeAsync(1))[0];
+    }
+
+    [RedisFact]
+    public async Task A_dead_workers_picture_is_taken_over_with_its_checkpoint_and_the_late_result_counts_only_if_first()
+    {
+        var item = await AcceptAndTakeAsync(Job());
+        Assert.True(await first.Work.SaveCheckpointAsync(item, 5, "step 5"u8.ToArray()));
+        // The first worker renews no more, as if it were paused.
+        var taken = (await second.Work.TakeAsync(1))[0];
+        Assert.Equal((item.Id, 2, "step 5"), (taken.Id, taken.Deliveries, System.Text.Encoding.UTF8.GetString(taken.Checkpoint.Span)));
+
+        // It comes back: it hears that the picture is another's, and may not touch its state.
+        Assert.Equal([item], await first.Work.RenewAsync([item], Limit()));
+        Assert.False(await first.Work.ReportAsync(item, 9, 20, null));
+        Assert.False(await first.Work.SaveCheckpointAsync(item, 9, "stale"u8.ToArray()));
+        Assert.False(await first.Work.FailAsync(item, new JobError(JobErrorCodes.EngineFailure, "late"), Limit()));
+
+        Assert.True(await second.Work.CompleteAsync(taken, Painted("the one"), Limit()));
+        Assert.False(await first.Work.CompleteAsync(item, Painted("too late"), Limit()));
+        Assert.Equal("the one", (await api.Jobs.FindPictureAsync(item.Job.Id, 0, Limit()))!.Text());
+        var measured = await api.Fleet.MeasureAsync(Limit());
+        Assert.Equal((0, 0, 1), (measured.Waiting, measured.Pending, measured.Completed));
+    }
+
+    [RedisFact]
+    public async Task A_renewed_lease_is_not_taken_over_and_renewals_are_no_deliveries()
+    {
+        var item = await AcceptAndTakeAsync(Job());
+        var until = TimeProvider.System.GetUtcNow().AddSeconds(3);
+        while (TimeProvider.System.GetUtcNow() < until)
+        {
+            Assert.Empty(await first.Work.RenewAsync([item], Limit()));
+            Assert.Empty(await second.Work.ReadAsync(1, Limit()));
+        }
+        Assert.Equal(1, (await api.Redis.StreamPendingMessagesAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group, 1, first.Work.Worker))[0].DeliveryCount);
+    }
+
+    [RedisFact]
+    public async Task What_is_handed_back_is_taken_at_once_before_new_work_and_is_no_crash()
+    {
+        var item = await AcceptAndTakeAsync(Job());
+        await api.Jobs.SubmitAsync(Job(), null, Limit());
+        var slow = fixture.Start(("Lease", "00:10:00"));
+        await slow.Work.WaitForWorkAsync(Limit()); // Listens.
+        await first.Work.HandBackAsync([(item, 10, "step 10"u8.ToArray())], Limit());
+        Assert.Equal(JobState.Queued, (await api.Jobs.FindAsync(item.Job.Id, Limit()))!.Pictures[0].State);
+        var taken = (await slow.Work.TakeAsync(1))[0];
+        Assert.Equal((item.Id, 1, "step 10"), (taken.Id, taken.Deliveries, System.Text.Encoding.UTF8.GetString(taken.Checkpoint.Span)));
+    }
+
+    [RedisFact]
+    public async Task A_picture_that_crashes_its_workers_three_times_goes_to_the_dead_letters_and_can_be_requeued()
+    {
+        var job = Job(count: 2);
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        var items = await first.Work.TakeAsync(2);
+        await first.Work.CompleteAsync(items[1], Painted("good"), Limit());
+        for (var crash = 2; crash <= 3; crash++)
+        {
+            var victim = fixture.Start(("Lease", "00:00:01"));
+            Assert.Equal(crash, (await victim.Work.TakeAsync(1))[0].Deliveries);
+        }
+        var final = await EventuallyAsync(async () =>
+        {
+            Assert.Empty(await second.Work.ReadAsync(1, Limit()));
+            return (await api.Jobs.FindAsync(job.Id, Limit()))!;
+        }, found => found.State.IsFinal());
+        Assert.Equal((JobState.Failed, JobErrorCodes.Poisoned), (final.State, final.Pictures[0].Error!.Code));
+        Assert.Equal(JobState.Succeeded, final.Pictures[1].State);
+        var letter = Assert.Single(await api.Dead.ListAsync(10, Limit()));
+        Assert.Equal((job.Id, 0), (letter.JobId, letter.Index));
+        Assert.Contains("3 times", letter.Reason, StringComparison.Ordinal);
+
+        Assert.True(await api.Dead.RequeueAsync(letter.Id, Limit()));
+        Assert.False(await api.Dead.RequeueAsync(letter.Id, Limit()));
+        Assert.False(await api.Dead.RequeueAsync("nonsense", Limit()));
+        var again = (await second.Work.TakeAsync(1))[0];
+        await second.Work.CompleteAsync(again, Painted("at last"), Limit());
+        Assert.Equal(JobState.Succeeded, (await api.Jobs.WaitAsync(job.Id, Limit()))!.State);
+        Assert.Empty(await api.Dead.ListAsync(10, Limit()));
+    }
+
+    [RedisFact]
+    public async Task What_an_answer_that_got_lost_had_delivered_is_read_again_without_waiting_for_the_lease()
+    {
+        await api.Jobs.SubmitAsync(Job(), null, Limit());
+        var slow = fixture.Start(("Lease", "00:10:00"));
+        // Delivered to this worker behind its back, as when the connection is cut between the script and its answer.
+        await slow.Work.ReadAsync(1, Limit()).ContinueWith(_ => { });
+        var held = (await api.Redis.StreamPendingAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group)).PendingMessageCount;
+        Assert.Equal(1, held);
+        slow.Work.ForgetAll();
+        Assert.Equal(1, (await slow.Work.TakeAsync(1))[0].Deliveries);
+    }
+
+    [RedisFact]
+    public async Task What_waited_past_its_deadline_is_never_begun()
+    {
+        var late = Job(deadline: TimeProvider.System.GetUtcNow().AddSeconds(-1));
+        await api.Jobs.SubmitAsync(late, null, Limit());
+        Assert.Empty(await first.Work.ReadAsync(1, Limit()));
+        var final = await api.Jobs.WaitAsync(late.Id, Limit());
+        Assert.Equal((JobState.Failed, JobErrorCodes.DeadlineExceeded), (final!.State, final.Pictures[0].Error!.Code));
+        Assert.Equal(0, (await api.Fleet.MeasureAsync(Limit())).Pending);
+    }
+
+    [RedisFact]
+    public async Task Interactive_goes_before_batch_and_batch_is_not_starved()
+    {
+        var (batch, interactive) = (Job(count: 10, priority: JobPriority.Batch), Enumerable.Range(0, 4).Select(_ => Job(count: 10)).ToList());
+        await api.Jobs.SubmitAsync(batch, null, Limit());
+        foreach (var job in interactive) await api.Jobs.SubmitAsync(job, null, Limit());
+        var order = new List<JobPriority>();
+        for (var i = 0; i < 50; i++) order.Add((await first.Work.TakeAsync(1))[0].Lane);
+        Assert.Equal(10, order.Count(lane => lane == JobPriority.Batch));
+        Assert.All(order.Chunk(LanePolicy.Cycle), five => Assert.Single(five, lane => lane == JobPriority.Batch));
+    }
+
+    [Fact]
+    public void Of_every_five_places_one_is_offered_to_batch_however_they_are_asked_for() =>
+        Gen.Int[1, 12].Array[1, 50].Sample(counts =>
+        {
+            long taken = 0, batch = 0;
+            foreach (var count in counts)
+            {
+                var share = LanePolicy.BatchShare(taken, count);
+                Assert.InRange(share, 0, count);
+                (taken, batch) = (taken + count, batch + share);
+            }
+            Assert.Equal(taken / LanePolicy.Cycle, batch);
+        });
+
+    [RedisFact]
+    public async Task Everything_of_an_ended_job_expires_with_the_retention_and_its_entries_are_gone()
+    {
+        var short_ = fixture.Start(("Retention", "00:01:00"));
+        var job = Job(count: 2) with { Previews = 1 };
+        await short_.Jobs.SubmitAsync(job, new IdempotencyToken("k", "h", TimeSpan.FromMinutes(1)), Limit());
+        var items = await short_.Work.TakeAsync(2);
+        await short_.Work.ReportAsync(items[0], 1, 2, Painted("half").Picture);
+        await short_.Work.SaveCheckpointAsync(items[0], 1, "state"u8.ToArray());
+        await short_.Work.CompleteAsync(items[0], Painted(), Limit());
+        await short_.Work.FailAsync(items[1], new JobError(JobErrorCodes.EngineFailure, "no"), Limit());
+        Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
+        foreach (var key in new[] { api.Keys.Job(job.Id), api.Keys.Pictures(job.Id), api.Keys.Work(job.Id) })
+            Assert.InRange((await api.Redis.KeyTimeToLiveAsync(key))!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+        Assert.Equal(0, await api.Redis.StreamLengthAsync(api.Keys.Stream(JobPriority.Interactive)));
+    }
+}
