@@ -13,17 +13,17 @@ namespace Muse.Diffusion;
 public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode, TimeSpan batchDelay, bool equalTimesteps)
     where T : BatchMember
 {
-    readonly List<T> _waiting = [];
-    readonly List<T> _members = [];
-    readonly Dictionary<(int Width, int Height), int> _learned = [];
-    readonly StepPlan<T> _plan = new();
-    long _step;
+    readonly List<T> waiting = [];
+    readonly List<T> members = [];
+    readonly Dictionary<(int Width, int Height), int> learned = [];
+    readonly StepPlan<T> plan = new();
+    long step;
 
     /// <summary>The members of the batch, in the order of their joining.</summary>
-    public IReadOnlyList<T> Members => _members;
+    public IReadOnlyList<T> Members => members;
 
     /// <summary>Those that have not joined yet, in the order of their arrival.</summary>
-    public IReadOnlyList<T> Waiting => _waiting;
+    public IReadOnlyList<T> Waiting => waiting;
 
     /// <summary>Takes a member that waits to join.</summary>
     /// <param name="member">The member.</param>
@@ -31,37 +31,37 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     public void Add(T member, TimeSpan now)
     {
         member.Arrived = now;
-        _waiting.Add(member);
+        waiting.Add(member);
     }
 
     /// <summary>Takes a member out, wherever it is.</summary>
     public void Remove(T member)
     {
-        if (!_members.Remove(member))
-            _waiting.Remove(member);
+        if (!members.Remove(member))
+            waiting.Remove(member);
     }
 
     /// <summary>Remembers that this many rows of a size did not fit: from now on at most half as many run together.</summary>
     /// <returns>The new limit.</returns>
-    public int Halve(int width, int height, int rows) => _learned[(width, height)] = Math.Max(1, rows / 2);
+    public int Halve(int width, int height, int rows) => learned[(width, height)] = Math.Max(1, rows / 2);
 
     /// <summary>Most rows that one step of a size may have.</summary>
-    public int RowLimit(int width, int height) => Math.Min(maxRows, _learned.GetValueOrDefault((width, height), int.MaxValue));
+    public int RowLimit(int width, int height) => Math.Min(maxRows, learned.GetValueOrDefault((width, height), int.MaxValue));
 
     /// <summary>Plans the next step. The answer is the same object every time.</summary>
     /// <param name="now">Used in static mode alone, for the batch delay.</param>
     public StepPlan<T> Plan(TimeSpan now)
     {
-        _plan.Clear();
-        Leave(_members);
-        Leave(_waiting);
+        plan.Clear();
+        Leave(members);
+        Leave(waiting);
         Release();
         if (mode == BatchingMode.Continuous)
             JoinContinuously();
-        else if (_members.Count == 0 && _waiting.Count > 0)
+        else if (members.Count == 0 && waiting.Count > 0)
             JoinTogether(now);
         Run();
-        return _plan;
+        return plan;
     }
 
     void Leave(List<T> from)
@@ -70,7 +70,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         {
             if (from[i].Cancelled)
             {
-                _plan.Left.Add(from[i]);
+                plan.Left.Add(from[i]);
                 from.RemoveAt(i--);
             }
         }
@@ -78,14 +78,14 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     void Release()
     {
-        if (mode == BatchingMode.Static && _members.Exists(static m => !m.Finished))
+        if (mode == BatchingMode.Static && members.Exists(static m => !m.Finished))
             return;
-        for (int i = 0; i < _members.Count; i++)
+        for (int i = 0; i < members.Count; i++)
         {
-            if (_members[i].Finished)
+            if (members[i].Finished)
             {
-                _plan.Released.Add(_members[i]);
-                _members.RemoveAt(i--);
+                plan.Released.Add(members[i]);
+                members.RemoveAt(i--);
             }
         }
     }
@@ -93,22 +93,22 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     // A member that finds no room is passed over, not waited for: only others of its own size can be in its way.
     void JoinContinuously()
     {
-        for (int i = 0; i < _waiting.Count && _members.Count < maxBatchSize; i++)
+        for (int i = 0; i < waiting.Count && members.Count < maxBatchSize; i++)
         {
-            var candidate = _waiting[i];
+            var candidate = waiting[i];
             if (!Fits(candidate))
                 continue;
-            _waiting.RemoveAt(i--);
+            waiting.RemoveAt(i--);
             Join(candidate);
         }
     }
 
     void JoinTogether(TimeSpan now)
     {
-        var first = _waiting[0];
+        var first = waiting[0];
         int count = 0, rows = 0, limit = RowLimit(first.Key.Width, first.Key.Height);
         bool full = false;
-        foreach (var candidate in _waiting)
+        foreach (var candidate in waiting)
         {
             if (candidate.Key != first.Key)
                 continue;
@@ -126,15 +126,15 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         }
         if (!full && now - first.Arrived < batchDelay)
         {
-            _plan.WakeAt = first.Arrived + batchDelay;
+            plan.WakeAt = first.Arrived + batchDelay;
             return;
         }
         for (int i = 0; count > 0; i++)
         {
-            if (_waiting[i].Key != first.Key)
+            if (waiting[i].Key != first.Key)
                 continue;
-            var candidate = _waiting[i];
-            _waiting.RemoveAt(i--);
+            var candidate = waiting[i];
+            waiting.RemoveAt(i--);
             Join(candidate);
             count--;
         }
@@ -143,7 +143,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     bool Fits(T candidate)
     {
         int rows = 0;
-        foreach (var member in _members)
+        foreach (var member in members)
             if (member.Key == candidate.Key)
                 rows += member.Rows;
         return rows == 0 || rows + candidate.Rows <= RowLimit(candidate.Key.Width, candidate.Key.Height);
@@ -152,9 +152,9 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     void Join(T member)
     {
         member.Place = FreePlace();
-        member.LastRan = _step;
-        _members.Add(member);
-        _plan.Joined.Add(member);
+        member.LastRan = step;
+        members.Add(member);
+        plan.Joined.Add(member);
     }
 
     int FreePlace()
@@ -162,7 +162,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         for (int place = 0; ; place++)
         {
             bool taken = false;
-            foreach (var member in _members)
+            foreach (var member in members)
                 taken |= member.Place == place;
             if (!taken)
                 return place;
@@ -174,15 +174,15 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         T? leader = NextToRun(null);
         if (leader is null)
             return;
-        _step++;
+        step++;
         int limit = RowLimit(leader.Key.Width, leader.Key.Height);
         for (var member = leader; member is not null; member = NextToRun(leader))
         {
-            if (_plan.Running.Count > 0 && _plan.Rows + member.Rows > limit)
+            if (plan.Running.Count > 0 && plan.Rows + member.Rows > limit)
                 break;
-            member.LastRan = _step;
-            _plan.Running.Add(member);
-            _plan.Rows += member.Rows;
+            member.LastRan = step;
+            plan.Running.Add(member);
+            plan.Rows += member.Rows;
         }
     }
 
@@ -190,9 +190,9 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     T? NextToRun(T? leader)
     {
         T? next = null;
-        foreach (var member in _members)
+        foreach (var member in members)
         {
-            if (member.Finished || (leader is not null && (member.LastRan == _step || !RunsWith(member, leader))))
+            if (member.Finished || (leader is not null && (member.LastRan == step || !RunsWith(member, leader))))
                 continue;
             if (next is null || member.LastRan < next.LastRan)
                 next = member;

@@ -8,15 +8,15 @@ namespace Muse.Diffusion;
 /// <summary>Turns finished latents into pictures, those that are ready together in one call where the device gains by it.</summary>
 sealed class PictureDecoder(DiffusionEngine engine, IDiffusionModel model, TimeProvider time, ILogger logger)
 {
-    readonly List<Slot> _ready = [];
-    int _most = model.DecodeBatch;
+    readonly List<Slot> ready = [];
+    int most = model.DecodeBatch;
 
     public void Run(ChannelReader<Slot> finished)
     {
-        while (_ready.Count > 0 || finished.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        while (ready.Count > 0 || finished.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             while (finished.TryRead(out var slot))
-                _ready.Add(slot);
+                ready.Add(slot);
             var together = TakeTogether();
             if (together.Count > 0)
                 Decode(together);
@@ -26,16 +26,16 @@ sealed class PictureDecoder(DiffusionEngine engine, IDiffusionModel model, TimeP
     List<Slot> TakeTogether()
     {
         var together = new List<Slot>();
-        for (int i = 0; i < _ready.Count && together.Count < _most; i++)
+        for (int i = 0; i < ready.Count && together.Count < most; i++)
         {
-            var slot = _ready[i];
+            var slot = ready[i];
             if (slot.Cancelled)
                 engine.EndDecoding(slot, new EngineEvent.Cancelled(slot.Request.Id));
             else if (together.Count == 0 || together[0].Shape == slot.Shape)
                 together.Add(slot);
             else
                 continue;
-            _ready.RemoveAt(i--);
+            ready.RemoveAt(i--);
         }
         return together;
     }
@@ -58,8 +58,8 @@ sealed class PictureDecoder(DiffusionEngine engine, IDiffusionModel model, TimeP
             // Whether there is too little memory for all or one of them is broken: fewer at once tells.
             if (e is DeviceMemoryException)
             {
-                _most = slots.Count / 2;
-                EngineLog.DecodeHalved(logger, slots.Count, _most);
+                most = slots.Count / 2;
+                EngineLog.DecodeHalved(logger, slots.Count, most);
             }
             failure = e;
             foreach (var slot in slots)

@@ -5,9 +5,9 @@ namespace Muse.Diffusion;
 /// <summary>Makes a request ready for the batch: encodes its prompts, plans its sampler, and puts its latent at the start or where its checkpoint stood.</summary>
 sealed class PromptEncoder(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
 {
-    readonly EmbeddingCache _embeddings = new(options.EmbeddingCache);
-    readonly Dictionary<string, Sampler> _samplers = [];
-    readonly Dictionary<(string Sampler, int Steps), SamplerPlan> _plans = [];
+    readonly EmbeddingCache embeddings = new(options.EmbeddingCache);
+    readonly Dictionary<string, Sampler> samplers = [];
+    readonly Dictionary<(string Sampler, int Steps), SamplerPlan> plans = [];
 
     /// <summary>Prepares the slot; a failure is left in it.</summary>
     public void Encode(Slot slot)
@@ -40,15 +40,15 @@ sealed class PromptEncoder(IDiffusionModel model, EngineOptions options, TimePro
     }
 
     PromptEmbedding Embed(string text, bool negative, int minTokens = 0) =>
-        _embeddings.GetOrAdd(new(text, negative, minTokens), key => model.Encode(key.Text, key.Negative, key.MinTokens));
+        embeddings.GetOrAdd(new(text, negative, minTokens), key => model.Encode(key.Text, key.Negative, key.MinTokens));
 
     (Sampler, SamplerPlan) PlanFor(GenerationRequest request)
     {
         string name = request.Sampler is null ? "" : Samplers.CanonicalName(request.Sampler) ?? request.Sampler;
-        if (!_samplers.TryGetValue(name, out var sampler))
-            _samplers[name] = sampler = model.Sampler(request.Sampler);
-        if (!_plans.TryGetValue((sampler.Name, request.Steps), out var plan))
-            _plans[(sampler.Name, request.Steps)] = plan = sampler.Plan(request.Steps);
+        if (!samplers.TryGetValue(name, out var sampler))
+            samplers[name] = sampler = model.Sampler(request.Sampler);
+        if (!plans.TryGetValue((sampler.Name, request.Steps), out var plan))
+            plans[(sampler.Name, request.Steps)] = plan = sampler.Plan(request.Steps);
         return (sampler, plan);
     }
 }

@@ -6,9 +6,9 @@ namespace Muse.Diffusion;
 /// <remarks>Handed from thread to thread with the request: encoder, then engine, then decoder; only <see cref="Cancel"/> is for all.</remarks>
 sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, long submittedAt) : BatchMember
 {
-    volatile bool _cancelled;
-    BatchKey _key;
-    int _rows;
+    volatile bool cancelled;
+    BatchKey key;
+    int rows;
 
     public GenerationRequest Request { get; } = request;
     public ReadOnlyMemory<byte> Checkpoint { get; set; } = checkpoint;
@@ -45,21 +45,21 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     public int StepAfter(int evaluations) => Plan is null ? 0 : evaluations * Plan.Steps / Plan.Timesteps.Length;
 
-    public override BatchKey Key => _key;
-    public override int Rows => _rows;
+    public override BatchKey Key => key;
+    public override int Rows => rows;
     public override float Timestep => Plan.Timesteps[Evaluation];
     public override bool Finished => Evaluation == Plan.Timesteps.Length;
-    public override bool Cancelled => _cancelled || Failure is not null;
+    public override bool Cancelled => cancelled || Failure is not null;
 
-    public void Cancel() => _cancelled = true;
+    public void Cancel() => cancelled = true;
 
     /// <summary>Puts the request at its start, or where its checkpoint stood.</summary>
     /// <returns>Why its checkpoint was not used; null when it was, or when there was none.</returns>
     public string? Begin(string model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape, PromptEmbedding positive, PromptEmbedding? negative)
     {
         (Sampler, Plan, Noise, Shape, Positive, Negative) = (sampler, plan, noise, shape, positive, negative);
-        _rows = negative is null ? 1 : 2;
-        _key = new BatchKey(Request.Width, Request.Height, positive.Tokens);
+        rows = negative is null ? 1 : 2;
+        key = new BatchKey(Request.Width, Request.Height, positive.Tokens);
         Identity = SlotState.IdentityOf(model, sampler.Name, Request);
         History = new float[sampler.HistoryBuffers * shape.Length];
         var latent = new float[shape.Length];

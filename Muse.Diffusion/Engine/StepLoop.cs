@@ -22,35 +22,35 @@ readonly record struct LoopMessage(LoopMessageKind Kind, Slot? Slot);
 /// <summary>The engine's heart: owns the batch and the denoiser, and takes one step after another.</summary>
 sealed class StepLoop
 {
-    readonly DiffusionEngine _engine;
-    readonly IDiffusionModel _model;
-    readonly EngineOptions _options;
-    readonly TimeProvider _time;
-    readonly ILogger _logger;
-    readonly Channel<LoopMessage> _messages;
-    readonly Batcher<Slot> _batcher;
-    readonly List<Slot> _alone = new(1);
-    readonly long _epoch;
-    ITimer? _alarm;
-    float[] _guided = [];
-    Activity? _batchSpan;
-    int _batchSteps;
-    bool _draining;
-    bool _noMore;
+    readonly DiffusionEngine engine;
+    readonly IDiffusionModel model;
+    readonly EngineOptions options;
+    readonly TimeProvider time;
+    readonly ILogger logger;
+    readonly Channel<LoopMessage> messages;
+    readonly Batcher<Slot> batcher;
+    readonly List<Slot> alone = new(1);
+    readonly long epoch;
+    ITimer? alarm;
+    float[] guidance = [];
+    Activity? batchSpan;
+    int batchSteps;
+    bool draining;
+    bool noMore;
 
     public StepLoop(DiffusionEngine engine, IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger, Channel<LoopMessage> messages)
     {
-        (_engine, _model, _options, _time, _logger, _messages) = (engine, model, options, time, logger, messages);
-        _batcher = new Batcher<Slot>(options.MaxBatchSize, options.MaxRows, options.Mode, options.BatchDelay, !model.TimestepPerRow);
-        _epoch = time.GetTimestamp();
+        (this.engine, this.model, this.options, this.time, this.logger, this.messages) = (engine, model, options, time, logger, messages);
+        batcher = new Batcher<Slot>(options.MaxBatchSize, options.MaxRows, options.Mode, options.BatchDelay, !model.TimestepPerRow);
+        epoch = time.GetTimestamp();
     }
 
     /// <summary>Runs everything once at the default size, with ever more rows, so that the first request pays for nothing.</summary>
     public void WarmUp(CancellationToken cancellation)
     {
-        if (!_model.TimestepPerRow)
-            EngineLog.EqualTimesteps(_logger, _model.Traits.Name);
-        new WarmUp(_model, _options, _time, _logger).Run(_batcher, cancellation);
+        if (!model.TimestepPerRow)
+            EngineLog.EqualTimesteps(logger, model.Traits.Name);
+        new WarmUp(model, options, time, logger).Run(batcher, cancellation);
     }
 
     /// <summary>Takes steps until it is drained.</summary>
@@ -59,15 +59,15 @@ sealed class StepLoop
         while (true)
         {
             Receive();
-            if (_draining)
+            if (draining)
             {
                 HandBackAll();
-                if (_noMore)
+                if (noMore)
                     break;
                 WaitForMessage(null);
                 continue;
             }
-            var plan = _batcher.Plan(_time.GetElapsedTime(_epoch));
+            var plan = batcher.Plan(time.GetElapsedTime(epoch));
             Release(plan);
             Admit(plan);
             if (plan.Running.Count > 0)
@@ -76,19 +76,19 @@ sealed class StepLoop
                 WaitForMessage(plan.WakeAt);
         }
         EndBatchSpan();
-        _alarm?.Dispose();
+        alarm?.Dispose();
     }
 
     void Receive()
     {
-        while (_messages.Reader.TryRead(out var message))
+        while (messages.Reader.TryRead(out var message))
         {
             if (message.Kind == LoopMessageKind.Encoded)
-                _batcher.Add(message.Slot!, _time.GetElapsedTime(_epoch));
+                batcher.Add(message.Slot!, time.GetElapsedTime(epoch));
             else if (message.Kind == LoopMessageKind.Drain)
-                _draining = true;
+                draining = true;
             else if (message.Kind == LoopMessageKind.NoMore)
-                _noMore = true;
+                noMore = true;
         }
     }
 
@@ -96,13 +96,13 @@ sealed class StepLoop
     {
         if (wakeAt is { } at)
         {
-            var delay = at - _time.GetElapsedTime(_epoch);
+            var delay = at - time.GetElapsedTime(epoch);
             if (delay <= TimeSpan.Zero)
                 return;
-            _alarm ??= _time.CreateTimer(_ => _messages.Writer.TryWrite(new LoopMessage(LoopMessageKind.LookAgain, null)), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            _alarm.Change(delay, Timeout.InfiniteTimeSpan);
+            alarm ??= time.CreateTimer(_ => messages.Writer.TryWrite(new LoopMessage(LoopMessageKind.LookAgain, null)), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            alarm.Change(delay, Timeout.InfiniteTimeSpan);
         }
-        _messages.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
+        messages.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
     }
 
     void Release(StepPlan<Slot> plan)
@@ -112,18 +112,18 @@ sealed class StepLoop
         foreach (var slot in plan.Left)
         {
             EngineTelemetry.End(slot.Span, slot.Failure);
-            _engine.End(slot, slot.Failure is { } failure ? Failed(slot, failure) : new EngineEvent.Cancelled(slot.Request.Id));
+            engine.End(slot, slot.Failure is { } failure ? Failed(slot, failure) : new EngineEvent.Cancelled(slot.Request.Id));
         }
         foreach (var slot in plan.Released)
         {
             EngineTelemetry.End(slot.Span);
-            _engine.HandToDecoder(slot);
+            engine.HandToDecoder(slot);
         }
     }
 
     EngineEvent.Failed Failed(Slot slot, Exception failure)
     {
-        EngineLog.Failed(_logger, slot.Request.Id, failure);
+        EngineLog.Failed(logger, slot.Request.Id, failure);
         return new EngineEvent.Failed(slot.Request.Id, failure.Message, InvalidRequest: false);
     }
 
@@ -132,16 +132,16 @@ sealed class StepLoop
         foreach (var slot in plan.Joined)
         {
             slot.Span = EngineTelemetry.StartForRequest("denoise", slot.Request);
-            EngineTelemetry.JoinDelay.Record(_time.GetElapsedTime(slot.SubmittedAt).TotalSeconds);
-            _engine.Tell(new EngineEvent.Joined(slot.Request.Id, slot.Place, slot.Step, slot.Plan.Steps));
+            EngineTelemetry.JoinDelay.Record(time.GetElapsedTime(slot.SubmittedAt).TotalSeconds);
+            engine.Tell(new EngineEvent.Joined(slot.Request.Id, slot.Place, slot.Step, slot.Plan.Steps));
         }
-        if (_batchSpan is null && _batcher.Members.Count > 0)
-            _batchSpan = EngineTelemetry.StartForBatch(_batcher.Members);
+        if (batchSpan is null && batcher.Members.Count > 0)
+            batchSpan = EngineTelemetry.StartForBatch(batcher.Members);
     }
 
     void Step(StepPlan<Slot> plan)
     {
-        long started = _time.GetTimestamp();
+        long started = time.GetTimestamp();
         try
         {
             Evaluate(plan.Running, plan.Rows);
@@ -152,7 +152,7 @@ sealed class StepLoop
         }
         catch (Exception e) when (plan.Running.Count > 1)
         {
-            EngineLog.StepFailed(_logger, plan.Running.Count, e);
+            EngineLog.StepFailed(logger, plan.Running.Count, e);
             foreach (var slot in plan.Running)
                 EvaluateAlone(slot);
         }
@@ -160,15 +160,15 @@ sealed class StepLoop
         {
             plan.Running[0].Failure = e;
         }
-        _batchSteps++;
+        batchSteps++;
         EngineTelemetry.BatchSize.Record(plan.Running.Count);
         EngineTelemetry.BatchRows.Record(plan.Rows);
-        EngineTelemetry.StepDuration.Record(_time.GetElapsedTime(started).TotalSeconds);
+        EngineTelemetry.StepDuration.Record(time.GetElapsedTime(started).TotalSeconds);
     }
 
     void Evaluate(List<Slot> slots, int rows)
     {
-        var batch = _model.Batch(slots[0].Shape, slots[0].Key.Tokens, rows);
+        var batch = model.Batch(slots[0].Shape, slots[0].Key.Tokens, rows);
         Gather(slots, batch);
         batch.Run();
         Scatter(slots, batch);
@@ -176,11 +176,11 @@ sealed class StepLoop
 
     void EvaluateAlone(Slot slot)
     {
-        _alone.Clear();
-        _alone.Add(slot);
+        alone.Clear();
+        alone.Add(slot);
         try
         {
-            Evaluate(_alone, slot.Rows);
+            Evaluate(alone, slot.Rows);
         }
         catch (Exception e)
         {
@@ -194,7 +194,7 @@ sealed class StepLoop
         EngineTelemetry.MemoryExhausted.Add(1);
         var request = slots[0].Request;
         if (slots.Count > 1)
-            EngineLog.RowsHalved(_logger, rows, request.Width, request.Height, _batcher.Halve(request.Width, request.Height, rows));
+            EngineLog.RowsHalved(logger, rows, request.Width, request.Height, batcher.Halve(request.Width, request.Height, rows));
         else
             slots[0].Failure = new DeviceMemoryException($"A picture of {request.Width}x{request.Height} needs more memory than the device has.", e);
     }
@@ -241,9 +241,9 @@ sealed class StepLoop
     // Classifier-free guidance (Ho and Salimans, https://arxiv.org/abs/2207.12598): away from the negative prompt.
     ReadOnlySpan<float> Guide(ReadOnlySpan<float> negative, ReadOnlySpan<float> positive, float scale)
     {
-        if (_guided.Length < positive.Length)
-            _guided = new float[positive.Length];
-        var guided = _guided.AsSpan(0, positive.Length);
+        if (guidance.Length < positive.Length)
+            guidance = new float[positive.Length];
+        var guided = guidance.AsSpan(0, positive.Length);
         TensorPrimitives.Subtract(positive, negative, guided);
         TensorPrimitives.MultiplyAdd(guided, scale, negative, guided);
         return guided;
@@ -257,13 +257,13 @@ sealed class StepLoop
         slot.Evaluation++;
         if (after == before)
             return;
-        _engine.Tell(new EngineEvent.Stepped(request.Id, after, slot.Plan.Steps));
+        engine.Tell(new EngineEvent.Stepped(request.Id, after, slot.Plan.Steps));
         if (slot.Finished)
             return;
         if (WantsPreview(request, before, after))
-            _engine.Tell(new EngineEvent.Previewed(request.Id, after, slot.Plan.Steps, _model.Preview(slot.Shape, slot.Latent)));
-        if (_options.CheckpointEvery > 0 && after / _options.CheckpointEvery > before / _options.CheckpointEvery)
-            _engine.Tell(new EngineEvent.Checkpointed(request.Id, after, slot.Save()));
+            engine.Tell(new EngineEvent.Previewed(request.Id, after, slot.Plan.Steps, model.Preview(slot.Shape, slot.Latent)));
+        if (options.CheckpointEvery > 0 && after / options.CheckpointEvery > before / options.CheckpointEvery)
+            engine.Tell(new EngineEvent.Checkpointed(request.Id, after, slot.Save()));
     }
 
     static bool WantsPreview(GenerationRequest request, int before, int after) =>
@@ -271,8 +271,8 @@ sealed class StepLoop
 
     void HandBackAll()
     {
-        HandBack(_batcher.Members);
-        HandBack(_batcher.Waiting);
+        HandBack(batcher.Members);
+        HandBack(batcher.Waiting);
     }
 
     void HandBack(IReadOnlyList<Slot> slots)
@@ -280,24 +280,24 @@ sealed class StepLoop
         while (slots.Count > 0)
         {
             var slot = slots[0];
-            _batcher.Remove(slot);
+            batcher.Remove(slot);
             EngineTelemetry.End(slot.Span, slot.Failure);
             if (slot.Failure is { } failure)
-                _engine.End(slot, Failed(slot, failure));
+                engine.End(slot, Failed(slot, failure));
             else if (slot.Cancelled)
-                _engine.End(slot, new EngineEvent.Cancelled(slot.Request.Id));
+                engine.End(slot, new EngineEvent.Cancelled(slot.Request.Id));
             else if (slot.Ready && slot.Finished)
-                _engine.HandToDecoder(slot);
+                engine.HandToDecoder(slot);
             else
-                _engine.End(slot, new EngineEvent.HandedBack(slot.Request.Id, slot.Ready ? slot.Step : SlotState.StepOf(slot.Checkpoint.Span), slot.Save()));
+                engine.End(slot, new EngineEvent.HandedBack(slot.Request.Id, slot.Ready ? slot.Step : SlotState.StepOf(slot.Checkpoint.Span), slot.Save()));
         }
     }
 
     void EndBatchSpan()
     {
-        _batchSpan?.SetTag("muse.batch.steps", _batchSteps);
-        EngineTelemetry.End(_batchSpan);
-        _batchSpan = null;
-        _batchSteps = 0;
+        batchSpan?.SetTag("muse.batch.steps", batchSteps);
+        EngineTelemetry.End(batchSpan);
+        batchSpan = null;
+        batchSteps = 0;
     }
 }

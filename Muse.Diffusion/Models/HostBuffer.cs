@@ -10,19 +10,19 @@ sealed unsafe class HostBuffer : IDisposable
 {
     static readonly OrtMemoryInfo Host = OrtMemoryInfo.DefaultInstance;
 
-    readonly HostMemory _memory;
-    readonly int _size;
-    void* _pointer;
+    readonly HostMemory memory;
+    readonly int size;
+    void* pointer;
 
     /// <param name="type">The graph's number type.</param>
     /// <param name="capacity">How many values.</param>
     /// <param name="memory">Where it is taken from.</param>
     public HostBuffer(TensorElementType type, int capacity, HostMemory memory)
     {
-        (Type, Capacity, _memory) = (type, capacity, memory);
-        _size = SizeOf(type);
-        _pointer = memory.Allocate((nuint)capacity * (nuint)_size);
-        NativeMemory.Clear(_pointer, (nuint)capacity * (nuint)_size);
+        (Type, Capacity, this.memory) = (type, capacity, memory);
+        size = SizeOf(type);
+        pointer = memory.Allocate((nuint)capacity * (nuint)size);
+        NativeMemory.Clear(pointer, (nuint)capacity * (nuint)size);
     }
 
     public TensorElementType Type { get; }
@@ -33,7 +33,7 @@ sealed unsafe class HostBuffer : IDisposable
     public bool IsSingle => Type == TensorElementType.Float;
 
     /// <summary>The values of a single-precision buffer.</summary>
-    public Span<float> Singles(int start, int length) => new Span<float>(_pointer, Capacity).Slice(start, length);
+    public Span<float> Singles(int start, int length) => new Span<float>(pointer, Capacity).Slice(start, length);
 
     /// <summary>Number types that values can be converted to.</summary>
     public static bool Supports(TensorElementType type) =>
@@ -48,18 +48,18 @@ sealed unsafe class HostBuffer : IDisposable
                 values.CopyTo(Singles(start, values.Length));
                 break;
             case TensorElementType.Float16:
-                TensorPrimitives.ConvertToHalf(values, new Span<Half>(_pointer, Capacity).Slice(start, values.Length));
+                TensorPrimitives.ConvertToHalf(values, new Span<Half>(pointer, Capacity).Slice(start, values.Length));
                 break;
             case TensorElementType.Double:
-                TensorPrimitives.ConvertTruncating(values, new Span<double>(_pointer, Capacity).Slice(start, values.Length));
+                TensorPrimitives.ConvertTruncating(values, new Span<double>(pointer, Capacity).Slice(start, values.Length));
                 break;
             case TensorElementType.Int32:
                 for (int i = 0; i < values.Length; i++)
-                    ((int*)_pointer)[start + i] = (int)MathF.Round(values[i]);
+                    ((int*)pointer)[start + i] = (int)MathF.Round(values[i]);
                 break;
             default:
                 for (int i = 0; i < values.Length; i++)
-                    ((long*)_pointer)[start + i] = (long)MathF.Round(values[i]);
+                    ((long*)pointer)[start + i] = (long)MathF.Round(values[i]);
                 break;
         }
     }
@@ -70,9 +70,9 @@ sealed unsafe class HostBuffer : IDisposable
         if (Type == TensorElementType.Float)
             Singles(start, values.Length).CopyTo(values);
         else if (Type == TensorElementType.Float16)
-            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(_pointer, Capacity).Slice(start, values.Length), values);
+            TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(pointer, Capacity).Slice(start, values.Length), values);
         else
-            TensorPrimitives.ConvertTruncating(new ReadOnlySpan<double>(_pointer, Capacity).Slice(start, values.Length), values);
+            TensorPrimitives.ConvertTruncating(new ReadOnlySpan<double>(pointer, Capacity).Slice(start, values.Length), values);
     }
 
     /// <summary>The first values as a tensor over this memory; to be disposed before the buffer.</summary>
@@ -81,15 +81,15 @@ sealed unsafe class HostBuffer : IDisposable
         long length = 1;
         foreach (long dimension in shape)
             length *= dimension;
-        return OrtValue.CreateTensorValueWithData(Host, Type, shape, (nint)_pointer, length * _size);
+        return OrtValue.CreateTensorValueWithData(Host, Type, shape, (nint)pointer, length * size);
     }
 
     public void Dispose()
     {
-        if (_pointer is null)
+        if (pointer is null)
             return;
-        _memory.Free(_pointer);
-        _pointer = null;
+        memory.Free(pointer);
+        pointer = null;
     }
 
     static int SizeOf(TensorElementType type) => type switch
@@ -138,30 +138,30 @@ abstract unsafe class HostMemory : IDisposable
 
     sealed class PageLocked : HostMemory
     {
-        readonly OrtMemoryInfo _info = new("CudaPinned", OrtAllocatorType.DeviceAllocator, 0, OrtMemType.CpuOutput);
-        readonly OrtAllocator _allocator;
-        readonly Dictionary<nint, OrtMemoryAllocation> _taken = [];
+        readonly OrtMemoryInfo info = new("CudaPinned", OrtAllocatorType.DeviceAllocator, 0, OrtMemType.CpuOutput);
+        readonly OrtAllocator allocator;
+        readonly Dictionary<nint, OrtMemoryAllocation> taken = [];
 
-        public PageLocked(InferenceSession session) => _allocator = new OrtAllocator(session, _info);
+        public PageLocked(InferenceSession session) => allocator = new OrtAllocator(session, info);
 
         public override void* Allocate(nuint bytes)
         {
-            var allocation = _allocator.Allocate(checked((uint)bytes));
+            var allocation = allocator.Allocate(checked((uint)bytes));
             nint pointer = allocation.DangerousGetHandle();
-            _taken[pointer] = allocation;
+            taken[pointer] = allocation;
             return (void*)pointer;
         }
 
         public override void Free(void* pointer)
         {
-            if (_taken.Remove((nint)pointer, out var allocation))
+            if (taken.Remove((nint)pointer, out var allocation))
                 allocation.Dispose();
         }
 
         public override void Dispose()
         {
-            _allocator.Dispose();
-            _info.Dispose();
+            allocator.Dispose();
+            info.Dispose();
         }
     }
 }

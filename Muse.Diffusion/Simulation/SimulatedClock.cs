@@ -6,38 +6,38 @@ sealed class SimulatedClock : IDisposable
 {
     static readonly TimeSpan Unit = TimeSpan.FromMilliseconds(1);
 
-    readonly TimeProvider _time;
-    readonly AutoResetEvent _rang = new(false);
-    readonly ITimer _timer;
-    TimeSpan _owed;
+    readonly TimeProvider time;
+    readonly AutoResetEvent rang = new(false);
+    readonly ITimer timer;
+    TimeSpan owed;
 
     public SimulatedClock(TimeProvider time)
     {
-        _time = time;
-        _timer = time.CreateTimer(_ => _rang.Set(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        this.time = time;
+        timer = time.CreateTimer(_ => rang.Set(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Waits for this long, give or take what is owed.</summary>
     public void Pass(TimeSpan cost)
     {
-        _owed += cost;
-        long from = _time.GetTimestamp();
-        while (_owed >= Unit)
+        owed += cost;
+        long from = time.GetTimestamp();
+        while (owed >= Unit)
         {
-            _timer.Change(TimeSpan.FromMilliseconds(Math.Floor(_owed.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
-            _rang.WaitOne();
-            long now = _time.GetTimestamp();
-            _owed -= _time.GetElapsedTime(from, now);
+            timer.Change(TimeSpan.FromMilliseconds(Math.Floor(owed.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
+            rang.WaitOne();
+            long now = time.GetTimestamp();
+            owed -= time.GetElapsedTime(from, now);
             from = now;
         }
         // A machine that stood still for a while owes nothing for it.
-        if (_owed < -cost)
-            _owed = -cost;
+        if (owed < -cost)
+            owed = -cost;
     }
 
     public void Dispose()
     {
-        _timer.Dispose();
-        _rang.Dispose();
+        timer.Dispose();
+        rang.Dispose();
     }
 }

@@ -22,9 +22,9 @@ public sealed class SimulatedModel : IDiffusionModel
         BetaSchedule = BetaSchedule.ScaledLinear,
     };
 
-    readonly SimulationSpec _spec;
-    readonly SimulatedClock _clock;
-    readonly Dictionary<(LatentShape, int), Rows> _batches = [];
+    readonly SimulationSpec spec;
+    readonly SimulatedClock clock;
+    readonly Dictionary<(LatentShape, int), Rows> batches = [];
 
     /// <summary>Makes a simulated model.</summary>
     /// <param name="name">The model it stands for.</param>
@@ -33,8 +33,8 @@ public sealed class SimulatedModel : IDiffusionModel
     /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5.</param>
     public SimulatedModel(string name, SimulationSpec spec, TimeProvider time, ModelTraits? sizes = null)
     {
-        _spec = spec;
-        _clock = new SimulatedClock(time);
+        this.spec = spec;
+        clock = new SimulatedClock(time);
         Traits = new ModelTraits
         {
             Name = name,
@@ -79,8 +79,8 @@ public sealed class SimulatedModel : IDiffusionModel
     /// <inheritdoc/>
     public DenoiserBatch Batch(LatentShape latent, int tokens, int rows)
     {
-        if (!_batches.TryGetValue((latent, rows), out var batch))
-            _batches[(latent, rows)] = batch = new Rows(this, latent, rows);
+        if (!batches.TryGetValue((latent, rows), out var batch))
+            batches[(latent, rows)] = batch = new Rows(this, latent, rows);
         return batch;
     }
 
@@ -100,7 +100,7 @@ public sealed class SimulatedModel : IDiffusionModel
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _clock.Dispose();
+    public void Dispose() => clock.Dispose();
 
     RgbImage Draw(LatentShape latent, ReadOnlySpan<float> values)
     {
@@ -109,7 +109,7 @@ public sealed class SimulatedModel : IDiffusionModel
         SHA256.HashData(MemoryMarshal.AsBytes(values), hash);
         var pixels = new byte[3 * width * height];
         // Noise does not compress, a plain colour to nearly nothing: so many rows of noise give the asked size.
-        int noise = Math.Min(_spec.Bytes, pixels.Length);
+        int noise = Math.Min(spec.Bytes, pixels.Length);
         ulong state = BitConverter.ToUInt64(hash) | 1;
         for (int i = 0; i < noise; i++)
         {
@@ -125,26 +125,26 @@ public sealed class SimulatedModel : IDiffusionModel
 
     sealed class Rows(SimulatedModel model, LatentShape latent, int rows) : DenoiserBatch
     {
-        readonly float[] _values = new float[rows * latent.Length];
-        readonly RowCondition[] _conditions = new RowCondition[rows];
+        readonly float[] buffer = new float[rows * latent.Length];
+        readonly RowCondition[] conditions = new RowCondition[rows];
 
-        public override Span<float> Input(int row) => _values.AsSpan(row * latent.Length, latent.Length);
+        public override Span<float> Input(int row) => buffer.AsSpan(row * latent.Length, latent.Length);
 
-        public override void SetCondition(int row, in RowCondition condition) => _conditions[row] = condition;
+        public override void SetCondition(int row, in RowCondition condition) => conditions[row] = condition;
 
         public override void Run()
         {
             for (int row = 0; row < rows; row++)
             {
                 var values = Input(row);
-                ref readonly var condition = ref _conditions[row];
+                ref readonly var condition = ref conditions[row];
                 TensorPrimitives.Multiply(values, 0.4f, values);
                 TensorPrimitives.Add(values, condition.Timestep * 1e-4f, values);
                 var towards = condition.Embedding.HiddenStates;
                 for (int i = 0; i < values.Length; i++)
                     values[i] += 0.3f * towards[i % towards.Length];
             }
-            model._clock.Pass(model._spec.StepCost(rows));
+            model.clock.Pass(model.spec.StepCost(rows));
         }
 
         public override ReadOnlySpan<float> Output(int row) => Input(row);

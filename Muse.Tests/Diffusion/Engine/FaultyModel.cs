@@ -2,10 +2,10 @@ using Muse.Diffusion;
 
 namespace Muse.Tests.Diffusion.Engine;
 
-/// <summary>A simulated model whose steps can be made to fail.</summary>
-sealed class FaultyModel : IDiffusionModel
+/// <summary>A simulated model, unless another is given, whose steps can be watched and made to fail.</summary>
+sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 {
-    readonly SimulatedModel inner = new("test", SimulationSpec.Free, TimeProvider.System);
+    readonly IDiffusionModel inner = given ?? new SimulatedModel("test", SimulationSpec.Free, TimeProvider.System);
 
     /// <summary>Looks at a step before it runs: the prompts' tokens and the number of rows; may throw.</summary>
     public Action<int, IReadOnlyList<PromptEmbedding>>? BeforeStep { get; set; }

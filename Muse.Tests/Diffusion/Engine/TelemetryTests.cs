@@ -1,0 +1,58 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Muse.Diffusion;
+
+namespace Muse.Tests.Diffusion.Engine;
+
+public class TelemetryTests
+{
+    [Fact]
+    public async Task Each_composition_of_the_batch_has_a_span_linked_to_its_requests_and_each_request_its_own_stages()
+    {
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == EngineTelemetry.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        var (a, b) = (Trace(), Trace());
+        await using (var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromMilliseconds(100) }, TimeProvider.System)))
+        {
+            engine.Submit(Requests.Of("a", steps: 60) with { TraceContext = a });
+            await engine.Until<EngineEvent.Stepped>(e => e.RequestId == "a");
+            engine.Submit(Requests.Of("b", steps: 3) with { TraceContext = b });
+            await engine.EndOf("a");
+        }
+
+        var batches = spans.Where(s => s.OperationName == "batch" && s.Links.Any(l => l.Context.TraceId == a.TraceId)).ToList();
+        Assert.Equal([1, 2, 1], batches.Select(s => s.Links.Count()));
+        Assert.Contains(batches[1].Links, l => l.Context == b);
+        Assert.Equal([2, 4, 2], batches.Select(s => s.GetTagItem("muse.batch.rows")));
+        Assert.Equal(60, batches.Sum(s => (int)s.GetTagItem("muse.batch.steps")!));
+        foreach (var request in new[] { a, b })
+            Assert.Equal(["encode prompt", "denoise", "decode"], spans.Where(s => s.ParentSpanId == request.SpanId).Select(s => s.OperationName));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_step_allocates_nothing_but_the_events_it_tells(bool graph)
+    {
+        var model = new FaultyModel(graph ? Models.OnnxModelTests.Open(new OnnxFolders.OnnxFolderBuilder().Write()) : null);
+        var allocated = new List<long>();
+        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { CheckpointEvery = 0, Mode = BatchingMode.Static, MaxBatchSize = 12 });
+        model.BeforeStep = (_, _) => allocated.Add(GC.GetAllocatedBytesForCurrentThread());
+        for (int i = 0; i < 12; i++)
+            engine.Submit(Requests.Of($"r{i}", steps: 100, size: 192));
+        for (int i = 0; i < 12; i++)
+            await engine.EndOf($"r{i}");
+
+        // The first steps fill caches. An event and its place in the channel are less than 200 bytes; a latent alone would be more.
+        var steps = allocated.Skip(20).Zip(allocated.Skip(21), (from, to) => to - from).Order().ToList();
+        Assert.InRange(steps[steps.Count / 2], 0, 12 * 200 + 500);
+    }
+
+    static ActivityContext Trace() => new(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded);
+}

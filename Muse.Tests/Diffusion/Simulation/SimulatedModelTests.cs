@@ -1,0 +1,71 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Muse.Diffusion;
+using Muse.Tests.Diffusion.Engine;
+using Muse.Tests.Diffusion.OnnxFolders;
+
+namespace Muse.Tests.Diffusion.Simulation;
+
+public class SimulatedModelTests
+{
+    [Fact]
+    public void A_batch_of_n_guided_pictures_costs_the_base_and_n_times_the_picture()
+    {
+        var spec = SimulationSpec.Parse("simulated:base=60ms,picture=12ms,steps=10");
+        Assert.Equal(TimeSpan.FromMilliseconds(60 + 5 * 12), 10 * spec.StepCost(rows: 10));
+        Assert.Equal("60 ms + 12 ms a picture for 10 steps", spec.ToString());
+        Assert.Equal(TimeSpan.FromMilliseconds(50), 20 * SimulationSpec.Parse("simulated").StepCost(rows: 2));
+    }
+
+    [Theory]
+    [InlineData("simulated:base=-1ms", "The device 'simulated:base=-1ms' has base=-1ms; it must be milliseconds from 0 to 3600000, such as base=40ms.")]
+    [InlineData("simulated:steps=0", "The device 'simulated:steps=0' has steps=0; it must be a whole number from 1 to 1000.")]
+    [InlineData("simulated:speed=9", "The device 'simulated:speed=9' has a part 'speed'; a simulated device has base, picture, steps and bytes.")]
+    public void A_wrong_specification_says_what_is_allowed(string device, string message) =>
+        Assert.StartsWith(message, Assert.Throws<ArgumentException>(() => SimulationSpec.Parse(device)).Message);
+
+    [Fact]
+    public void An_unknown_device_says_what_there_is() =>
+        Assert.Equal($"There is no device 'tpu'; it can be {"auto, cpu, cuda, tensorrt, plugin:/path/to/library, or simulated:base=40ms,picture=10ms"}.",
+            Assert.Throws<ArgumentException>(() => DiffusionModels.Open("x", "tpu", new DeviceOptions(), TimeProvider.System, NullLogger.Instance)).Message);
+
+    [Fact]
+    public async Task A_picture_depends_on_prompt_and_seed_and_has_about_the_asked_bytes()
+    {
+        await using var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", SimulationSpec.Free with { Bytes = 30_000 }, TimeProvider.System));
+        engine.Submit(Requests.Of("a", prompt: "a cat", seed: 1, size: 256));
+        engine.Submit(Requests.Of("again", prompt: "a cat", seed: 1, size: 256));
+        engine.Submit(Requests.Of("seed", prompt: "a cat", seed: 2, size: 256));
+        engine.Submit(Requests.Of("prompt", prompt: "a dog", seed: 1, size: 256));
+        var a = await engine.PictureOf("a");
+        Assert.Equal(a, await engine.PictureOf("again"));
+        Assert.NotEqual(a, await engine.PictureOf("seed"));
+        Assert.NotEqual(a, await engine.PictureOf("prompt"));
+        Assert.InRange(ImageEncoder.Encode(new RgbImage(256, 256, a), ImageFormat.Png).Length, 27_000, 36_000);
+    }
+
+    [Fact]
+    public void It_stands_for_a_folder_with_its_name_sizes_and_defaults()
+    {
+        string folder = new OnnxFolderBuilder { ModelIndex = """{"_muse": {"defaults": {"steps": 9}}}""" }.Write();
+        using var model = DiffusionModels.Open(folder, "simulated", new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
+        Assert.Equal(("tiny", 128, 9), (model.Traits.Name, model.Traits.DefaultWidth, model.Traits.DefaultSteps));
+        Assert.StartsWith("simulated (", model.Traits.Device);
+    }
+
+    [Fact]
+    public async Task Its_time_passes_on_the_clock_it_was_given()
+    {
+        var clock = new FakeTimeProvider();
+        using var model = new SimulatedModel("test", SimulationSpec.Parse("simulated:base=100ms,picture=0ms,steps=1"), clock);
+        var batch = model.Batch(model.Latent(128, 128), 77, 1);
+        batch.SetCondition(0, new RowCondition(1, model.Encode("", false, 0), 1, 128, 128));
+        var run = Task.Run(batch.Run);
+        while (!run.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(10));
+            await Task.WhenAny(run, Task.Delay(1));
+        }
+        Assert.True(clock.GetUtcNow() - clock.Start >= TimeSpan.FromMilliseconds(100));
+    }
+}

@@ -1,0 +1,38 @@
+using System.Diagnostics;
+using Muse.Diffusion;
+
+namespace Muse.Benchmarks;
+
+/// <summary>Throughput with 1, 2, 4, 8 and 12 requests in the batch.</summary>
+static class BatchSizes
+{
+    public static async Task RunAsync(string name, Func<IDiffusionModel> open, int steps, int rounds)
+    {
+        Console.WriteLine($"\nThroughput by batch size, {name}, {steps} steps with guidance\n  batch   pictures/s   against 1");
+        double single = 0;
+        foreach (int size in (int[])[1, 2, 4, 8, 12])
+        {
+            await using var engine = await Models.StartAsync(open(), new EngineOptions { MaxBatchSize = size, CheckpointEvery = 0 });
+            int count = size * rounds;
+            var clock = Stopwatch.StartNew();
+            var feeding = FeedAsync(engine, count, steps);
+            for (int done = 0; done < count;)
+                if (await engine.Events.ReadAsync() is EngineEvent.Completed)
+                    done++;
+            await feeding;
+            double perSecond = count / clock.Elapsed.TotalSeconds;
+            if (size == 1)
+                single = perSecond;
+            Console.WriteLine($"  {size,5}   {perSecond,10:F2}   {perSecond / single,8:F2}x");
+        }
+    }
+
+    static async Task FeedAsync(DiffusionEngine engine, int count, int steps)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            await engine.WaitForRoomAsync(CancellationToken.None);
+            engine.TrySubmit(Models.Request(engine.Model, i, steps));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Muse.Diffusion;
+
+namespace Muse.Benchmarks;
+
+/// <summary>What a step of the engine takes above the denoiser's call alone.</summary>
+static class Overhead
+{
+    const int Steps = 30;
+
+    /// <summary>A model that measures the denoiser's calls.</summary>
+    sealed class Timed(IDiffusionModel model) : IDiffusionModel
+    {
+        public TimeSpan InCalls { get; set; }
+        public ModelTraits Traits => model.Traits;
+        public bool TimestepPerRow => model.TimestepPerRow;
+        public bool GuidanceEmbedded => model.GuidanceEmbedded;
+        public int DecodeBatch => model.DecodeBatch;
+        public Sampler Sampler(string? name) => model.Sampler(name);
+        public LatentShape Latent(int width, int height) => model.Latent(width, height);
+        public PromptEmbedding Encode(string prompt, bool negative, int minTokens) => model.Encode(prompt, negative, minTokens);
+        public DenoiserBatch Batch(LatentShape latent, int tokens, int rows) => new Rows(this, model.Batch(latent, tokens, rows));
+        public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => model.Decode(latent, latents);
+        public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => model.Preview(latent, values);
+        public void Dispose() => model.Dispose();
+
+        sealed class Rows(Timed timed, DenoiserBatch batch) : DenoiserBatch
+        {
+            public override Span<float> Input(int row) => batch.Input(row);
+            public override void SetCondition(int row, in RowCondition condition) => batch.SetCondition(row, condition);
+            public override ReadOnlySpan<float> Output(int row) => batch.Output(row);
+
+            public override void Run()
+            {
+                long started = Stopwatch.GetTimestamp();
+                batch.Run();
+                timed.InCalls += Stopwatch.GetElapsedTime(started);
+            }
+        }
+    }
+
+    public static void Run(string folder, string device)
+    {
+        Console.WriteLine($"\nA step against the bare call of ONNX Runtime inside it, {folder}\n  requests   rows   ms a step   ms in the call   overhead");
+        foreach (int requests in (int[])[1, 4, 12])
+            RunAsync(folder, device, requests).GetAwaiter().GetResult();
+    }
+
+    static async Task RunAsync(string folder, string device, int requests)
+    {
+        var timed = new Timed(Models.Open(folder, device));
+        double steps = 0;
+        int count = 0;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Meter.Name == EngineTelemetry.Name && instrument.Name == "muse.step.duration")
+                l.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<double>((_, seconds, _, _) => (steps, count) = (steps + seconds, count + 1));
+        listener.Start();
+        await using var engine = await Models.StartAsync(timed, new EngineOptions { Mode = BatchingMode.Static, MaxBatchSize = requests });
+        timed.InCalls = default;
+        for (int i = 0; i < requests; i++)
+            engine.TrySubmit(Models.Request(engine.Model, i, Steps));
+        for (int done = 0; done < requests;)
+            if (await engine.Events.ReadAsync() is EngineEvent.Completed)
+                done++;
+        double inCalls = timed.InCalls.TotalSeconds;
+        Console.WriteLine($"  {requests,8}   {2 * requests,4}   {1000 * steps / count,9:F2}   {1000 * inCalls / count,14:F2}   {steps / inCalls - 1,8:P2}");
+    }
+}
