@@ -20,13 +20,14 @@ export const requeue = id => request(`/v1/ops/dead-letters/${encodeURIComponent(
 const readPoint = json => ({
   at: new Date(json.at),
   waiting: json.waiting,
-  rate: json.pictures_per_second,
-  p50: json.p50,
-  p95: json.p95,
+  rate: json.pictures_per_second ?? null,
+  p50: json.p50 ?? null,
+  p95: json.p95 ?? null,
   workers: json.workers,
+  wanted: json.wanted ?? null,
 });
 
-const readDecision = json => json && { workers: json.workers, reason: json.reason, at: new Date(json.at), policy: json.policy };
+const readDecision = json => ({ workers: json.workers, reason: json.reason, at: new Date(json.at), policy: json.policy });
 
 const readNow = json => ({
   at: new Date(json.at),
@@ -34,9 +35,9 @@ const readNow = json => ({
   pending: json.queue.pending,
   oldest: json.queue.oldest_waiting_seconds ?? null,
   completed: json.queue.completed,
-  rate: json.pictures_per_second,
-  p50: json.wait_p50,
-  p95: json.wait_p95,
+  rate: json.pictures_per_second ?? null,
+  p50: json.wait_p50 ?? null,
+  p95: json.wait_p95 ?? null,
   workers: json.workers.map(worker => ({
     name: worker.worker,
     instance: worker.instance ?? null,
@@ -49,7 +50,7 @@ const readNow = json => ({
     painted: worker.painted,
     batch: worker.batch.map(seat => ({ place: seat.place, job: seat.job_id, index: seat.index, step: seat.step, steps: seat.steps })),
   })),
-  decision: readDecision(json.decision),
+  /** Newest first. */
   decisions: json.decisions.map(readDecision),
   deadLetters: json.dead_letters.map(letter => ({ id: letter.id, job: letter.job_id ?? null, index: letter.index, reason: letter.reason, at: new Date(letter.at) })),
 });

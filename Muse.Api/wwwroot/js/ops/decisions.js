@@ -4,7 +4,7 @@ import { byId, h, keyed } from "../dom.js";
 import { ago, clock, many } from "../format.js";
 
 /** Draws into #decision and #decisions. */
-export function showDecisions(latest, earlier) {
+export function showDecisions([latest, ...earlier]) {
   const root = byId("decision");
   const name = latest ? `${latest.at.getTime()}` : "none";
   if (root.dataset.shown !== name) {
@@ -15,8 +15,7 @@ export function showDecisions(latest, earlier) {
       : [h("p", { class: "note" }, "The autoscaler has not decided anything yet. Without one, workers are started by hand.")]));
   }
   if (latest) root.querySelector(".ago").textContent = ago(latest.at);
-  const past = latest ? earlier.filter(decision => decision.at < latest.at) : earlier;
-  byId("decisions").hidden = past.length === 0;
-  keyed(byId("decisions"), past, decision => decision.at.getTime(), decision => h("li", {},
+  byId("decisions").hidden = earlier.length === 0;
+  keyed(byId("decisions"), earlier, decision => decision.at.getTime(), decision => h("li", {},
     h("time", { datetime: decision.at.toISOString() }, clock(decision.at)), h("b", {}, String(decision.workers)), h("span", {}, decision.reason)));
 }

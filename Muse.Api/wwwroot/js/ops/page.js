@@ -47,7 +47,7 @@ function onNow(now) {
   setText(byId("p50"), now.p50 === null ? "–" : duration(now.p50));
   setText(byId("p95"), now.p95 === null ? "–" : duration(now.p95));
   drawn.workers.show(now.workers);
-  showDecisions(now.decision, now.decisions);
+  showDecisions(now.decisions);
   drawn.dead.show(now.deadLetters);
   addPoint(now);
 }
@@ -56,7 +56,7 @@ function onNow(now) {
 function addPoint(now) {
   const last = points.at(-1);
   if (last && now.at - last.at < 5000) return;
-  points.push({ at: now.at, waiting: now.waiting, rate: now.rate, p50: now.p50, p95: now.p95, workers: now.workers.length, wanted: now.decision?.workers ?? null });
+  points.push({ at: now.at, waiting: now.waiting, rate: now.rate, p50: now.p50, p95: now.p95, workers: now.workers.length, wanted: now.decisions[0]?.workers ?? null });
   while (points.length && points[0].at < now.at - hour) points.shift();
   drawn.charts.show(points);
 }
