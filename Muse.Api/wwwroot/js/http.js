@@ -1,0 +1,111 @@
+// One door to the API: the caller's key, errors in words, and waiting where the server asks for patience.
+
+const keyName = "muse.key";
+
+/** The caller's API key, kept for this tab. */
+export const key = {
+  get: () => { try { return sessionStorage.getItem(keyName) ?? ""; } catch { return ""; } },
+  set(value) { try { value ? sessionStorage.setItem(keyName, value) : sessionStorage.removeItem(keyName); } catch { /* no storage: asked again on the next page */ } },
+};
+
+/** What the API refused, with the words it said. */
+export class ApiError extends Error {
+  constructor(status, message, field = null, retryAfter = null) {
+    super(message);
+    this.status = status;
+    this.field = field;
+    this.retryAfter = retryAfter;
+  }
+  /** Whether the server asks for patience rather than for another request. */
+  get isBusy() { return this.status === 429 || this.status === 503; }
+  get needsKey() { return this.status === 401 || this.status === 403; }
+}
+
+/** Nothing answered at all. */
+export class Unreachable extends Error {
+  constructor() { super("Muse does not answer."); }
+}
+
+/** A request; throws ApiError or Unreachable unless the answer is a success. */
+export async function request(path, { method = "GET", body, headers = {}, signal } = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      signal,
+      cache: "no-store",
+      headers: {
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(key.get() ? { Authorization: `Bearer ${key.get()}` } : {}),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Unreachable();
+  }
+  if (response.ok) return response;
+  throw await refusal(response);
+}
+
+/** A request whose answer is JSON. */
+export const getJson = async (path, options) => (await request(path, options)).json();
+
+/**
+ * A request that waits while the server is too busy or away, as long as it says, and then tries again.
+ * onWaiting(seconds, error) is called at the start of each wait. Ends early when the signal is aborted.
+ */
+export async function patientJson(path, options, onWaiting) {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await getJson(path, options);
+    } catch (error) {
+      const busy = error instanceof ApiError && error.isBusy;
+      if (!busy && !(error instanceof Unreachable)) throw error;
+      const seconds = Math.max(1, error.retryAfter ?? Math.min(2 ** attempt, 15));
+      onWaiting(seconds, error);
+      await pause(seconds * 1000, options.signal);
+    }
+  }
+}
+
+/** Resolves after a while, rejects at once when the signal is aborted. */
+export function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const abort = () => { clearTimeout(timer); reject(signal.reason); };
+    const timer = setTimeout(() => { signal?.removeEventListener("abort", abort); resolve(); }, milliseconds);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+async function refusal(response) {
+  const retryAfter = seconds(response.headers.get("Retry-After"));
+  let problem = null;
+  try { problem = await response.json(); } catch { /* not JSON: a proxy's page; the status has to do */ }
+  const field = problem?.field ?? problem?.error?.param ?? firstKey(problem?.errors) ?? null;
+  const message = problem?.detail ?? problem?.error?.message ?? firstValue(problem?.errors) ?? problem?.title ?? plain(response.status);
+  return new ApiError(response.status, message, field, retryAfter);
+}
+
+const firstKey = errors => errors ? Object.keys(errors)[0] : undefined;
+const firstValue = errors => errors ? [Object.values(errors)[0]].flat()[0] : undefined;
+
+/** Retry-After: seconds, or a date. */
+function seconds(header) {
+  if (!header) return null;
+  const number = Number(header);
+  if (Number.isFinite(number)) return Math.max(0, number);
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? null : Math.max(0, (date - Date.now()) / 1000);
+}
+
+function plain(status) {
+  if (status === 404) return "It is not there any more. Muse keeps pictures for a limited time.";
+  if (status === 413) return "That is more text than Muse takes at once. Please shorten it.";
+  if (status === 429) return "Many people are painting right now.";
+  if (status === 503) return "Muse is getting ready.";
+  if (status >= 500) return "Something went wrong inside Muse. Please try again.";
+  return `The request was refused (${status}).`;
+}

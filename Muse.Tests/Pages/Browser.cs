@@ -1,0 +1,60 @@
+using Microsoft.Playwright;
+
+namespace Muse.Tests.Pages;
+
+/// <summary>Debian's Chromium, driven by Playwright; started by the first test that needs it and shared by all of them.</summary>
+public sealed class Browser : IAsyncLifetime
+{
+    static readonly string[] Arguments =
+    [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ];
+
+    readonly SemaphoreSlim starting = new(1);
+    IPlaywright? playwright;
+    IBrowser? browser;
+
+    /// <summary>A window of its own, as a visitor with these habits has it. Skips the test where there is no Chromium.</summary>
+    public async Task<Visit> VisitAsync(Uri address, ColorScheme scheme = ColorScheme.Light, int width = 1360, int height = 900, bool reducedMotion = false)
+    {
+        Skip.If(Executable is null, "There is no chromium on the PATH: ./muse test installs one.");
+        await starting.WaitAsync();
+        try
+        {
+            playwright ??= await Playwright.CreateAsync();
+            browser ??= await playwright.Chromium.LaunchAsync(new() { ExecutablePath = Executable, Args = Arguments });
+        }
+        finally
+        {
+            starting.Release();
+        }
+        var context = await browser.NewContextAsync(new()
+        {
+            BaseURL = address.ToString(),
+            ColorScheme = scheme,
+            Locale = "en-GB",
+            ReducedMotion = reducedMotion ? ReducedMotion.Reduce : null,
+            ViewportSize = new() { Width = width, Height = height },
+        });
+        context.SetDefaultTimeout(30_000);
+        return new(context, await context.NewPageAsync(), address);
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        if (browser is not null)
+            await browser.DisposeAsync();
+        playwright?.Dispose();
+        starting.Dispose();
+    }
+
+    static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .SelectMany(folder => (string[])[Path.Combine(folder, "chromium"), Path.Combine(folder, "chromium-browser")]).FirstOrDefault(File.Exists);
+}
+
+/// <summary>The tests that share the browser; one after the other, as a browser alone keeps two cores busy.</summary>
+[CollectionDefinition(nameof(Browser))]
+public sealed class BrowserCollection : ICollectionFixture<Browser>;
