@@ -67,7 +67,9 @@ public sealed class FeedProbe : Task
         string why;
         var available = Ask(name, version, out why);
         Log.LogMessage(MessageImportance.High, why);
-        return "    <" + name + "AskedFor>" + (available == null ? "" : version) + "</" + name + "AskedFor>\n"
+        if (available == null)
+            return "";
+        return "    <" + name + "AskedFor>" + version + "</" + name + "AskedFor>\n"
             + "    <" + name + "Available Condition=\"'$(" + name + "Available)' == ''\">" + (available == true ? "true" : "false") + "</" + name + "Available>\n";
     }
 
@@ -113,11 +115,17 @@ public sealed class FeedProbe : Task
     }
 
     /// <summary>Whole or not at all, and only when something changed: a newer file would make every project compile again.</summary>
+    /// <remarks>Without an answer there is no file: MSBuild keeps what it has read of one, and would not see the answer in the restore that gets it.</remarks>
     void Write(string known, string answers)
     {
         var text = "<!-- Written by the feed probe. Delete it to ask again. -->\n<Project>\n  <PropertyGroup>\n" + answers + "  </PropertyGroup>\n</Project>\n";
-        if (text == known)
+        if (text == known || answers == "" && known == "")
             return;
+        if (answers == "")
+        {
+            File.Delete(AnswerFile);
+            return;
+        }
         var draft = Path.Combine(Folder, ".probe", "feeds.g.props");
         File.WriteAllText(draft, text);
         if (File.Exists(AnswerFile)) File.Replace(draft, AnswerFile, null);
