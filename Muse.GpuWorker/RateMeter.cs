@@ -1,6 +1,6 @@
 namespace Muse.GpuWorker;
 
-/// <summary>Pictures a second that this worker can paint. A half-empty batch shows less than it can, so it may raise the figure and not lower it.</summary>
+/// <summary>Pictures a second that this worker can paint. A half-empty batch shows less than it can: it may raise the figure, but neither set the first nor lower it.</summary>
 internal sealed class RateMeter
 {
     /// <summary>How much a new observation counts.</summary>
@@ -12,7 +12,7 @@ internal sealed class RateMeter
     TimeSpan busy;
     bool full = true;
 
-    /// <summary>The figure; null until something was painted.</summary>
+    /// <summary>The figure; null until a full batch was seen at work.</summary>
     public double? PicturesPerSecond { get; private set; }
 
     /// <summary>Takes an observation in.</summary>
@@ -28,7 +28,7 @@ internal sealed class RateMeter
         full &= batchFull;
         if (busy < Shortest || completed == 0) return;
         var rate = completed / busy.TotalSeconds;
-        PicturesPerSecond = PicturesPerSecond is not { } known ? rate
+        PicturesPerSecond = PicturesPerSecond is not { } known ? (full ? rate : null)
             : full || rate > known ? known + Weight * (rate - known)
             : known;
         (completed, busy, full) = (0, TimeSpan.Zero, true);
