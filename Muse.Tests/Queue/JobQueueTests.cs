@@ -273,9 +273,9 @@ public sealed class JobQueueTests : IAsyncLifetime
         var (front, back) = (own.Start(), own.Start());
         var job = Job();
         await front.Jobs.SubmitAsync(job, null, Limit());
-        var waiting = front.Jobs.WaitAsync(job.Id, Limit(60));
         var item = (await back.Work.TakeAsync(1))[0];
-        await EventuallyAsync(() => Task.FromResult(front.Events.Count), count => count == 1);
+        await using var watching = front.Jobs.WatchAsync(job.Id, 0, Limit(60)).GetAsyncEnumerator();
+        Assert.True(await watching.MoveNextAsync()); // Waits for the next change by now.
         await own.Redis.KillAsync();
         await Assert.ThrowsAsync<QueueUnavailableException>(() => front.Jobs.FindAsync(job.Id, Limit()));
         await Assert.ThrowsAsync<QueueUnavailableException>(() => front.Jobs.SubmitAsync(Job(), null, Limit()));
@@ -284,7 +284,8 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.False(storing.IsCompleted);
         await own.Redis.LaunchAsync();
         Assert.True(await storing);
-        Assert.Equal(JobState.Succeeded, (await waiting)!.State);
+        while (!watching.Current.State.IsFinal()) Assert.True(await watching.MoveNextAsync());
+        Assert.Equal(JobState.Succeeded, watching.Current.State);
         Assert.Equal("held", (await front.Jobs.FindPictureAsync(job.Id, 0, Limit()))!.Text());
         Assert.Empty(await EventuallyAsync(() => back.Work.ReadAsync(1, Limit()), _ => true));
     }
