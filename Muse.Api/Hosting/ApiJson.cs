@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json.Serialization;
 
 namespace Muse.Api;
@@ -17,5 +18,13 @@ namespace Muse.Api;
 [JsonSerializable(typeof(PredictAnswer))]
 [JsonSerializable(typeof(SystemInfo))]
 [JsonSerializable(typeof(WebhookBody))]
+[JsonSerializable(typeof(OperationsNow))]
+[JsonSerializable(typeof(OperationsPoint[]))]
+[JsonSerializable(typeof(OperationsDeadLetters))]
+[JsonSerializable(typeof(int))]
 [JsonSerializable(typeof(bool))]
-public sealed partial class ApiJson : JsonSerializerContext;
+public sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>The same with quotes in messages left readable; safe, since no browser takes JSON for markup here.</summary>
+    public static ApiJson Readable { get; } = new(new(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}
