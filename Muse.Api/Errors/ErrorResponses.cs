@@ -25,8 +25,8 @@ public static class ErrorResponses
         if (error.Status == 401)
             response.Headers.WWWAuthenticate = "Bearer";
         return IsOpenAIRoute(context.Request.Path)
-            ? response.WriteAsJsonAsync(OpenAIError(error), ApiJson.Readable.OpenAIErrorBody, cancellationToken: context.RequestAborted)
-            : response.WriteAsJsonAsync(Problem(context.Request.Path, RequestIds.Of(context), error), ApiJson.Readable.ProblemBody, "application/problem+json", context.RequestAborted);
+            ? response.WriteAsJsonAsync(OpenAIError(error), ReadableJson.Default.OpenAIErrorBody, cancellationToken: context.RequestAborted)
+            : response.WriteAsJsonAsync(Problem(context.Request.Path, RequestIds.Of(context), error), ReadableJson.Default.ProblemBody, "application/problem+json", context.RequestAborted);
     }
 
     /// <summary>The error in OpenAI's shape; in an event stream it is the last event's data.</summary>

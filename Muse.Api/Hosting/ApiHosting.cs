@@ -1,8 +1,10 @@
 using System.Net;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.ResponseCompression;
+using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
+using Polly;
 
 namespace Muse.Api;
 
@@ -43,9 +45,18 @@ public static partial class ApiHosting
             .AddHostedService(services => services.GetRequiredService<OperationsFeed>())
             .AddSingleton<WebhookSender>()
             .AddHostedService(services => services.GetRequiredService<WebhookSender>());
-        builder.Services.AddHttpClient(WebhookSender.Client)
+        builder.Services.AddHttpClient(WebhookSender.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false })
-            .AddStandardResilienceHandler();
+            .AddResilienceHandler(WebhookSender.Client, static (pipeline, context) => pipeline
+                .AddRetry(new HttpRetryStrategyOptions
+                {
+                    MaxRetryAttempts = 8,
+                    Delay = context.ServiceProvider.GetRequiredService<IOptions<ApiOptions>>().Value.WebhookRetryDelay,
+                    MaxDelay = TimeSpan.FromMinutes(2),
+                    BackoffType = DelayBackoffType.Exponential,
+                    UseJitter = true,
+                })
+                .AddTimeout(TimeSpan.FromSeconds(10)));
         builder.Services.AddRateLimits();
         builder.Services.AddApiDocument();
         builder.Services.AddResponseCompression(compression =>

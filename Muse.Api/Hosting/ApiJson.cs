@@ -1,4 +1,5 @@
 using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Muse.Api;
@@ -23,8 +24,10 @@ namespace Muse.Api;
 [JsonSerializable(typeof(OperationsDeadLetters))]
 [JsonSerializable(typeof(int))]
 [JsonSerializable(typeof(bool))]
-public sealed partial class ApiJson : JsonSerializerContext
+public sealed partial class ApiJson : JsonSerializerContext;
+
+/// <summary>The same with quotes in messages left readable; safe, since no browser takes these answers for markup (nosniff).</summary>
+static class ReadableJson
 {
-    /// <summary>The same with quotes in messages left readable; safe, since no browser takes JSON for markup here.</summary>
-    public static ApiJson Readable { get; } = new(new(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static readonly ApiJson Default = new(new JsonSerializerOptions(ApiJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

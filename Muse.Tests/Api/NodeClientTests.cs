@@ -41,6 +41,24 @@ public sealed class NodeClientTests
         }
     }
 
+    [SkippableFact]
+    public async Task A_client_generated_from_the_document_compiles_and_paints()
+    {
+        NeedsNode();
+        await using var server = await ApiServer.StartAsync();
+        var folder = Directory.CreateTempSubdirectory("muse-generated-client-").FullName;
+        try
+        {
+            var document = Path.Combine(folder, "openapi.json");
+            await File.WriteAllTextAsync(document, await server.Client.GetStringAsync("/openapi/v1.json"));
+            Assert.EndsWith("ok", await RunAsync("generate.mjs", document, folder, server.Address.ToString()));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     static void NeedsNode()
     {
         Skip.If(!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "node"))), "There is no node on the PATH.");
