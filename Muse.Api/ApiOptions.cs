@@ -54,6 +54,10 @@ public sealed class ApiOptions
     /// <summary>The secret that webhooks are signed with. Needed where origins are allowed.</summary>
     public string WebhookSecret { get; set; } = "";
 
+    /// <summary>How long after a failed webhook it is tried again; doubled with each of eight tries, up to 2 min. Default 2 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "00:02:00")]
+    public TimeSpan WebhookRetryDelay { get; set; } = TimeSpan.FromSeconds(2);
+
     internal static string[] Split(string list) => list.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }
 

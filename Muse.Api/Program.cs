@@ -14,4 +14,6 @@ app.MapImages();
 app.MapGenerations();
 app.MapOriginalMuse();
 app.MapModels();
+app.MapOperations();
+app.MapApiDocument();
 app.Run();

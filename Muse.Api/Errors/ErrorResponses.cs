@@ -25,8 +25,8 @@ public static class ErrorResponses
         if (error.Status == 401)
             response.Headers.WWWAuthenticate = "Bearer";
         return IsOpenAIRoute(context.Request.Path)
-            ? response.WriteAsJsonAsync(OpenAIError(error), ApiJson.Default.OpenAIErrorBody, cancellationToken: context.RequestAborted)
-            : response.WriteAsJsonAsync(Problem(context, error), ApiJson.Default.ProblemBody, "application/problem+json", context.RequestAborted);
+            ? response.WriteAsJsonAsync(OpenAIError(error), ReadableJson.Default.OpenAIErrorBody, cancellationToken: context.RequestAborted)
+            : response.WriteAsJsonAsync(Problem(context.Request.Path, RequestIds.Of(context), error), ReadableJson.Default.ProblemBody, "application/problem+json", context.RequestAborted);
     }
 
     /// <summary>The error in OpenAI's shape; in an event stream it is the last event's data.</summary>
@@ -40,9 +40,9 @@ public static class ErrorResponses
     }, error.Field, error.Code));
 
     /// <summary>The error as problem details.</summary>
-    public static ProblemBody Problem(HttpContext context, ApiError error) => new(
+    public static ProblemBody Problem(string path, string requestId, ApiError error) => new(
         $"urn:muse:error:{error.Code}", ReasonPhrases.GetReasonPhrase(error.Status), error.Status, error.Message,
-        context.Request.Path, error.Code, error.Field, RequestIds.Of(context));
+        path, error.Code, error.Field, requestId);
 
     static bool IsOpenAIRoute(PathString path) => path.StartsWithSegments("/v1/images") || path.StartsWithSegments("/v1/models");
 }

@@ -17,6 +17,7 @@ public sealed class GenerationEvents(string jobId, long afterRevision) : IResult
     {
         var services = httpContext.RequestServices;
         var queue = services.GetRequiredService<JobQueue>();
+        var waits = services.GetRequiredService<RecentWaits>();
         var views = services.GetRequiredService<GenerationViews>();
         await using var events = EventStream.Begin(httpContext);
         JobSnapshot? latest = null;
@@ -24,11 +25,13 @@ public sealed class GenerationEvents(string jobId, long afterRevision) : IResult
         await foreach (var job in events.WithPauses(queue.WatchAsync(jobId, afterRevision, httpContext.RequestAborted), Pause))
         {
             latest = job ?? latest;
-            var place = latest is null or { State: JobState.Queued } ? await queue.PositionAsync(jobId, httpContext.RequestAborted) : null;
+            var place = latest is { State: JobState.Queued } ? await queue.PositionAsync(jobId, httpContext.RequestAborted) : null;
+            if (job is not null && job.State.IsFinal())
+                waits.Add(job);
             if (job is not null)
                 await events.SendAsync(job.State.IsFinal() ? "end" : "update", job.Revision, views.Show(httpContext.Request, job, place), ApiJson.Default.Generation);
             else if (place is { } now && now != position)
-                await events.SendAsync("position", null, new(now.Ahead, now.EstimatedWait?.TotalSeconds), ApiJson.Default.GenerationPosition);
+                await events.SendAsync("position", null, views.Show(httpContext.Request, latest!, now), ApiJson.Default.Generation);
             else
                 await events.KeepAliveAsync();
             position = place;

@@ -15,20 +15,20 @@ public static class GenerationsEndpoints
     /// <summary>Maps <c>/v1/generations</c>.</summary>
     public static void MapGenerations(this IEndpointRouteBuilder routes)
     {
-        var jobs = routes.MapGroup("/v1/generations").WithTags("Generations").RequireCaller();
+        var jobs = routes.MapGroup("/v1/generations").WithTags("Generations").RequireCaller().ProducesProblems(401, 503);
         jobs.MapPost("", SubmitAsync).WithName("createGeneration").RequireRateLimiting(RateLimits.Submissions)
             .WithSummary("Submit a job")
             .WithDescription("Answers at once with where to look. 'Prefer: wait=N' waits up to N seconds for the end first. Hanging up does not cancel it.")
-            .Accepts<GenerationRequest>("application/json");
-        jobs.MapGet("", ListAsync).WithName("listGenerations").WithSummary("One's own jobs, newest first");
-        jobs.MapGet("/{id}", GetAsync).WithName("getGeneration").WithSummary("A job as it stands")
+            .Accepts<GenerationRequest>("application/json").ProducesProblems(400, 404, 413, 415, 422, 429);
+        jobs.MapGet("", ListAsync).WithName("listGenerations").WithSummary("One's own jobs, newest first").ProducesProblems(400);
+        jobs.MapGet("/{id}", GetAsync).WithName("getGeneration").WithSummary("A job as it stands").ProducesProblems(404)
             .WithDescription("'Prefer: wait=N' waits up to N seconds for the end first.");
-        jobs.MapDelete("/{id}", CancelAsync).WithName("cancelGeneration").WithSummary("Cancel a job")
+        jobs.MapDelete("/{id}", CancelAsync).WithName("cancelGeneration").WithSummary("Cancel a job").ProducesProblems(404)
             .WithDescription("What waits is never begun, what runs leaves at the next step; what is painted stays. A job that has ended stays as it is.");
-        jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").WithSummary("A job's changes as server-sent events")
-            .WithDescription("First the job as it stands, then again after each change: 'update', and 'end' for the last. While it waits, 'position' tells its place in the queue. Last-Event-ID resumes after a lost connection.");
-        jobs.MapGet("/{id}/images/{index:int}", PictureAsync).WithName("getGenerationImage").WithSummary("A finished picture");
-        jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName("getGenerationPreview").WithSummary("The latest preview of a picture");
+        jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").WithSummary("A job's changes as server-sent events").ProducesProblems(400, 404)
+            .WithDescription("First the job as it stands, then again after each change: 'update', and 'end' for the last. While it waits, 'position' shows it again when its place in the queue changes. Last-Event-ID resumes after a lost connection.");
+        jobs.MapGet("/{id}/images/{index:int}", PictureAsync).WithName("getGenerationImage").WithSummary("A finished picture").ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
+        jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName("getGenerationPreview").WithSummary("The latest preview of a picture").ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
     static async Task<Results<Accepted<Generation>, Ok<Generation>, Refusal>> SubmitAsync(HttpContext context, Door door, JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time,

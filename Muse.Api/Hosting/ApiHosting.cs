@@ -1,11 +1,15 @@
 using System.Net;
 using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.ResponseCompression;
+using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
+using Polly;
 
 namespace Muse.Api;
 
 /// <summary>Puts the API's parts together.</summary>
-public static class ApiHosting
+public static partial class ApiHosting
 {
     /// <summary>Adds the API's services and the settings of its server.</summary>
     public static WebApplicationBuilder AddMuseApi(this WebApplicationBuilder builder)
@@ -18,7 +22,12 @@ public static class ApiHosting
         builder.Services.AddOptions<ApiOptions>().BindConfiguration("Api").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
-        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
+        builder.Services.ConfigureHttpJsonOptions(json => 
+        {
+            json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower;
+            json.SerializerOptions.DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull;
+            json.SerializerOptions.NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.Strict;
+        });
         builder.Services
             .AddSingleton<ApiKeys>()
             .AddSingleton<ModelDirectory>()
@@ -30,12 +39,32 @@ public static class ApiHosting
             .AddSingleton<PictureLinks>()
             .AddSingleton<GenerationViews>()
             .AddSingleton<PredictCounter>()
+            .AddSingleton<RecentWaits>()
+            .AddSingleton<OperationsMetrics>()
+            .AddSingleton<OperationsFeed>()
+            .AddHostedService(services => services.GetRequiredService<OperationsFeed>())
             .AddSingleton<WebhookSender>()
             .AddHostedService(services => services.GetRequiredService<WebhookSender>());
-        builder.Services.AddHttpClient(WebhookSender.Client)
+        builder.Services.AddHttpClient(WebhookSender.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false })
-            .AddStandardResilienceHandler();
+            .AddResilienceHandler(WebhookSender.Client, static (pipeline, context) => pipeline
+                .AddRetry(new HttpRetryStrategyOptions
+                {
+                    MaxRetryAttempts = 8,
+                    Delay = context.ServiceProvider.GetRequiredService<IOptions<ApiOptions>>().Value.WebhookRetryDelay,
+                    MaxDelay = TimeSpan.FromMinutes(2),
+                    BackoffType = DelayBackoffType.Exponential,
+                    UseJitter = true,
+                })
+                .AddTimeout(TimeSpan.FromSeconds(10)));
         builder.Services.AddRateLimits();
+        builder.Services.AddApiDocument();
+        builder.Services.AddResponseCompression(compression =>
+        {
+            compression.EnableForHttps = true;
+            compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, "image/svg+xml"];
+        });
+        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         builder.Services.AddCors(cors => cors.AddPolicy(OriginalMuseEndpoints.AnyOrigin, policy => policy.AllowAnyOrigin().AllowAnyMethod().AllowAnyHeader()));
         return builder;
     }
@@ -48,12 +77,19 @@ public static class ApiHosting
         app.UseMiddleware<ErrorBoundary>();
         if (Forwarding(options) is { } forwarding)
             app.UseForwardedHeaders(forwarding);
+        app.UseMiddleware<SecurityHeaders>();
+        app.UseSite();
         app.UseRouting();
         app.UseCors();
         app.UseMiddleware<CallerCheck>();
         app.UseRateLimiter();
+        if (!app.Services.GetRequiredService<ApiKeys>().AreOn)
+            KeysOff(app.Logger);
         return app;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "API keys are off: everyone who reaches this server may paint, told apart by address, and whoever is on its own machine is an operator. MUSE_API_KEYS=name:secret[:operator],... turns them on")]
+    static partial void KeysOff(ILogger logger);
 
     static ForwardedHeadersOptions? Forwarding(ApiOptions options)
     {

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Muse.Api;
@@ -17,5 +19,15 @@ namespace Muse.Api;
 [JsonSerializable(typeof(PredictAnswer))]
 [JsonSerializable(typeof(SystemInfo))]
 [JsonSerializable(typeof(WebhookBody))]
+[JsonSerializable(typeof(OperationsNow))]
+[JsonSerializable(typeof(OperationsPoint[]))]
+[JsonSerializable(typeof(OperationsDeadLetters))]
+[JsonSerializable(typeof(int))]
 [JsonSerializable(typeof(bool))]
 public sealed partial class ApiJson : JsonSerializerContext;
+
+/// <summary>The same with quotes in messages left readable; safe, since no browser takes these answers for markup (nosniff).</summary>
+static class ReadableJson
+{
+    public static readonly ApiJson Default = new(new JsonSerializerOptions(ApiJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

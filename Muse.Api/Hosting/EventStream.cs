@@ -67,21 +67,33 @@ public sealed class EventStream : IAsyncDisposable
     public async IAsyncEnumerable<T?> WithPauses<T>(IAsyncEnumerable<T> source, TimeSpan pause) where T : class
     {
         await CommentAsync();
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(hangup);
         using var timer = new PeriodicTimer(pause, time);
-        await using var items = source.GetAsyncEnumerator(hangup);
-        var tick = timer.WaitForNextTickAsync(hangup).AsTask();
-        while (true)
+        var items = source.GetAsyncEnumerator(leaving.Token);
+        var next = items.MoveNextAsync().AsTask();
+        try
         {
-            var next = items.MoveNextAsync().AsTask();
-            while (await Task.WhenAny(next, tick) == tick && !next.IsCompleted)
+            var tick = timer.WaitForNextTickAsync(leaving.Token).AsTask();
+            while (true)
             {
-                await tick;
-                tick = timer.WaitForNextTickAsync(hangup).AsTask();
-                yield return null;
+                while (await Task.WhenAny(next, tick) == tick && !next.IsCompleted)
+                {
+                    await tick;
+                    tick = timer.WaitForNextTickAsync(leaving.Token).AsTask();
+                    yield return null;
+                }
+                if (!await next)
+                    yield break;
+                yield return items.Current;
+                next = items.MoveNextAsync().AsTask();
             }
-            if (!await next)
-                yield break;
-            yield return items.Current;
+        }
+        finally
+        {
+            // A sequence must not be disposed while it is asked for its next item.
+            await leaving.CancelAsync();
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await items.DisposeAsync();
         }
     }
 

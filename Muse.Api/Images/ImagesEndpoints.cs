@@ -13,10 +13,10 @@ public static class ImagesEndpoints
         images.MapPost("/generations", GenerateAsync).WithName("createImage").RequireCaller().RequireRateLimiting(RateLimits.Submissions)
             .WithSummary("Paint pictures and wait for them")
             .WithDescription("OpenAI's images API. The connection stays open until the pictures are painted; hanging up cancels them. With 'stream' the answer is server-sent events.")
-            .Accepts<ImagesRequest>("application/json");
+            .Accepts<ImagesRequest>("application/json").ProducesOpenAIErrors(400, 401, 404, 409, 413, 415, 422, 429, 500, 503, 504);
         images.MapGet("/files/{job}/{file}", FileAsync).WithName("getImageFile").AllowEveryone()
             .WithSummary("A picture by its link")
-            .WithDescription("The links of answers with response_format 'url'. They need no key, can't be guessed and work for an hour.");
+            .WithDescription("The links of answers with response_format 'url'. They need no key, can't be guessed and work for an hour.").ProducesOpenAIErrors(404, 503).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
     static async Task<Results<ImagesAnswer, ImagesStream, Refusal>> GenerateAsync(HttpContext context, Door door, Waiters waiters)

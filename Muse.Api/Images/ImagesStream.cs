@@ -1,5 +1,3 @@
-using System.Reflection;
-using Microsoft.AspNetCore.Http.Metadata;
 using Muse.Queue;
 
 namespace Muse.Api;
@@ -7,7 +5,7 @@ namespace Muse.Api;
 /// <summary>The images API's answer as server-sent events: previews on the way, then each picture.</summary>
 /// <param name="asked">What the client asked for.</param>
 /// <param name="partials">How many previews of each picture it wants.</param>
-public sealed class ImagesStream(ImagesQuestion asked, int partials) : IResult, IEndpointMetadataProvider
+public sealed class ImagesStream(ImagesQuestion asked, int partials) : IResult
 {
     static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
@@ -77,10 +75,6 @@ public sealed class ImagesStream(ImagesQuestion asked, int partials) : IResult, 
             json.WriteEndObject();
         });
     }
-
-    /// <inheritdoc/>
-    public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
-        builder.Metadata.Add(new ProducesResponseTypeMetadata(200, typeof(string), ["text/event-stream"]));
 
     /// <summary>What was sent of each picture so far.</summary>
     sealed class PicturesSeen

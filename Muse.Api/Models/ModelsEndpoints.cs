@@ -10,9 +10,9 @@ public static class ModelsEndpoints
     /// <summary>Maps <c>GET /v1/models</c> and <c>GET /v1/models/{model}</c>.</summary>
     public static void MapModels(this IEndpointRouteBuilder routes)
     {
-        var models = routes.MapGroup("/v1/models").WithTags("Models").RequireCaller();
+        var models = routes.MapGroup("/v1/models").WithTags("Models").RequireCaller().ProducesOpenAIErrors(401, 503);
         models.MapGet("", ListAsync).WithName("listModels").WithSummary("The served model and what it can do");
-        models.MapGet("/{model}", GetAsync).WithName("retrieveModel").WithSummary("One model by name");
+        models.MapGet("/{model}", GetAsync).WithName("retrieveModel").WithSummary("One model by name").ProducesOpenAIErrors(404);
     }
 
     static async Task<Ok<ModelList>> ListAsync(ModelDirectory models, IOptions<QueueOptions> queue, CancellationToken cancellation) =>

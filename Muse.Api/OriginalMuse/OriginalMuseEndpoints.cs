@@ -16,12 +16,12 @@ public static class OriginalMuseEndpoints
         var muse = routes.MapGroup("").WithTags("Original Muse").RequireCors(AnyOrigin);
         muse.MapPost("/api/predict", PredictAsync).WithName("predict").RequireCaller().RequireRateLimiting(RateLimits.Submissions)
             .WithSummary("Paint a picture").WithDescription("25 steps, 50 with high_quality. The prompt \"surprise me\" paints a random one.")
-            .Accepts<PredictRequest>("application/json").Produces<PredictAnswer>();
+            .Accepts<PredictRequest>("application/json").Produces<PredictAnswer>().ProducesProblems(400, 401, 409, 413, 415, 422, 429, 500, 503, 504);
         muse.MapPost("/api/surprise-me", SurpriseAsync).WithName("surpriseMe").RequireCaller().RequireRateLimiting(RateLimits.Submissions)
-            .WithSummary("Paint a picture of a random prompt").Produces<PredictAnswer>();
+            .WithSummary("Paint a picture of a random prompt").Produces<PredictAnswer>().ProducesProblems(401, 409, 429, 500, 503, 504);
         muse.MapGet("/num-requests", (PredictCounter counter) => TypedResults.Ok(counter.Current)).WithName("numRequests").AllowEveryone()
             .WithSummary("Requests for pictures that wait for an answer now");
-        muse.MapGet("/system/info", InfoAsync).WithName("systemInfo").RequireCaller().WithSummary("Workers and requests");
+        muse.MapGet("/system/info", InfoAsync).WithName("systemInfo").RequireCaller().WithSummary("Workers and requests").ProducesProblems(401, 503);
         muse.MapGet("/api/health", () => TypedResults.Ok(true)).WithName("apiHealth").AllowEveryone().WithSummary("Whether the API runs");
     }
 

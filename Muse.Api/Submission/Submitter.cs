@@ -60,7 +60,8 @@ public sealed class Submitter(JobQueue queue, IOptions<ApiOptions> options)
             return new(Hash($"key\n{owner}\n{key}"), Hash($"{request.Path}\n{bodyHash}"), options.Value.IdempotencyWindow);
         }
         var content = Hash($"retry\n{owner}\n{request.Path}\n{bodyHash}");
-        return new(content, content, options.Value.RetryWindow);
+        // A first try is always new, even if the same was asked for before; it is remembered for its own retries.
+        return new(content, content, options.Value.RetryWindow, FirstTry: request.Headers[RetryCount] is ["0"]);
     }
 
     static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));

@@ -40,7 +40,7 @@ public sealed class JobQueue
             job.Deadline is { } deadline ? deadline.ToUnixTimeMilliseconds() : RedisValue.EmptyString,
             (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength,
             idempotency?.Key ?? "", idempotency?.RequestHash ?? "", (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
-            ListedAtMost))!;
+            ListedAtMost, idempotency?.FirstTry == true ? 1 : 0))!;
         var outcome = (string)answer[0]!;
         activity?.SetTag("muse.outcome", outcome);
         QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));

@@ -64,13 +64,14 @@ internal static class JobRecord
     public static RedisValue Info(StoredPicture picture) => $"{picture.Format} {picture.Width} {picture.Height}";
 
     public static JobState? State(RedisValue value) =>
-        value.TryParse(out int number) && number is >= 0 and <= (int)JobState.Cancelled ? (JobState)number : null;
+        !value.IsNull && value.TryParse(out int number) && number is >= 0 and <= (int)JobState.Cancelled ? (JobState)number : null;
 
     static double Number(RedisValue value) => value.TryParse(out long number) ? number : 0;
     static int Int(RedisValue value) => value.TryParse(out int number) ? number : 0;
 
     static DateTimeOffset? Time(RedisValue value) =>
-        value.TryParse(out long milliseconds) && milliseconds is >= 0 and < 253_402_300_799_000 ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
+        // A missing field parses as 0, which would be a time.
+        !value.IsNull && value.TryParse(out long milliseconds) && milliseconds is >= 0 and < 253_402_300_799_000 ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
 
     static readonly Names[] PictureFields = [.. Enumerable.Range(0, 10).Select(i => new Names(i))];
 

@@ -20,4 +20,5 @@ public abstract record SubmitOutcome
 /// <param name="Key">Unique to the caller: its <c>Idempotency-Key</c>, or a hash of its request where only a retry header says that it is a retry.</param>
 /// <param name="RequestHash">A hash of the request's body: another body under the same key is refused.</param>
 /// <param name="Window">How long it is remembered.</param>
-public sealed record IdempotencyToken(string Key, string RequestHash, TimeSpan Window);
+/// <param name="FirstTry">Whether the request says that it is no retry: then it is remembered under the key, but never answered with an earlier job.</param>
+public sealed record IdempotencyToken(string Key, string RequestHash, TimeSpan Window, bool FirstTry = false);

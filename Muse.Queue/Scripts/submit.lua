@@ -5,7 +5,8 @@ local max_wait, max_length = tonumber(ARGV[9]), tonumber(ARGV[10])
 local key, request, window, owner_limit = ARGV[11], ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local job = job_key(id)
 
-if key ~= '' then
+-- A first try is remembered for its retries, but never answered with an earlier job.
+if key ~= '' and ARGV[15] ~= '1' then
   local known = redis.call('GET', idempotency_key(owner, key))
   if known then
     local other, other_request = string.match(known, '^(%S+) (.*)$')

@@ -13,6 +13,13 @@ namespace Muse.Tests.Api;
 /// <summary>The API as it runs for real: Kestrel on a loopback port, over a real Redis, with a worker that paints flat pictures.</summary>
 public sealed class ApiServer : IAsyncDisposable
 {
+    /// <summary>A key that may ask once a second.</summary>
+    public const string HurriedKey = "hurried-0123456789abcdef";
+    public static readonly IReadOnlyDictionary<string, string> OneRequestASecond = new Dictionary<string, string>
+    {
+        ["Api:Keys"] = $"hurried:{HurriedKey}", ["Api:RateLimits:Enabled"] = "true", ["Api:RateLimits:KeyRequests"] = "1", ["Api:RateLimits:KeyWindow"] = "00:00:01",
+    };
+
     readonly Factory factory;
     readonly bool ownsRedis;
 

@@ -1,0 +1,140 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Threading.Channels;
+using Muse.Queue;
+
+namespace Muse.Api;
+
+/// <summary>Looks at the system once a second and tells all who listen: however many pages are open, Redis is asked once.</summary>
+public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters, RecentWaits waits, OperationsMetrics metrics, TimeProvider time, ILogger<OperationsFeed> logger) : BackgroundService
+{
+    static readonly TimeSpan Watched = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan Unwatched = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan RateWindow = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan PointEvery = TimeSpan.FromSeconds(5);
+    const int MostPoints = 720;
+    const int Decisions = 20;
+    const int Letters = 50;
+
+    readonly ConcurrentDictionary<Channel<byte[]>, bool> listeners = new();
+    readonly Queue<QueueMeasurement> measured = new();
+    readonly Queue<OperationsPoint> points = new();
+    DateTimeOffset lastPoint;
+    bool away;
+
+    /// <summary>The last hour, oldest first.</summary>
+    public OperationsPoint[] History()
+    {
+        lock (points)
+            return [.. points];
+    }
+
+    /// <summary>What there is to tell from now on, each an <see cref="OperationsNow"/> as JSON; who is slow misses some.</summary>
+    public async IAsyncEnumerable<byte[]> ListenAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var channel = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+        listeners.TryAdd(channel, true);
+        try
+        {
+            await foreach (var now in channel.Reader.ReadAllAsync(cancellation))
+                yield return now;
+        }
+        finally
+        {
+            listeners.TryRemove(channel, out _);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var ticks = 0;
+        using var timer = new PeriodicTimer(Watched, time);
+        do
+        {
+            // Without a listener the charts and gauges still go on, at a slower pace.
+            if (listeners.IsEmpty && ticks++ % (int)(Unwatched / Watched) != 0)
+                continue;
+            try
+            {
+                var now = await LookAsync(stoppingToken);
+                away = false;
+                if (!listeners.IsEmpty)
+                {
+                    var json = JsonSerializer.SerializeToUtf8Bytes(now, ApiJson.Default.OperationsNow);
+                    foreach (var (listener, _) in listeners)
+                        listener.Writer.TryWrite(json);
+                }
+            }
+            catch (QueueUnavailableException exception)
+            {
+                // Said once, not every second; listeners see the figures stand still.
+                if (!away)
+                    QueueAway(exception.Message);
+                away = true;
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    async Task<OperationsNow> LookAsync(CancellationToken cancellation)
+    {
+        var (measuring, workersHeard, decided, dead) = (fleet.MeasureAsync(cancellation), fleet.WorkersAsync(cancellation), fleet.DecisionsAsync(Decisions, cancellation), deadLetters.ListAsync(Letters, cancellation));
+        await Task.WhenAll(measuring, workersHeard, decided, dead);
+        var (queue, workers) = (measuring.Result, workersHeard.Result);
+        var decisions = decided.Result.Select(decision => new OperationsDecision(decision.Workers, decision.Reason, decision.At, decision.Policy)).ToList();
+        var (p50, p95) = waits.Percentiles();
+        var now = new OperationsNow
+        {
+            At = queue.At,
+            Queue = new(queue.Waiting, queue.Pending, queue.OldestWaiting?.TotalSeconds, queue.Arrivals, queue.Completed),
+            PicturesPerSecond = Rate(queue),
+            WaitP50 = p50,
+            WaitP95 = p95,
+            Workers = [.. workers.OrderBy(worker => worker.StartedAt).Select(Show)],
+            Decision = decisions.FirstOrDefault(),
+            Decisions = decisions,
+            DeadLetters = [.. dead.Result.Select(Show)],
+        };
+        metrics.Latest = now;
+        if (queue.At - lastPoint >= PointEvery)
+        {
+            lastPoint = queue.At;
+            lock (points)
+            {
+                if (points.Count == MostPoints)
+                    points.Dequeue();
+                points.Enqueue(new(queue.At, queue.Waiting, now.PicturesPerSecond, p50, p95, workers.Count, now.Decision?.Workers));
+            }
+        }
+        return now;
+    }
+
+    double? Rate(QueueMeasurement queue)
+    {
+        measured.Enqueue(queue);
+        // The one before the window stays, so that the window is always covered.
+        while (measured.Count > 2 && queue.At - measured.Skip(1).First().At >= RateWindow)
+            measured.Dequeue();
+        var first = measured.Peek();
+        var seconds = (queue.At - first.At).TotalSeconds;
+        return seconds > 0 ? Math.Max(0, queue.Completed - first.Completed) / seconds : null;
+    }
+
+    static OperationsWorker Show(WorkerHeartbeat worker) => new(worker.Worker, worker.Instance, worker.State switch
+    {
+        WorkerState.Starting => "starting",
+        WorkerState.Draining => "draining",
+        _ => "ready",
+    }, worker.Device, worker.StartedAt, worker.At, worker.Slots,
+        [.. worker.Batch.Select(place => new OperationsPlace(place.Place, Shorten(place.JobId)!, place.Index, place.Step, place.Steps))],
+        worker.PicturesPerSecond, worker.Painted);
+
+    /// <summary>A dead letter as operators see it.</summary>
+    public static OperationsDeadLetter Show(DeadLetter letter) => new(letter.Id, Shorten(letter.JobId), letter.Index, letter.Reason, letter.At);
+
+    static string? Shorten(string? jobId) => jobId is { Length: > 12 } ? jobId[..12] : jobId;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Operators see nothing new: {Reason}")]
+    partial void QueueAway(string reason);
+}

@@ -1,0 +1,26 @@
+using System.Reflection;
+using Microsoft.AspNetCore.Http.Metadata;
+
+namespace Muse.Api;
+
+/// <summary>The system, live, as server-sent events.</summary>
+public sealed class OperationsStream(OperationsFeed feed) : IResult, IEndpointMetadataProvider
+{
+    static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    /// <inheritdoc/>
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        await using var events = EventStream.Begin(httpContext);
+        await events.SendAsync("history", null, feed.History(), ApiJson.Default.OperationsPointArray);
+        await foreach (var now in events.WithPauses(feed.ListenAsync(httpContext.RequestAborted), Pause))
+            if (now is null)
+                await events.KeepAliveAsync();
+            else
+                await events.SendAsync("now", now);
+    }
+
+    /// <inheritdoc/>
+    public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+        builder.Metadata.Add(new ProducesResponseTypeMetadata(200, typeof(string), ["text/event-stream"]));
+}

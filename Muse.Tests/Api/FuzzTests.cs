@@ -1,0 +1,114 @@
+using System.Text;
+
+namespace Muse.Tests.Api;
+
+/// <summary>Valid requests, mutated: whatever comes in, no 5xx goes out and no exception reaches the log.</summary>
+public sealed class FuzzTests
+{
+    static readonly (string Path, string Body)[] Seeds =
+    [
+        ("/v1/images/generations", """{"prompt":"a fox","n":1,"size":"128x128","quality":"low","response_format":"b64_json","output_format":"png","seed":7,"steps":2,"guidance_scale":3.5,"negative_prompt":"fog","scheduler":"ddim","user":"u"}"""),
+        ("/v1/images/generations", """{"prompt":"a fox","stream":true,"partial_images":2,"output_format":"jpeg","output_compression":40,"background":"auto","moderation":"low","style":"vivid","model":"gpt-image-1"}"""),
+        ("/v1/generations", """{"prompt":"a fox","n":2,"previews":3,"priority":"batch","deadline_seconds":60,"webhook":"https://example.com/x","size":"auto"}"""),
+        ("/api/predict", """{"prompt":"a fox","high_quality":false}"""),
+    ];
+
+    static readonly string[] Values = ["null", "true", "-1", "0", "1e308", "1e999", "99999999999999999999", "1.5", "\"\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\u202e\\ud83d\\ude00\"", "[]", "{}", "[[[[[[1]]]]]]", "\"128x128\"", "\"0x0\"", "\"-8x8\"", "\"99999x99999\"", "\"١٢٨x128\"", "\"a\\nb\""];
+
+    /// <summary>The short form of every run, 800 requests. MUSE_TEST_FUZZ=20000 runs the long form.</summary>
+    [SkippableFact]
+    public async Task Mutated_requests_get_an_answer_below_500_and_leave_no_exception_in_the_log()
+    {
+        var count = int.TryParse(Environment.GetEnvironmentVariable("MUSE_TEST_FUZZ"), out var asked) ? asked : 800;
+        await using var server = await ApiServer.StartAsync(new() { Steps = 1, HoldWord = "\n never \n", Slots = 64 }, new Dictionary<string, string> { ["Queue:MaxLength"] = "1000000", ["Queue:Retention"] = "00:00:10" });
+        var random = new Random(20221103);
+        var statuses = new SortedDictionary<int, int>();
+        long early = 0;
+        for (var i = 0; i < count; i += 16)
+        {
+            var requests = Enumerable.Range(0, 16).Select(_ => Mutate(random)).ToList();
+            foreach (var status in await Task.WhenAll(requests.Select(request => SendAsync(server.Client, request))))
+                statuses[status] = statuses.GetValueOrDefault(status) + 1;
+            if (i >= count / 4 && early == 0)
+                early = Memory();
+        }
+        var late = Memory();
+        Console.WriteLine($"fuzz: {count} requests, statuses {string.Join(", ", statuses.Select(pair => $"{pair.Key}: {pair.Value}"))}; managed memory {early / 1024} KB after a quarter, {late / 1024} KB at the end");
+        Assert.All(statuses.Keys, status => Assert.InRange(status, 0, 499));
+        Assert.True(statuses.Count >= 3, "The mutations reach too little.");
+        Assert.Empty(server.Log.Errors);
+        Assert.True(late < early + (32 << 20), $"Memory grew from {early} to {late} bytes.");
+    }
+
+    static long Memory() => GC.GetTotalMemory(forceFullCollection: true);
+
+    /// <summary>The status, or 0 where the client could not even send it.</summary>
+    static async Task<int> SendAsync(HttpClient client, HttpRequestMessage request)
+    {
+        try
+        {
+            using var response = await client.SendAsync(request);
+            await response.Content.ReadAsByteArrayAsync();
+            return (int)response.StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return 0; // The server cut it off, as it may for a body too large or a header too long.
+        }
+        finally
+        {
+            request.Dispose();
+        }
+    }
+
+    static HttpRequestMessage Mutate(Random random)
+    {
+        var (path, text) = Seeds[random.Next(Seeds.Length)];
+        var body = Encoding.UTF8.GetBytes(text);
+        for (var rounds = random.Next(3); rounds >= 0; rounds--)
+            body = Mutate(random, body);
+        var method = random.Next(30) == 0 ? new HttpMethod(((string[])["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "QUERY"])[random.Next(6)]) : HttpMethod.Post;
+        var request = new HttpRequestMessage(method, random.Next(20) == 0 ? path + Junk(random, "/?#%00") : path);
+        request.Content = new ByteArrayContent(body);
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", random.Next(12) switch
+        {
+            0 => "text/plain", 1 => "application/json; charset=utf-16", 2 => "application/json;;;=", 3 => "", 4 => "application/problem+json", _ => "application/json",
+        });
+        if (random.Next(6) == 0)
+            request.Headers.TryAddWithoutValidation(
+                ((string[])["Idempotency-Key", "x-stainless-retry-count", "Prefer", "Last-Event-ID", "Authorization", "x-api-key", "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range"])[random.Next(12)],
+                random.Next(4) == 0 ? new string('x', random.Next(1, 9000)) : Junk(random, "wait=1 Bearer \"-,;9"));
+        return request;
+    }
+
+    static byte[] Mutate(Random random, byte[] body)
+    {
+        if (body.Length == 0)
+            return body;
+        switch (random.Next(8))
+        {
+            case 0:
+                return body[..random.Next(body.Length)];
+            case 1:
+                body = [.. body];
+                body[random.Next(body.Length)] = (byte)random.Next(256);
+                return body;
+            case 2:
+                var at = random.Next(body.Length);
+                return [.. body[..at], .. Encoding.UTF8.GetBytes(Junk(random, "{}[]\",:0x")), .. body[at..]];
+            case 3:
+                return random.Next(50) == 0 ? [.. body, .. new byte[1 << 20]] : [0xEF, 0xBB, 0xBF, .. body];
+            default:
+                // Another value for one of the fields.
+                var text = Encoding.Latin1.GetString(body);
+                var colons = text.Select((c, i) => (c, i)).Where(pair => pair.c == ':').Select(pair => pair.i).ToList();
+                if (colons.Count == 0)
+                    return body;
+                var colon = colons[random.Next(colons.Count)];
+                var end = text.IndexOfAny([',', '}'], colon);
+                return end < 0 ? body : Encoding.Latin1.GetBytes(text[..(colon + 1)] + Values[random.Next(Values.Length)] + text[end..]);
+        }
+    }
+
+    static string Junk(Random random, string of) => new([.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => of[random.Next(of.Length)])]);
+}
