@@ -23,10 +23,14 @@ def _record(environment):
                 with requests.get(environment.host + "/v1/ops/stream", stream=True, timeout=(5, 30)) as response:
                     response.raise_for_status()
                     for line in response.iter_lines(chunk_size=1):
-                        if line.startswith(b"data:"):
-                            record = {"at": time.time(), "users": environment.runner.user_count, "ops": json.loads(line[5:])}
-                            out.write(json.dumps(record) + "\n")
+                        if not line.startswith(b"data:"):
+                            continue
+                        now = json.loads(line[5:])
+                        if "queue" in now:  # the stream begins with the last hour's points, which are not ours
+                            out.write(json.dumps({"at": time.time(), "users": environment.runner.user_count, "ops": now}) + "\n")
                             out.flush()
+                        if environment.runner.state in ("stopping", "stopped", "cleanup"):
+                            return
             except requests.RequestException as error:
                 out.write(json.dumps({"at": time.time(), "error": str(error)}) + "\n")
                 gevent.sleep(1)
