@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 
 namespace Muse.ServiceDefaults;
@@ -16,9 +17,16 @@ public static class MuseSettings
         ("MUSE_MIN_WORKERS", ["Autoscaler:MinWorkers"]),
         ("MUSE_MAX_WORKERS", ["Autoscaler:MaxWorkers"]),
         ("MUSE_AUTOSCALE_INTERVAL", ["Autoscaler:Interval"]),
+        ("MUSE_AUTOSCALE_POLICY", ["Autoscaler:Policy"]),
+        ("MUSE_AUTOSCALE_ACTOR", ["Autoscaler:Actor"]),
+        ("MUSE_TARGET_WAIT", ["Autoscaler:TargetWait"]),
+        ("MUSE_COLD_START", ["Autoscaler:ColdStart"]),
         ("MUSE_API_KEYS", ["Api:Keys"]),
         ("MUSE_RATE_LIMITS", ["Api:RateLimits:Enabled"]),
     ];
+
+    /// <summary>Those that are durations: a bare number is seconds (.NET would read days).</summary>
+    static readonly HashSet<string> Durations = ["MUSE_AUTOSCALE_INTERVAL", "MUSE_TARGET_WAIT", "MUSE_COLD_START"];
 
     /// <summary>Adds the variables that are set, above all other configuration but the command line.</summary>
     public static IConfigurationManager AddMuseSettings(this IConfigurationManager configuration)
@@ -27,10 +35,14 @@ public static class MuseSettings
         foreach (var (variable, options) in All)
             if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value)
                 foreach (var option in options)
-                    values[option] = value;
+                    values[option] = Durations.Contains(variable) ? Duration(value) : value;
         if (configuration["MUSE_MODEL"] is { Length: > 0 } model)
             values["Queue:Model"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(model));
         configuration.AddInMemoryCollection(values);
         return configuration;
     }
+
+    static string Duration(string value) =>
+        double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && Math.Abs(seconds) < 1e9
+            ? TimeSpan.FromSeconds(seconds).ToString("c", CultureInfo.InvariantCulture) : value;
 }

@@ -49,7 +49,9 @@ public static class ScalingPlot
             .Where(file => FontFiles.Contains(Path.GetFileName(file)))
             .MinBy(file => Array.IndexOf(FontFiles, Path.GetFileName(file)))
             ?? throw new InvalidOperationException($"A plot needs one of the fonts {string.Join(", ", FontFiles)}, for example from the package fonts-dejavu-core.");
-        Fonts.AddFontFile("Muse", found);
+        // Titles are asked for in bold.
+        Fonts.AddFontFile("Muse", found, bold: false, italic: false);
+        Fonts.AddFontFile("Muse", found, bold: true, italic: false);
         Fonts.Default = "Muse";
     }
 
