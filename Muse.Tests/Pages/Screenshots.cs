@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using Microsoft.Playwright;
+using Muse.Tests.Api;
+using Muse.Tests.Infrastructure;
+using static Microsoft.Playwright.Assertions;
+
+namespace Muse.Tests.Pages;
+
+/// <summary>Draws the pictures in <c>docs/img</c> from the whole system, when <c>MUSE_SCREENSHOTS=1</c> asks for it.</summary>
+[Collection(nameof(Browser))]
+public sealed class Screenshots(Browser browser)
+{
+    static readonly string[] Prompts =
+    [
+        "a yellow moon in the top left corner and a green tree on the right, in the hills at night",
+        "a white boat on the sea at sunset",
+        "three pink flowers on a white background",
+        "a small red house in the snow",
+        "a big yellow sun in the upper right corner by the sea",
+        "a purple mushroom next to a red mushroom in the hills",
+        "a large orange fish in the middle on a blue background",
+        "a huge pink heart on a black background",
+        "a blue heart to the right of an orange star on a white background",
+        "a white cloud above a red boat on the ocean",
+        "a brown house in a snowy field at night",
+    ];
+
+    [SkippableFact]
+    public async Task Both_pages_light_and_dark_on_a_desk_and_on_a_phone()
+    {
+        Skip.IfNot(Environment.GetEnvironmentVariable("MUSE_SCREENSHOTS") == "1", "Set MUSE_SCREENSHOTS=1 to draw docs/img anew.");
+        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var worker = MuseProgram.Start("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
+        foreach (var (prompt, index) in Prompts.Select((prompt, index) => (prompt, index)))
+            await AskAsync(server, new { prompt, seed = 1000 + index });
+        foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
+            foreach (var (name, width, height) in Screens)
+                await PaintAsync(server, scheme, name, width, height);
+
+        await using var simulated = MuseProgram.Start("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=40ms,picture=10ms"));
+        await using var autoscaler = MuseProgram.Start("Muse.Autoscaler", server.Redis, ("MUSE_AUTOSCALE_INTERVAL", "00:00:05"));
+        var visits = new List<(Visit Visit, string File)>();
+        foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
+            foreach (var (name, width, height) in Screens)
+            {
+                var visit = await browser.VisitAsync(server.Address, scheme, width, height);
+                await visit.Page.GotoAsync("/ops");
+                visits.Add((visit, $"ops-{name}-{Word(scheme)}.png"));
+            }
+        var random = new Random(12);
+        for (var job = 0; job < 160; job++)
+            await AskAsync(server, new { prompt = Prompts[job % Prompts.Length], steps = random.Next(8, 60), n = random.Next(1, 4) });
+        foreach (var (visit, file) in visits)
+        {
+            await Expect(visit.Page.Locator(".worker")).ToHaveCountAsync(2, new() { Timeout = 60_000 });
+            await visit.Page.WaitForFunctionAsync("document.querySelectorAll('.well.taken').length >= 20 && [...document.querySelectorAll('.loom canvas')].some(canvas => Number(canvas.ariaLabel.match(/(\\d+) pictures/)[1]) >= 60)", null, new() { Timeout = 120_000 });
+            await ShootAsync(visit, file, fullPage: true);
+            await visit.DisposeAsync();
+        }
+    }
+
+    static readonly (string Name, int Width, int Height)[] Screens = [("desktop", 1360, 900), ("phone", 390, 844)];
+
+    async Task PaintAsync(ApiServer server, ColorScheme scheme, string name, int width, int height)
+    {
+        await using var visit = await browser.VisitAsync(server.Address, scheme, width, height);
+        await visit.Page.GotoAsync("/");
+        await Expect(visit.Page.Locator("#wall img.painted")).ToHaveCountAsync(Prompts.Length + painted, new() { Timeout = 120_000 });
+        await visit.PaintAsync("a large red star above a small blue house at night");
+        await visit.ExpectPaintedAsync();
+        painted++;
+        await visit.Page.Mouse.MoveAsync(0, 0);
+        await visit.Page.EvaluateAsync("scrollTo(0, 0)");
+        await ShootAsync(visit, $"paint-{name}-{Word(scheme)}.png", fullPage: true);
+    }
+
+    int painted;
+
+    static string Word(ColorScheme scheme) => scheme == ColorScheme.Dark ? "dark" : "light";
+
+    static Task ShootAsync(Visit visit, string file, bool fullPage) =>
+        visit.Page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Root, "docs", "img", file), FullPage = fullPage, Animations = ScreenshotAnimations.Disabled });
+
+    static async Task AskAsync(ApiServer server, object body)
+    {
+        using var answer = await server.Client.PostAsJsonAsync("/v1/generations", body);
+        // The queue may be as full as it allows: enough is under way then.
+        Assert.True(answer.IsSuccessStatusCode || (int)answer.StatusCode == 429, ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture));
+    }
+}
