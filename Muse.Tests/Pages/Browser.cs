@@ -41,7 +41,12 @@ public sealed class Browser : IAsyncLifetime
         return new(context, await context.NewPageAsync(), address);
     }
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public Task InitializeAsync()
+    {
+        // As generous as the context's own limit: a busy machine is slow, not wrong.
+        Assertions.SetDefaultExpectTimeout(30_000);
+        return Task.CompletedTask;
+    }
 
     public async Task DisposeAsync()
     {

@@ -132,8 +132,11 @@ public sealed partial class PaintPageTests(Browser browser)
         await using var server = await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string>
         {
             ["Api:RateLimits:Enabled"] = "true", ["Api:RateLimits:AnonymousRequests"] = "1", ["Api:RateLimits:AnonymousWindow"] = "00:00:03",
+            ["Api:TrustedProxies"] = "127.0.0.1",
         });
         await using var visit = await browser.VisitAsync(server.Address);
+        // Somebody on this machine is its operator, and not limited.
+        await visit.Page.SetExtraHTTPHeadersAsync(new Dictionary<string, string> { ["X-Forwarded-For"] = "203.0.113.7" });
         visit.Expects("429 (Too Many Requests)");
         await visit.Page.GotoAsync("/");
         await visit.PaintAsync("the first");
