@@ -80,7 +80,7 @@ public sealed class BothPagesTests(Browser browser)
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         using var answer = await server.Client.GetAsync(path);
         var policy = string.Join(' ', answer.Headers.GetValues("Content-Security-Policy"));
-        Assert.Contains("default-src 'self'", policy, StringComparison.Ordinal);
+        Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("http:", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("https:", policy, StringComparison.Ordinal);
