@@ -1,4 +1,4 @@
--- Cancels what is not final. What waits stays in the stream until it is read: deleting it would cost the group its count.
+-- Cancels what is not final. What waits stays in the stream until it is read: nothing undelivered is ever deleted.
 local retention, id = tonumber(ARGV[1]), ARGV[2]
 local job = job_key(id)
 local found = redis.call('HMGET', job, 'state', 'count', 'lane')

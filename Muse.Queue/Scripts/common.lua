@@ -18,7 +18,7 @@ local function changed(id, state)
   redis.call('PUBLISH', EVENTS, id .. ' ' .. string.format('%.0f', revision) .. ' ' .. state)
 end
 
--- An entry leaves the stream only after it was delivered: the group's lag stays exact.
+-- An entry leaves the stream only after it was delivered, acknowledged and deleted in one step: what is left can be counted.
 local function settle(lane, entry)
   redis.call('XACK', STREAMS[lane], GROUP, entry)
   redis.call('XDEL', STREAMS[lane], entry)
@@ -48,7 +48,7 @@ local function end_picture(id, index, state, result, retention)
   changed(id, job_state)
 end
 
--- A lane's numbers: waiting (lag), pending, last delivered id. Makes stream and group where there are none.
+-- A lane's numbers: waiting, pending, last delivered id. Makes stream and group where there are none.
 local function measure(lane)
   local stream = STREAMS[lane]
   local group
@@ -65,7 +65,8 @@ local function measure(lane)
     redis.call('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
     groups = redis.call('XINFO', 'GROUPS', stream)
   end
-  -- What is acknowledged is deleted, so where Redis has lost count (nil) the length without the pending is the lag.
-  local waiting = group.lag or math.max(0, redis.call('XLEN', stream) - group.pending)
+  -- Not the group's lag: a Redis that was killed and read its append-only file again miscounts it for ever, and it can be nil.
+  -- What is acknowledged is deleted in the same step, so what is left is either pending or waits.
+  local waiting = math.max(0, redis.call('XLEN', stream) - group.pending)
   return waiting, group.pending, group['last-delivered-id']
 end

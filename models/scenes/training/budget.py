@@ -39,13 +39,14 @@ def set_rate(optimizer, rate):
 class Average:
     """An exponential moving average of a module's weights; short at first, so that early exports are usable."""
 
-    def __init__(self, module, longest=0.9995):
+    def __init__(self, module, longest=0.997):
         self.longest = longest
         self.weights = {k: v.detach().clone() for k, v in module.state_dict().items()}
 
     @torch.no_grad()
-    def update(self, module, step):
-        decay = min(self.longest, (1 + step) / (10 + step))
+    def update(self, module, step, steps=1):
+        """`steps`: how many training steps have gone by since the last call."""
+        decay = min(self.longest, (1 + step) / (10 + step)) ** steps
         for k, v in module.state_dict().items():
             if v.is_floating_point():
                 self.weights[k].lerp_(v, 1 - decay)

@@ -5,10 +5,13 @@ is there; a training that was interrupted goes on from its last checkpoint.
     denoiser    the long part; `--hours` more than before goes on from where it stopped
     export      writes the ONNX folder from the newest checkpoint, while training goes on
     sheet       paints a contact sheet from the newest checkpoint
+    resume      makes checkpoints out of the shipped ONNX files, to train on without the old `runs/`
     evaluate    paints held-out prompts and judges them
 """
 import argparse
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ from dataset import draw_pictures
 from evaluate import evaluate, negative_prompt
 from export import export
 from judge import Judge
+from resume import resume
 from sampler import SAMPLERS, Painter
 from sheet import paint_sheet
 
@@ -31,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate"))
+    parser.add_argument("stage", choices=("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate", "resume"))
     parser.add_argument("--runs", type=Path, default=HERE / "runs", help="where checkpoints and drawings are kept")
     parser.add_argument("--out", type=Path, default=HERE.parent, help="where the ONNX folder is written")
     parser.add_argument("--pictures", type=int, default=64_000)
@@ -39,6 +43,8 @@ def arguments():
     parser.add_argument("--autoencoder-hours", type=float, default=0.24)
     parser.add_argument("--text-hours", type=float, default=0.09)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=int, default=1, help="processes that train the denoiser, one thread each")
+    parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--prompts", type=int, default=500, help="prompts for each figure of the evaluation")
     parser.add_argument("--sampler", choices=tuple(SAMPLERS), default="dpm++")
     parser.add_argument("--steps", type=int, default=20)
@@ -55,6 +61,8 @@ def main():
     tokenizer = learn_tokenizer(o.runs / "tokenizer")
     files = {name: o.runs / f"{name}.pt" for name in ("autoencoder", "text", "denoiser")}
 
+    if "resume" in stages:
+        resume(o.out, o.runs)
     if {"draw", "autoencoder", "denoiser"} & set(stages):
         pictures = draw_pictures(o.runs / "pictures.npy", o.pictures, o.threads)
     if {"autoencoder", "text", "denoiser"} & set(stages):
@@ -62,11 +70,12 @@ def main():
     if "autoencoder" in stages:
         train_autoencoder.train(pictures, scenes, files["autoencoder"], o.autoencoder_hours, device)
     if {"text", "denoiser"} & set(stages):
-        start = train_text.train(scenes, tokenizer, files["text"], o.text_hours, device)
+        text, _ = train_text.train(scenes, tokenizer, files["text"], o.text_hours, device)
     if "denoiser" in stages:
         autoencoder = load_autoencoder(files["autoencoder"]).to(device)
         latents = train_autoencoder.latents(autoencoder, pictures, o.runs / "latents.npy", device)
-        train_denoiser.train(latents, scenes, tokenizer, start, files["denoiser"], o.hours, device)
+        team = gather_team(o)
+        train_denoiser.train(latents, scenes, tokenizer, text, files["denoiser"], o.hours, device, team)
 
     if {"export", "sheet", "evaluate"} & set(stages):
         autoencoder = load_autoencoder(files["autoencoder"])
@@ -84,6 +93,20 @@ def main():
         negative_prompt(painter, judge, **look)
     if "export" in stages:
         export(o.out, tokenizer, text, denoiser, autoencoder)
+
+
+def gather_team(o):
+    """Starts the other workers: this same command, with a rank."""
+    meeting = o.runs / "meeting"
+    if o.workers > 1:
+        torch.set_num_threads(1)
+        if o.rank == 0:
+            meeting.unlink(missing_ok=True)
+            for rank in range(1, o.workers):
+                subprocess.Popen([sys.executable, __file__, "denoiser", "--runs", str(o.runs), "--pictures",
+                                  str(o.pictures), "--hours", str(o.hours), "--workers", str(o.workers), "--rank",
+                                  str(rank)])
+    return train_denoiser.Team(o.rank, o.workers, meeting.resolve())
 
 
 def load_autoencoder(path):

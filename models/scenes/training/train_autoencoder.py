@@ -42,8 +42,7 @@ def train(pictures, scenes, path, hours, device, seed=0):
         return model
     if state:
         model.load_state_dict(state["model"])
-        if "optimizer" in state:
-            optimizer.load_state_dict(state["optimizer"])
+        optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
     average, time, total = clock.Average(model, 0.998), clock.Budget(hours, spent), 0.0
     for crops in batches(pictures, scenes, seed + step, device):
