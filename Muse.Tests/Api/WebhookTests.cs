@@ -29,9 +29,7 @@ public sealed class WebhookTests
         receiver.MapPost("/ended", async (HttpContext context) =>
         {
             using var reader = new StreamReader(context.Request.Body);
-            // A copy: the server uses the collection again for the next request.
-            var headers = context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(), header => header.Value.ToString());
-            calls.Writer.TryWrite((headers, await reader.ReadToEndAsync()));
+            calls.Writer.TryWrite((context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(), header => header.Value.ToString()), await reader.ReadToEndAsync()));
             context.Response.StatusCode = failures-- > 0 ? 500 : 204;
         });
         await receiver.StartAsync();
