@@ -40,7 +40,7 @@ public sealed partial class JobParser
         aliases = ApiOptions.Split(this.options.ModelAliases);
         var words = ApiOptions.Split(this.options.RefusedWords);
         if (words.Length > 0)
-            refusedWords = new($@"(?<!\w)(?:{string.Join('|', words.Select(Regex.Escape))})(?!\w)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+            refusedWords = new($@"(?<!\w)(?:{string.Join('|', words.Select(Regex.Escape))})(?!\w)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
     }
 
     /// <summary>Parses OpenAI's shape.</summary>

@@ -31,7 +31,7 @@ public sealed partial class PaintPageTests(Browser browser)
     }
 
     [SkippableFact]
-    public async Task A_waiting_job_shows_its_position_and_moves_up()
+    public async Task A_waiting_job_shows_its_position_and_leaves_when_cancelled()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         await using var visit = await browser.VisitAsync(server.Address);
@@ -44,7 +44,7 @@ public sealed partial class PaintPageTests(Browser browser)
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         await Expect(visit.Where).ToHaveTextAsync("Cancelled");
         await visit.Hung.First.ClickAsync();
-        await Expect(visit.Where).ToContainTextAsync("Next in the queue");
+        await Expect(visit.Where).ToContainTextAsync("Position 2 in the queue");
         visit.HadNoTrouble();
     }
 
