@@ -20,7 +20,7 @@ public sealed class WebhookTests
     [SkippableFact]
     public async Task The_end_of_a_job_is_announced_signed_and_again_after_a_failure()
     {
-        var calls = Channel.CreateUnbounded<(IHeaderDictionary Headers, string Body)>();
+        var calls = Channel.CreateUnbounded<(Dictionary<string, string> Headers, string Body)>();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls($"http://127.0.0.1:{RedisServer.FreePort()}");
@@ -29,7 +29,7 @@ public sealed class WebhookTests
         receiver.MapPost("/ended", async (HttpContext context) =>
         {
             using var reader = new StreamReader(context.Request.Body);
-            calls.Writer.TryWrite((context.Request.Headers, await reader.ReadToEndAsync()));
+            calls.Writer.TryWrite((context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(), header => header.Value.ToString()), await reader.ReadToEndAsync()));
             context.Response.StatusCode = failures-- > 0 ? 500 : 204;
         });
         await receiver.StartAsync();
