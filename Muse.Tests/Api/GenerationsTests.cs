@@ -101,10 +101,7 @@ public sealed class GenerationsTests : IAsyncLifetime
 
     [SkippableTheory]
     [InlineData("/v1/generations/gen_nothing", 404)]
-<<<<<<< HEAD
-=======
     [InlineData("/v1/generations/no%20such%7B%7D", 404)]
->>>>>>> api
     [InlineData("/v1/generations?limit=0", 400)]
     [InlineData("/v1/generations?limit=many", 400)]
     [InlineData("/v1/generations?cursor=%7B%7D", 400)]
