@@ -142,7 +142,10 @@ public sealed class ImagesTests : IAsyncLifetime
         {
             var content = new ByteArrayContent(System.Text.Encoding.UTF8.GetBytes(body));
             content.Headers.TryAddWithoutValidation("Content-Type", type);
-            using var response = await server.Client.PostAsync("/v1/images/generations", content);
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/images/generations") { Content = content };
+            // The server answers before it has read a body that is too large, and then hangs up: wait for the answer before sending it.
+            request.Headers.ExpectContinue = true;
+            using var response = await server.Client.SendAsync(request);
             return ((int)response.StatusCode, await Code(response));
         }
     }
