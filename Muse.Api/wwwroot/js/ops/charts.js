@@ -5,11 +5,14 @@ import { duration, figure } from "../format.js";
 
 const span = 3600;
 
+/** A server that has just started is shown closer, but never so close that a minute fills the chart. Seconds. */
+const leastSpan = 600;
+
 const kinds = [
-  { title: "Waiting", series: [{ field: "waiting", name: "pictures", pigment: 1, fill: true }], say: figure },
+  { title: "Waiting", series: [{ field: "waiting", name: "pictures", pigment: 1, fill: true }], say: figure, whole: true },
   { title: "Pictures a second", series: [{ field: "rate", name: "painted", pigment: 3, fill: true }], say: figure },
   { title: "Waiting time", series: [{ field: "p95", name: "p95", pigment: 0 }, { field: "p50", name: "p50", pigment: 2 }], say: duration },
-  { title: "Workers", series: [{ field: "workers", name: "up", pigment: 7, fill: true, stepped: true }, { field: "wanted", name: "wanted", pigment: 8, stepped: true }], say: figure },
+  { title: "Workers", series: [{ field: "workers", name: "up", pigment: 7, fill: true, stepped: true }, { field: "wanted", name: "wanted", pigment: 8, stepped: true }], say: figure, whole: true },
 ];
 
 /** Draws into #charts. show(points) takes all points of the last hour, oldest first. */
@@ -87,10 +90,10 @@ function options(kind, width) {
     legend: { show: false },
     cursor: { show: false },
     padding: [8, 6, 0, 0],
-    scales: { x: { range: (_, min, max) => [max - span, max] }, y: { range: (_, min, max) => [0, Math.max(1, max * 1.12)] } },
+    scales: { x: { range: (_, min, max) => [Math.max(max - span, Math.min(min, max - leastSpan)), max] }, y: { range: (_, min, max) => [0, Math.max(1, max * 1.12)] } },
     axes: [
       { stroke: soft, font, grid: { show: false }, ticks: { show: false }, size: 26, space: 70, values: (_, ticks) => ticks.map(tick => new Date(tick * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })) },
-      { stroke: soft, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 44, space: 34, values: (_, ticks) => ticks.map(tick => kind.say === duration ? `${tick} s` : String(tick)) },
+      { stroke: soft, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 44, space: 34, incrs: kind.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] : undefined, values: (_, ticks) => ticks.map(tick => kind.say === duration ? `${tick} s` : String(tick)) },
     ],
     series: [{}, ...kind.series.map(series => {
       const stroke = colour(`--p${series.pigment}`);

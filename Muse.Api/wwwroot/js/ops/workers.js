@@ -37,8 +37,7 @@ export function workers() {
         h("h3", {}, worker.instance ?? worker.name),
         h("span", { class: "pill" }),
         h("span", { class: "pill simulated", hidden: !/simulat/i.test(worker.device) }, "simulated"),
-        h("span", { class: "tally" }),
-        h("span", { class: "device" }, worker.device)),
+        h("div", { class: "row" }, h("span", { class: "device" }, worker.device), h("span", { class: "tally" }))),
       h("div", { class: "batch" },
         h("ol", { class: "wells", "aria-label": "Places in the batch" }, Array.from({ length: worker.slots }, (_, place) => well(place))),
         weave.element));

@@ -151,7 +151,8 @@ export function sentence(job) {
   if (job.state === "failed") return ready ? `${ready} of ${job.count} painted` : "Not painted";
   const timed = job.pictures.filter(each => each.painted !== null);
   if (!timed.length) return "Painted";
-  return `Painted in ${duration(Math.max(...timed.map(each => each.painted)))}, after waiting ${duration(Math.max(...timed.map(each => each.waited ?? 0)))}`;
+  const waited = Math.max(...timed.map(each => each.waited ?? 0));
+  return `Painted in ${duration(Math.max(...timed.map(each => each.painted)))}${waited < 0.05 ? "" : `, after waiting ${duration(waited)}`}`;
 }
 
 /** The label beside a picture, as in a museum. */
