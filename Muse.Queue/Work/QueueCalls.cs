@@ -36,8 +36,9 @@ internal sealed partial class QueueCalls(QueueConnection connection, ILogger<Que
         {
             if (heard.Wait(0, CancellationToken.None)) return true;
             await calls.EnsureAsync(cancellation);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            using var timer = calls.Time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), limit, atMost, Timeout.InfiniteTimeSpan);
+            // A timer of one's own could still fire once its source is disposed, and end the process; this one can't.
+            using var patience = new CancellationTokenSource(atMost, calls.Time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patience.Token);
             try
             {
                 await heard.WaitAsync(limit.Token);
