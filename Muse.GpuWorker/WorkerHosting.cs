@@ -29,6 +29,11 @@ internal static class WorkerHosting
             app.Run();
             return 0;
         }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            app.StopAsync().GetAwaiter().GetResult(); // Terminated while it started: what began must still end.
+            return 0;
+        }
         catch (Exception problem) when (problem is ModelFolderException or OptionsValidationException or ArgumentException)
         {
             Console.Error.WriteLine($"Muse.GpuWorker can't start: {problem.Message}");

@@ -3,6 +3,7 @@ using Muse.Benchmarks;
 var benchmarks = new Dictionary<string, Func<string[], Task>>
 {
     ["engine"] = EngineBenchmark.RunAsync,
+    ["queue"] = QueueBenchmark.RunAsync,
 };
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))
 {

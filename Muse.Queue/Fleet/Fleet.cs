@@ -85,7 +85,7 @@ public sealed class Fleet
         connection.TryAsync<IReadOnlyList<ScalingDecision>>(async database =>
             [.. (await database.ListRangeAsync(Keys.Decisions, 0, count - 1)).Select(QueueJson.ReadDecision).OfType<ScalingDecision>()], cancellation);
 
-    /// <summary>Lag, pending and rates, in one round trip.</summary>
+    /// <summary>What waits, what is pending and the rates, in one round trip.</summary>
     public async Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation)
     {
         var row = (long[])(await connection.RunAsync(QueueScripts.Measure, cancellation))!;
@@ -105,7 +105,7 @@ public sealed class Fleet
 public sealed record ScalingDecision(int Workers, string Reason, DateTimeOffset At, string Policy, QueueMeasurement Measured);
 
 /// <summary>The queue in numbers.</summary>
-/// <param name="Waiting">Entries not delivered yet (the consumer group's lag, or a count where Redis answers nil).</param>
+/// <param name="Waiting">Entries not delivered yet: the streams' lengths less what is pending.</param>
 /// <param name="Pending">Entries delivered and not finished.</param>
 /// <param name="OldestWaiting">How long the oldest undelivered entry has waited; null when none waits.</param>
 /// <param name="Arrivals">Pictures ever added.</param>

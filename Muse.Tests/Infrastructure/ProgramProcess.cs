@@ -9,6 +9,7 @@ public sealed class ProgramProcess : IAsyncDisposable
 {
     readonly Process process;
     readonly StringBuilder output = new();
+    bool disposed;
 
     /// <summary>Starts a program as it was built with the tests.</summary>
     /// <param name="project">Its project, e.g. Muse.GpuWorker.</param>
@@ -56,16 +57,22 @@ public sealed class ProgramProcess : IAsyncDisposable
 
     void Signal(int number)
     {
-        if (!process.HasExited) _ = kill(process.Id, number);
+        lock (process)
+            if (!disposed && !process.HasExited) _ = kill(process.Id, number);
     }
 
     public Task WaitForExitAsync(CancellationToken cancellation) => process.WaitForExitAsync(cancellation);
 
     public async ValueTask DisposeAsync()
     {
+        if (disposed) return;
         Kill();
         await process.WaitForExitAsync();
-        process.Dispose();
+        lock (process)
+        {
+            disposed = true;
+            process.Dispose();
+        }
     }
 
 #pragma warning disable SYSLIB1054 // One call with two numbers: nothing to generate.

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Muse.Queue;
+
+namespace Muse.Benchmarks;
+
+/// <summary>What the queue itself costs: from a submission to the worker's hands, and whole jobs a second with a device that costs nothing.</summary>
+static class QueueBenchmark
+{
+    const int Warm = 200, Measured = 1000, Clients = 64, PictureBytes = 1024;
+
+    public static async Task RunAsync(string[] arguments)
+    {
+        var folder = Directory.CreateTempSubdirectory("muse-bench-").FullName;
+        var port = arguments.Length > 0 ? arguments[0] : "7409";
+        using var redis = Process.Start(new ProcessStartInfo("redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder]) { RedirectStandardOutput = true })!;
+        try
+        {
+            using var front = Start(port);
+            using var back = Start(port);
+            var (jobs, work) = (front.Services.GetRequiredService<JobQueue>(), back.Services.GetRequiredService<WorkQueue>());
+            await ReadyAsync(front.Services.GetRequiredService<Fleet>());
+            await LatencyAsync(jobs, work);
+            await ThroughputAsync(jobs, work, TimeSpan.FromSeconds(5));
+        }
+        finally
+        {
+            redis.Kill();
+            await redis.WaitForExitAsync();
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    static IHost Start(string port)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration["ConnectionStrings:redis"] = $"127.0.0.1:{port},connectRetry=20";
+        builder.Configuration["Queue:MaxLength"] = "1000000";
+        builder.AddMuseQueue();
+        return builder.Build();
+    }
+
+    static async Task ReadyAsync(Fleet fleet)
+    {
+        while (true)
+            try
+            {
+                await fleet.MeasureAsync(CancellationToken.None);
+                return;
+            }
+            catch (QueueUnavailableException) { } // It is starting.
+    }
+
+    static ImageJob Job() => new()
+    {
+        Id = Guid.NewGuid().ToString("N"),
+        Owner = "benchmark",
+        Prompt = "a red star above a blue house",
+        Seed = 1,
+        CreatedAt = TimeProvider.System.GetUtcNow(),
+    };
+
+    static async Task<double> TakeAsync(WorkQueue work, long since)
+    {
+        while (true)
+        {
+            var items = await work.ReadAsync(12, CancellationToken.None);
+            var taken = Stopwatch.GetElapsedTime(since).TotalMilliseconds;
+            foreach (var item in items) await work.CompleteAsync(item, Painted(), CancellationToken.None);
+            if (items.Count > 0) return taken;
+            await work.WaitForWorkAsync(CancellationToken.None);
+        }
+    }
+
+    static FinishedPicture Painted() => new(new StoredPicture(new byte[PictureBytes], PictureFormat.Png, 8, 8), 1, default);
+
+    static async Task LatencyAsync(JobQueue jobs, WorkQueue work)
+    {
+        var times = new List<double>();
+        for (var i = 0; i < Warm + Measured; i++)
+        {
+            // The worker sleeps until it is called.
+            var since = Stopwatch.GetTimestamp();
+            var taking = TakeAsync(work, since);
+            await jobs.SubmitAsync(Job(), null, CancellationToken.None);
+            var time = await taking;
+            if (i >= Warm) times.Add(time);
+        }
+        times.Sort();
+        Say($"from submission to the worker's hands, idle: median {times[times.Count / 2]:0.00} ms, p95 {times[times.Count * 95 / 100]:0.00} ms, of {Measured}");
+    }
+
+    static async Task ThroughputAsync(JobQueue jobs, WorkQueue work, TimeSpan time)
+    {
+        using var stop = new CancellationTokenSource();
+        var painting = Task.Run(async () =>
+        {
+            var ending = new Queue<Task>();
+            while (!stop.IsCancellationRequested)
+            {
+                var items = await work.ReadAsync(12, CancellationToken.None);
+                foreach (var item in items) ending.Enqueue(work.CompleteAsync(item, Painted(), CancellationToken.None));
+                while (ending.TryPeek(out var first) && (first.IsCompleted || ending.Count > 256)) await ending.Dequeue();
+                if (items.Count == 0) await work.WaitForWorkAsync(CancellationToken.None);
+            }
+        });
+        var (count, clock) = (0, Stopwatch.StartNew());
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+        {
+            while (clock.Elapsed < time)
+            {
+                var job = Job();
+                await jobs.SubmitAsync(job, null, CancellationToken.None);
+                await jobs.WaitWithPicturesAsync(job.Id, CancellationToken.None);
+                Interlocked.Increment(ref count);
+            }
+        }));
+        Say($"submit, paint for nothing, wait with a {PictureBytes} B picture, {Clients} clients, no HTTP: {count / clock.Elapsed.TotalSeconds:0} jobs a second");
+        await stop.CancelAsync();
+        await painting;
+    }
+
+    static void Say(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+}
