@@ -2,31 +2,53 @@ using Muse.GpuWorker;
 
 namespace Muse.Tests.GpuWorker;
 
-public class RateMeterTests
+public sealed class RateMeterTests
 {
-    readonly RateMeter meter = new();
+    static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public void Nothing_is_claimed_before_something_was_painted()
+    {
+        var meter = new RateMeter();
+        for (var i = 0; i < 10; i++) meter.Observe(0, Second, worked: true, batchFull: true);
+        Assert.Null(meter.PicturesPerSecond);
+        meter.Observe(30, Second, worked: true, batchFull: true);
+        Assert.Equal(30 / 11.0, meter.PicturesPerSecond!.Value, 6);
+    }
 
     [Fact]
     public void One_picture_at_a_time_says_nothing_of_what_a_full_batch_can_do()
     {
-        meter.Observe(pictures: 2, TimeSpan.FromSeconds(3), worked: true, batchFull: false);
+        var meter = new RateMeter();
+        meter.Observe(2, 3 * Second, worked: true, batchFull: false);
         Assert.Null(meter.PicturesPerSecond);
     }
 
     [Fact]
-    public void A_full_batch_sets_the_figure_and_a_half_empty_one_does_not_lower_it()
+    public void A_half_empty_batch_does_not_lower_the_figure_and_a_full_one_does()
     {
-        meter.Observe(pictures: 36, TimeSpan.FromSeconds(3), worked: true, batchFull: true);
-        Assert.Equal(12, meter.PicturesPerSecond);
-        meter.Observe(pictures: 3, TimeSpan.FromSeconds(3), worked: true, batchFull: false);
-        Assert.Equal(12, meter.PicturesPerSecond);
+        var meter = new RateMeter();
+        Observe(10, full: true);
+        Assert.Equal(10, meter.PicturesPerSecond);
+        Observe(1, full: false);
+        Assert.Equal(10, meter.PicturesPerSecond);
+        Observe(5, full: true);
+        Assert.Equal(8.5, meter.PicturesPerSecond!.Value, 6);
+        Observe(20, full: false);
+        Assert.True(meter.PicturesPerSecond > 8.5);
+
+        void Observe(int perSecond, bool full)
+        {
+            for (var i = 0; i < 2; i++) meter.Observe(perSecond, Second, worked: true, batchFull: full);
+        }
     }
 
     [Fact]
-    public void A_full_batch_that_slowed_down_lowers_the_figure_bit_by_bit()
+    public void Idle_time_does_not_count()
     {
-        meter.Observe(pictures: 36, TimeSpan.FromSeconds(3), worked: true, batchFull: true);
-        meter.Observe(pictures: 6, TimeSpan.FromSeconds(3), worked: true, batchFull: true);
-        Assert.Equal(9, meter.PicturesPerSecond!.Value, 3);
+        var meter = new RateMeter();
+        for (var i = 0; i < 100; i++) meter.Observe(0, Second, worked: false, batchFull: false);
+        for (var i = 0; i < 2; i++) meter.Observe(4, Second, worked: true, batchFull: true);
+        Assert.Equal(4, meter.PicturesPerSecond);
     }
 }
