@@ -10,8 +10,6 @@ namespace Muse.Diffusion;
 public sealed class SimulatedModel : IDiffusionModel
 {
     const int Channels = 4;
-    // Small latents keep the samplers' arithmetic out of what is simulated.
-    const int PixelsPerCell = 64;
     const int Tokens = 77;
 
     static readonly SchedulerConfig Schedule = new()
@@ -30,7 +28,7 @@ public sealed class SimulatedModel : IDiffusionModel
     /// <param name="name">The model it stands for.</param>
     /// <param name="spec">What its device costs.</param>
     /// <param name="time">The clock that its costs pass on.</param>
-    /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5.</param>
+    /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5, in steps of 64 pixels.</param>
     public SimulatedModel(string name, SimulationSpec spec, TimeProvider time, ModelTraits? sizes = null)
     {
         this.spec = spec;
@@ -41,7 +39,7 @@ public sealed class SimulatedModel : IDiffusionModel
             Device = $"simulated ({spec})",
             MinSize = sizes?.MinSize ?? 64,
             MaxSize = sizes?.MaxSize ?? 1024,
-            SizeMultiple = sizes?.SizeMultiple ?? 8,
+            SizeMultiple = sizes?.SizeMultiple ?? 64,
             DefaultWidth = sizes?.DefaultWidth ?? 512,
             DefaultHeight = sizes?.DefaultHeight ?? 512,
             DefaultSteps = sizes?.DefaultSteps ?? spec.Steps,
@@ -65,9 +63,11 @@ public sealed class SimulatedModel : IDiffusionModel
     /// <inheritdoc/>
     public Sampler Sampler(string? name) => Samplers.Create(Schedule, name);
 
+    // The largest cells that give every size exactly: small latents keep the samplers' arithmetic out of what is simulated.
+    int PixelsPerCell => Traits.SizeMultiple;
+
     /// <inheritdoc/>
-    public LatentShape Latent(int width, int height) =>
-        new(Channels, (height + PixelsPerCell - 1) / PixelsPerCell, (width + PixelsPerCell - 1) / PixelsPerCell);
+    public LatentShape Latent(int width, int height) => new(Channels, height / PixelsPerCell, width / PixelsPerCell);
 
     /// <inheritdoc/>
     public PromptEmbedding Encode(string prompt, bool negative, int minTokens)

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using Muse.Diffusion;
 using Muse.Tests.Diffusion.Engine;
 using Muse.Tests.Diffusion.OnnxFolders;
+using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Diffusion.Simulation;
 
@@ -28,6 +29,15 @@ public class SimulatedModelTests
     public void An_unknown_device_says_what_there_is() =>
         Assert.Equal($"There is no device 'tpu'; it can be {"auto, cpu, cuda, tensorrt, plugin:/path/to/library, or simulated:base=40ms,picture=10ms"}.",
             Assert.Throws<ArgumentException>(() => DiffusionModels.Open("x", "tpu", new DeviceOptions(), TimeProvider.System, NullLogger.Instance)).Message);
+
+    [Fact]
+    public async Task A_picture_has_the_size_asked_for()
+    {
+        string folder = Path.Combine(Repository.Root, "models", "scenes");
+        await using var engine = await EngineUnderTest.StartAsync(DiffusionModels.Open(folder, "simulated:base=0ms,picture=0ms", new DeviceOptions(), TimeProvider.System, NullLogger.Instance));
+        engine.Submit(Requests.Of("wide") with { Width = 160, Height = 96 });
+        Assert.Equal(3 * 160 * 96, (await engine.PictureOf("wide")).Length);
+    }
 
     [Fact]
     public async Task A_picture_depends_on_prompt_and_seed_and_has_about_the_asked_bytes()
