@@ -37,6 +37,9 @@ internal sealed class QueueKeys(string model)
     /// <summary>Counters: <c>arrivals</c>, <c>completed</c>, <c>added:{lane}</c>, and <c>capacity</c>, the fleet's measured pictures a second.</summary>
     public RedisKey Stats => Prefix.Append("stats");
 
+    /// <summary>How long the pictures waited that were begun lately, a stream: one entry a take.</summary>
+    public RedisKey Waits => Prefix.Append("waits");
+
     /// <summary>The dead letters, a stream.</summary>
     public RedisKey Dead => Prefix.Append("dead");
 
@@ -66,7 +69,9 @@ internal sealed class QueueKeys(string model)
         local P = KEYS[1]
         local GROUP = 'workers'
         local STREAMS = { interactive = P .. 'stream:interactive', batch = P .. 'stream:batch' }
-        local STATS, DEAD = P .. 'stats', P .. 'dead'
+        local STATS, WAITS, DEAD = P .. 'stats', P .. 'waits', P .. 'dead'
+        -- Entries that were cancelled before they were begun and still lie in the stream, by their place.
+        local CANCELLED_ENTRIES = { interactive = P .. 'cancelled:interactive', batch = P .. 'cancelled:batch' }
         local FLEET, SEEN, SPEEDS = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'
         local EVENTS, CALLS = P .. 'events', P .. 'calls'
         local function job_key(id) return P .. 'job:' .. id end

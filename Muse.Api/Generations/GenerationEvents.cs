@@ -17,7 +17,6 @@ public sealed class GenerationEvents(string jobId, long afterRevision) : IResult
     {
         var services = httpContext.RequestServices;
         var queue = services.GetRequiredService<JobQueue>();
-        var waits = services.GetRequiredService<RecentWaits>();
         var views = services.GetRequiredService<GenerationViews>();
         await using var events = EventStream.Begin(httpContext);
         JobSnapshot? latest = null;
@@ -26,8 +25,6 @@ public sealed class GenerationEvents(string jobId, long afterRevision) : IResult
         {
             latest = job ?? latest;
             var place = latest is { State: JobState.Queued } ? await queue.PositionAsync(jobId, httpContext.RequestAborted) : null;
-            if (job is not null && job.State.IsFinal())
-                waits.Add(job);
             if (job is not null)
                 await events.SendAsync(job.State.IsFinal() ? "end" : "update", job.Revision, views.Show(httpContext.Request, job, place), ApiJson.Default.Generation);
             else if (place is { } now && now != position)

@@ -39,7 +39,6 @@ public static partial class ApiHosting
             .AddSingleton<PictureLinks>()
             .AddSingleton<GenerationViews>()
             .AddSingleton<PredictCounter>()
-            .AddSingleton<RecentWaits>()
             .AddSingleton<OperationsMetrics>()
             .AddSingleton<OperationsFeed>()
             .AddHostedService(services => services.GetRequiredService<OperationsFeed>())

@@ -6,7 +6,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Looks at the system once a second and tells all who listen: however many pages are open, Redis is asked once.</summary>
-public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters, RecentWaits waits, OperationsMetrics metrics, TimeProvider time, ILogger<OperationsFeed> logger) : BackgroundService
+public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters, OperationsMetrics metrics, TimeProvider time, ILogger<OperationsFeed> logger) : BackgroundService
 {
     static readonly TimeSpan Watched = TimeSpan.FromSeconds(1);
     static readonly TimeSpan Unwatched = TimeSpan.FromSeconds(5);
@@ -17,6 +17,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
     const int Letters = 50;
 
     readonly ConcurrentDictionary<Channel<byte[]>, bool> listeners = new();
+    readonly RecentWaits waits = new();
     readonly Queue<QueueMeasurement> measured = new();
     readonly Queue<OperationsPoint> points = new();
     DateTimeOffset lastPoint;
@@ -79,11 +80,12 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
 
     async Task<OperationsNow> LookAsync(CancellationToken cancellation)
     {
-        var (measuring, workersHeard, decided, dead) = (fleet.MeasureAsync(cancellation), fleet.WorkersAsync(cancellation), fleet.DecisionsAsync(Decisions, cancellation), deadLetters.ListAsync(Letters, cancellation));
-        await Task.WhenAll(measuring, workersHeard, decided, dead);
+        var (measuring, begun, workersHeard, decided, dead) = (fleet.MeasureAsync(cancellation), fleet.BegunAsync(waits.Last, cancellation), fleet.WorkersAsync(cancellation), fleet.DecisionsAsync(Decisions, cancellation), deadLetters.ListAsync(Letters, cancellation));
+        await Task.WhenAll(measuring, begun, workersHeard, decided, dead);
         var (queue, workers) = (measuring.Result, workersHeard.Result);
         var decisions = decided.Result.Select(decision => new OperationsDecision(decision.Workers, decision.Reason, decision.At, decision.Policy)).ToList();
-        var (p50, p95) = waits.Percentiles();
+        waits.Add(begun.Result);
+        var (p50, p95) = waits.Percentiles(queue.At);
         var now = new OperationsNow
         {
             At = queue.At,

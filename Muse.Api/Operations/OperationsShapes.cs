@@ -9,7 +9,7 @@ public sealed record OperationsNow
     public required OperationsQueue Queue { get; init; }
     /// <summary>Pictures ended a second, over the last ten seconds; null until measured.</summary>
     public double? PicturesPerSecond { get; init; }
-    /// <summary>Median waiting time of pictures that this process answered with in the last five minutes, seconds; null where there were none.</summary>
+    /// <summary>Median waiting time of the pictures that workers began in the last five minutes, seconds; null where there were none.</summary>
     public double? WaitP50 { get; init; }
     /// <summary>The 95th percentile of the same, seconds.</summary>
     public double? WaitP95 { get; init; }

@@ -2,39 +2,38 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>How long the pictures waited that this process answered with lately.</summary>
-public sealed class RecentWaits(TimeProvider time)
+/// <summary>How long the pictures waited that the whole fleet began lately.</summary>
+public sealed class RecentWaits
 {
     static readonly TimeSpan Window = TimeSpan.FromMinutes(5);
     const int Most = 4096;
-    readonly Queue<(long At, double Seconds)> waits = new();
+    readonly Queue<(DateTimeOffset At, double Seconds)> waits = new();
 
-    /// <summary>Notes a finished job's waiting times.</summary>
-    public void Add(JobSnapshot job)
+    /// <summary>The last of them that was added, after which to ask for more.</summary>
+    public string? Last { get; private set; }
+
+    /// <summary>Notes pictures, oldest first.</summary>
+    public void Add(IReadOnlyList<BegunPictures> begun)
     {
-        lock (waits)
-            foreach (var picture in job.Pictures)
-                if (picture is { State: JobState.Succeeded, Timings: { } timings })
-                {
-                    if (waits.Count == Most)
-                        waits.Dequeue();
-                    waits.Enqueue((time.GetTimestamp(), timings.Waited.TotalSeconds));
-                }
+        foreach (var take in begun)
+            foreach (var waited in take.Waited)
+            {
+                if (waits.Count == Most)
+                    waits.Dequeue();
+                waits.Enqueue((take.At, waited.TotalSeconds));
+            }
+        Last = begun is [.., var last] ? last.Id : Last;
     }
 
-    /// <summary>The median and the 95th percentile of the last five minutes, seconds; null where nothing ended.</summary>
-    public (double? P50, double? P95) Percentiles()
+    /// <summary>The median and the 95th percentile of the last five minutes, seconds; null where nothing was begun.</summary>
+    /// <param name="now">Redis' time.</param>
+    public (double? P50, double? P95) Percentiles(DateTimeOffset now)
     {
-        double[] sorted;
-        lock (waits)
-        {
-            while (waits.TryPeek(out var oldest) && time.GetElapsedTime(oldest.At) > Window)
-                waits.Dequeue();
-            sorted = [.. waits.Select(wait => wait.Seconds)];
-        }
-        if (sorted.Length == 0)
+        while (waits.TryPeek(out var oldest) && now - oldest.At > Window)
+            waits.Dequeue();
+        if (waits.Count == 0)
             return (null, null);
-        Array.Sort(sorted);
+        double[] sorted = [.. waits.Select(wait => wait.Seconds).Order()];
         return (At(0.5), At(0.95));
 
         double At(double share) => sorted[(int)Math.Ceiling(share * sorted.Length) - 1];

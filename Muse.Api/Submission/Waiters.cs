@@ -4,7 +4,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Clients that wait for a job on an open connection: when the last of a job's hangs up, the job is cancelled.</summary>
-public sealed partial class Waiters(JobQueue queue, RecentWaits waits, ILogger<Waiters> logger)
+public sealed partial class Waiters(JobQueue queue, ILogger<Waiters> logger)
 {
     readonly ConcurrentDictionary<string, int> waiting = new();
 
@@ -21,8 +21,6 @@ public sealed partial class Waiters(JobQueue queue, RecentWaits waits, ILogger<W
         {
             var finished = await queue.WaitWithPicturesAsync(jobId, hangup);
             final = true;
-            if (finished is not null)
-                waits.Add(finished.Job);
             return finished;
         }
         finally

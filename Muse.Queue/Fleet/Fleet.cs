@@ -1,3 +1,4 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace Muse.Queue;
@@ -92,6 +93,13 @@ public sealed class Fleet
         return new QueueMeasurement(row[0], row[1], row[2] < 0 ? null : TimeSpan.FromMilliseconds(row[2]), row[3], row[4], DateTimeOffset.FromUnixTimeMilliseconds(row[5]));
     }
 
+    /// <summary>How long pictures had waited when they were begun, by any worker, oldest first: the last ten minutes, or some 4,096 takes.</summary>
+    /// <param name="after">The <see cref="BegunPictures.Id"/> after which to read, or null for all.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public Task<IReadOnlyList<BegunPictures>> BegunAsync(string? after, CancellationToken cancellation) =>
+        connection.TryAsync<IReadOnlyList<BegunPictures>>(async database =>
+            [.. (await database.StreamRangeAsync(Keys.Waits, after is null ? "-" : $"({after}")).Select(BegunPictures.Read)], cancellation);
+
     /// <summary>Completes when work was added to the queue or a decision was written, or after <paramref name="atMost"/>.</summary>
     public Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => ear.WaitAsync(atMost, cancellation);
 }
@@ -104,8 +112,24 @@ public sealed class Fleet
 /// <param name="Measured">What it was decided on.</param>
 public sealed record ScalingDecision(int Workers, string Reason, DateTimeOffset At, string Policy, QueueMeasurement Measured);
 
+/// <summary>Pictures that a worker took at once.</summary>
+/// <param name="Id">Grows with time.</param>
+/// <param name="At">When, by Redis' clock.</param>
+/// <param name="Waited">How long each of them had waited since its job was accepted.</param>
+public sealed record BegunPictures(string Id, DateTimeOffset At, IReadOnlyList<TimeSpan> Waited)
+{
+    /// <summary>Reads an entry; what is damaged in it is as good as not there.</summary>
+    internal static BegunPictures Read(StreamEntry entry)
+    {
+        var id = entry.Id.ToString();
+        return new(id, DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(id.AsSpan(0, id.IndexOf('-')), CultureInfo.InvariantCulture)),
+            [.. entry["milliseconds"].ToString().Split(' ').Select(text => double.TryParse(text, CultureInfo.InvariantCulture, out var waited) && waited is >= 0 and < 1e12 ? waited : (double?)null)
+                .OfType<double>().Select(TimeSpan.FromMilliseconds)]);
+    }
+}
+
 /// <summary>The queue in numbers.</summary>
-/// <param name="Waiting">Entries not delivered yet: the streams' lengths less what is pending.</param>
+/// <param name="Waiting">Entries neither delivered nor cancelled yet: the streams' lengths less what is pending and what was cancelled while it waited.</param>
 /// <param name="Pending">Entries delivered and not finished.</param>
 /// <param name="OldestWaiting">How long the oldest undelivered entry has waited; null when none waits.</param>
 /// <param name="Arrivals">Pictures ever added.</param>

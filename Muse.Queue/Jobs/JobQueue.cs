@@ -149,7 +149,7 @@ public sealed class JobQueue
     /// <returns>The job after that, or null if there is none.</returns>
     public async Task<JobSnapshot?> CancelAsync(string jobId, CancellationToken cancellation)
     {
-        await connection.RunAsync(QueueScripts.Cancel, cancellation, connection.RetentionMilliseconds, jobId);
+        await connection.RunAsync(QueueScripts.Cancel, cancellation, connection.RetentionMilliseconds, jobId, QueueConnection.UnfinishedMilliseconds);
         return await FindAsync(jobId, cancellation);
     }
 

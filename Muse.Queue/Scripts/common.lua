@@ -3,6 +3,7 @@ local QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = '0', '1', '2', '3', '4'
 -- Previews stay this long after the end of their job, for readers that lag behind.
 local PREVIEW_RETENTION = 60000
 local DEAD_LETTERS = 100000
+local WAITS_KEPT, WAITS_RETENTION = 4096, 600000
 
 local function is_final(state) return state == SUCCEEDED or state == FAILED or state == CANCELLED end
 
@@ -67,6 +68,6 @@ local function measure(lane)
   end
   -- Not the group's lag: a Redis that was killed and read its append-only file again miscounts it for ever, and it can be nil.
   -- What is acknowledged is deleted in the same step, so what is left is either pending or waits.
-  local waiting = math.max(0, redis.call('XLEN', stream) - group.pending)
+  local waiting = math.max(0, redis.call('XLEN', stream) - group.pending - redis.call('ZCARD', CANCELLED_ENTRIES[lane]))
   return waiting, group.pending, group['last-delivered-id']
 end

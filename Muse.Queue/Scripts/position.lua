@@ -13,6 +13,8 @@ local lane = found[2]
 local waiting = measure(lane)
 local stats = redis.call('HMGET', STATS, 'added:' .. lane, 'capacity')
 local behind = tonumber(stats[1]) - ordinal - 1
+-- Neither side counts what was cancelled before it was begun.
+behind = behind - redis.call('ZCOUNT', CANCELLED_ENTRIES[lane], '(' .. string.format('%.0f', ordinal), '+inf')
 local ahead = math.max(0, waiting - behind - 1)
 if lane == 'batch' then ahead = ahead + measure('interactive') end
 return { ahead, stats[2] or '' }

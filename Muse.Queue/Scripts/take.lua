@@ -8,7 +8,7 @@ local held = {}
 for n = 14, #ARGV do held[ARGV[n]] = true end
 
 local EXAMINED_AT_MOST = 200
-local taken, examined, at = {}, 0, now()
+local taken, examined, at, waits = {}, 0, now(), {}
 
 local function text(value) return string.sub(tostring(value or ''), 1, 64) end
 
@@ -20,16 +20,20 @@ local function begin(lane, entry, fields, deliveries)
   local function refuse(reason)
     bury(lane, entry, text(id), text(index), reason)
     settle(lane, entry)
+    redis.call('ZREM', CANCELLED_ENTRIES[lane], entry)
   end
   if not id or #id > 64 or not string.match(id, '^[%w_-]+$') then return refuse('The entry names no job.') end
   if not index or not string.match(index, '^%d$') then return refuse('The entry names no picture.') end
   local job = job_key(id)
-  local found = redis.pcall('HMGET', job, index .. ':state', 'deadline', index .. ':begun', 'state')
+  local found = redis.pcall('HMGET', job, index .. ':state', 'deadline', index .. ':begun', 'state', 'at')
   if found.err then return refuse('The job is not a hash.') end
   local state, deadline, begun = found[1], tonumber(found[2] or ''), found[3]
   if not found[4] then return refuse('The job is gone or never was.') end
   if not state then return refuse('The job has no such picture.') end
-  if is_final(state) then return settle(lane, entry) end
+  if is_final(state) then
+    redis.call('ZREM', CANCELLED_ENTRIES[lane], entry)
+    return settle(lane, entry)
+  end
   local size = redis.call('HSTRLEN', job, 'job')
   if size == 0 or size > json_limit then
     end_picture(id, index, FAILED, unreadable, retention)
@@ -47,6 +51,7 @@ local function begin(lane, entry, fields, deliveries)
   if not begun then
     redis.call('HSET', job, index .. ':begun', at)
     redis.call('HSETNX', job, 'started', at)
+    waits[#waits + 1] = math.max(0, at - (tonumber(found[5] or '') or at))
   end
   redis.call('PEXPIRE', job, unfinished)
   changed(id, RUNNING)
@@ -101,4 +106,8 @@ end
 read('batch', batch_share)
 read('interactive', room)
 read('batch', room)
+if #waits > 0 then
+  redis.call('XADD', WAITS, 'MAXLEN', '~', WAITS_KEPT, '*', 'milliseconds', table.concat(waits, ' '))
+  redis.call('PEXPIRE', WAITS, WAITS_RETENTION)
+end
 return taken

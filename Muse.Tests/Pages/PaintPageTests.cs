@@ -44,7 +44,7 @@ public sealed partial class PaintPageTests(Browser browser)
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         await Expect(visit.Where).ToHaveTextAsync("Cancelled");
         await visit.Hung.First.ClickAsync();
-        await Expect(visit.Where).ToContainTextAsync("Position 2 in the queue");
+        await Expect(visit.Where).ToContainTextAsync("Next in the queue");
         visit.HadNoTrouble();
     }
 

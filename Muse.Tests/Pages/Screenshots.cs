@@ -26,6 +26,15 @@ public sealed class Screenshots(Browser browser)
         "a brown house in a snowy field at night",
     ];
 
+    /// <summary>One for each picture of the page.</summary>
+    static readonly string[] OnTheEasel =
+    [
+        "a large red star above a small blue house at night",
+        "a big yellow sun above a purple house in the hills",
+        "a large green fish in the middle on a yellow background",
+        "a white moon to the left of a red rocket at night",
+    ];
+
     [SkippableFact]
     public async Task Both_pages_light_and_dark_on_a_desk_and_on_a_phone()
     {
@@ -38,7 +47,7 @@ public sealed class Screenshots(Browser browser)
             foreach (var (name, width, height) in Screens)
                 await PaintAsync(server, scheme, name, width, height);
 
-        await using var simulated = MuseProgram.Start("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=40ms,picture=10ms"));
+        await using var simulated = MuseProgram.Start("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=400ms,picture=100ms"));
         await using var autoscaler = MuseProgram.Start("Muse.Autoscaler", server.Redis, ("MUSE_AUTOSCALE_INTERVAL", "00:00:05"));
         var visits = new List<(Visit Visit, string File)>();
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
@@ -48,15 +57,32 @@ public sealed class Screenshots(Browser browser)
                 await visit.Page.GotoAsync("/ops");
                 visits.Add((visit, $"ops-{name}-{Word(scheme)}.png"));
             }
-        var random = new Random(12);
-        for (var job = 0; job < 160; job++)
-            await AskAsync(server, new { prompt = Prompts[job % Prompts.Length], steps = random.Next(8, 60), n = random.Next(1, 4) });
+        // Three waves, so that the charts and the looms have something to show, and the pictures in the midst of a fourth.
+        var jobs = 3 * (Rush + Calm) + Rush;
+        await FeedAsync(server, 0, jobs - Rush / 4);
+        var feeding = FeedAsync(server, jobs - Rush / 4, jobs);
         foreach (var (visit, file) in visits)
         {
-            await Expect(visit.Page.Locator(".worker")).ToHaveCountAsync(2, new() { Timeout = 60_000 });
-            await visit.Page.WaitForFunctionAsync("document.querySelectorAll('.well.taken').length >= 20 && [...document.querySelectorAll('.loom canvas')].some(canvas => Number(canvas.ariaLabel.match(/(\\d+) pictures/)[1]) >= 60)", null, new() { Timeout = 120_000 });
+            await Expect(visit.Page.Locator(".worker")).ToHaveCountAsync(2);
+            await Expect(visit.Page.Locator(".well.taken").Nth(19)).ToBeVisibleAsync();
             await ShootAsync(visit, file, fullPage: true);
             await visit.DisposeAsync();
+        }
+        await feeding;
+    }
+
+    const int Rush = 50, Calm = 60;
+
+    /// <summary>Jobs in waves: more than both workers can do, then less.</summary>
+    static async Task FeedAsync(ApiServer server, int from, int to)
+    {
+        var random = new Random(from);
+        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(150));
+        for (var job = from; job < to; job++)
+        {
+            await AskAsync(server, new { prompt = Prompts[job % Prompts.Length], steps = random.Next(8, 60), n = random.Next(1, 4) });
+            pace.Period = TimeSpan.FromMilliseconds(job % (Rush + Calm) < Rush ? 150 : 800);
+            await pace.WaitForNextTickAsync();
         }
     }
 
@@ -67,7 +93,7 @@ public sealed class Screenshots(Browser browser)
         await using var visit = await browser.VisitAsync(server.Address, scheme, width, height);
         await visit.Page.GotoAsync("/");
         await Expect(visit.Page.Locator("#wall img.painted")).ToHaveCountAsync(Prompts.Length + painted, new() { Timeout = 120_000 });
-        await visit.PaintAsync("a large red star above a small blue house at night");
+        await visit.PaintAsync(OnTheEasel[painted]);
         await visit.ExpectPaintedAsync();
         painted++;
         await visit.Page.Mouse.MoveAsync(0, 0);

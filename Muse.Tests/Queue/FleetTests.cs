@@ -128,6 +128,24 @@ public sealed class FleetTests : IAsyncLifetime
     }
 
     [RedisFact]
+    public async Task How_long_pictures_waited_is_told_once_each_whichever_worker_began_them()
+    {
+        Assert.Empty(await api.Fleet.BegunAsync(null, Limit()));
+        await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
+        var other = fixture.Start();
+        var first = await worker.Work.TakeAsync(2);
+        await other.Work.TakeAsync(1);
+        var begun = await api.Fleet.BegunAsync(null, Limit());
+        Assert.Equal([2, 1], begun.Select(take => take.Waited.Count));
+        Assert.All(begun.SelectMany(take => take.Waited), waited => Assert.InRange(waited, TimeSpan.Zero, TimeSpan.FromSeconds(30)));
+        // Handed back and taken again: it had been begun before.
+        await worker.Work.HandBackAsync([(first[0], 1, default)], Limit());
+        await other.Work.TakeAsync(1);
+        Assert.Empty(await api.Fleet.BegunAsync(begun[^1].Id, Limit()));
+        Assert.Equal(begun[1].Id, Assert.Single(await api.Fleet.BegunAsync(begun[0].Id, Limit())).Id);
+    }
+
+    [RedisFact]
     public async Task An_empty_queue_measures_as_nothing()
     {
         var measured = await api.Fleet.MeasureAsync(Limit());

@@ -214,6 +214,28 @@ public sealed class JobQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
+    public async Task What_was_cancelled_while_it_waited_is_counted_out_at_once_and_not_twice()
+    {
+        var jobs = Enumerable.Range(0, 4).Select(_ => Job(count: 2)).ToList();
+        foreach (var job in jobs) await api.Jobs.SubmitAsync(job, null, Limit());
+        await api.Jobs.CancelAsync(jobs[1].Id, Limit());
+        await api.Jobs.CancelAsync(jobs[3].Id, Limit());
+        Assert.Equal(new QueuePosition(2, null), await api.Jobs.PositionAsync(jobs[2].Id, Limit()));
+        Assert.Equal(new QueuePosition(0, null), await api.Jobs.PositionAsync(jobs[0].Id, Limit()));
+        Assert.Equal(4, (await api.Fleet.MeasureAsync(Limit())).Waiting);
+        // A worker passes the first two and the cancelled ones among them.
+        await worker.Work.TakeAsync(3);
+        Assert.Equal(1, (await api.Fleet.MeasureAsync(Limit())).Waiting);
+        await worker.Work.TakeAsync(1);
+        Assert.Empty(await worker.Work.ReadAsync(12, Limit()));
+        var measured = await api.Fleet.MeasureAsync(Limit());
+        Assert.Equal((0, 4), (measured.Waiting, measured.Pending));
+        var late = Job();
+        await api.Jobs.SubmitAsync(late, null, Limit());
+        Assert.Equal(new QueuePosition(0, null), await api.Jobs.PositionAsync(late.Id, Limit()));
+    }
+
+    [RedisFact]
     public async Task What_would_wait_longer_than_promised_is_refused_with_the_time_to_come_back()
     {
         var strict = fixture.Start(("MaxWait", "00:00:02"));

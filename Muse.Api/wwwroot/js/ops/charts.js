@@ -5,8 +5,8 @@ import { duration, figure } from "../format.js";
 
 const span = 3600;
 
-/** A server that has just started is shown closer, but never so close that a minute fills the chart. Seconds. */
-const leastSpan = 600;
+/** A server that has just started is shown closer, but never so close that a moment fills the chart. Seconds. */
+const leastSpan = 180;
 
 const kinds = [
   { title: "Waiting", series: [{ field: "waiting", name: "pictures", pigment: 1, fill: true }], say: figure, whole: true },
