@@ -14,6 +14,7 @@ if (args is ["plot", .. var plot])
     return await PlotCommand.RunAsync(plot, count => app.Services.GetRequiredService<Fleet>().DecisionsAsync(count, default), Console.Out, Console.Error);
 
 app.MapDefaultEndpoints();
+app.MapMetrics();
 app.MapKeda();
 await app.RunAsync();
 return 0;

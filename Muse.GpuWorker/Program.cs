@@ -9,4 +9,5 @@ builder.AddGpuWorker();
 
 var app = builder.Build();
 app.MapDefaultEndpoints();
+app.MapMetrics();
 return app.RunWorker();

@@ -12,7 +12,7 @@ public static class QueueHosting
     /// <summary>A command that has no answer by then is given up: the API says 503, a worker tries again. Milliseconds.</summary>
     const int CommandTimeout = 3000;
 
-    /// <summary>Adds <see cref="JobQueue"/>, <see cref="WorkQueue"/>, <see cref="Fleet"/> and <see cref="DeadLetters"/> over the connection string <c>redis</c>.</summary>
+    /// <summary>Adds <see cref="JobQueue"/>, <see cref="WorkQueue"/>, <see cref="Fleet"/>, <see cref="DeadLetters"/> and <see cref="PendingWebhooks"/> over the connection string <c>redis</c>.</summary>
     public static IHostApplicationBuilder AddMuseQueue(this IHostApplicationBuilder builder)
     {
         builder.AddRedisClient("redis", configureOptions: Configure);
@@ -23,7 +23,8 @@ public static class QueueHosting
             .AddSingleton(services => new JobQueue(services.GetRequiredService<QueueConnection>(), services.GetRequiredService<JobEvents>()))
             .AddSingleton(services => new WorkQueue(services.GetRequiredService<QueueConnection>(), services.GetRequiredService<QueueCalls>(), services.GetRequiredService<ILogger<WorkQueue>>()))
             .AddSingleton(services => new Fleet(services.GetRequiredService<QueueConnection>(), services.GetRequiredService<QueueCalls>()))
-            .AddSingleton(services => new DeadLetters(services.GetRequiredService<QueueConnection>()));
+            .AddSingleton(services => new DeadLetters(services.GetRequiredService<QueueConnection>()))
+            .AddSingleton(services => new PendingWebhooks(services.GetRequiredService<QueueConnection>()));
         return builder;
     }
 

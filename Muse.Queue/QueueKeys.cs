@@ -40,6 +40,9 @@ internal sealed class QueueKeys(string model)
     /// <summary>How long the pictures waited that were begun lately, a stream: one entry a take.</summary>
     public RedisKey Waits => Prefix.Append("waits");
 
+    /// <summary>Jobs whose end is to be announced, a sorted set by the time until which a process keeps them.</summary>
+    public RedisKey Webhooks => Prefix.Append("webhooks");
+
     /// <summary>The dead letters, a stream.</summary>
     public RedisKey Dead => Prefix.Append("dead");
 
@@ -69,7 +72,7 @@ internal sealed class QueueKeys(string model)
         local P = KEYS[1]
         local GROUP = 'workers'
         local STREAMS = { interactive = P .. 'stream:interactive', batch = P .. 'stream:batch' }
-        local STATS, WAITS, DEAD = P .. 'stats', P .. 'waits', P .. 'dead'
+        local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
         -- Entries that were cancelled before they were begun and still lie in the stream, by their place.
         local CANCELLED_ENTRIES = { interactive = P .. 'cancelled:interactive', batch = P .. 'cancelled:batch' }
         local FLEET, SEEN, SPEEDS = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'

@@ -17,6 +17,10 @@ public sealed class QueueOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>An API process that has died no longer keeps others from announcing its jobs' ends after this long. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
+    public TimeSpan WebhookLease { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>After this many deliveries that crashed their worker, a picture goes to the dead letters. Default 3.</summary>
     [Range(1, 100)]
     public int MaxDeliveries { get; set; } = 3;

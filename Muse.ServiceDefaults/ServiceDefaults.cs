@@ -14,7 +14,7 @@ namespace Muse.ServiceDefaults;
 /// <summary>What every Muse program has: settings by their short names, telemetry, health.</summary>
 public static class ServiceDefaultsExtensions
 {
-    /// <summary>Adds the <c>MUSE_*</c> settings, OpenTelemetry (logs, metrics, traces, over OTLP where an endpoint is set) and health checks.</summary>
+    /// <summary>Adds the <c>MUSE_*</c> settings, OpenTelemetry (logs, metrics, traces; metrics for Prometheus, all of it over OTLP where an endpoint is set) and health checks.</summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         builder.Configuration.AddMuseSettings();
@@ -31,7 +31,8 @@ public static class ServiceDefaultsExtensions
                 .AddAspNetCoreInstrumentation()
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
-                .AddMeter("Muse.*"))
+                .AddMeter("Muse.*")
+                .AddPrometheusExporter())
             .WithTracing(tracing => tracing
                 .AddSource(builder.Environment.ApplicationName, "Muse.*")
                 .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
@@ -47,6 +48,13 @@ public static class ServiceDefaultsExtensions
     {
         app.MapHealthChecks("/health");
         app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = check => check.Tags.Contains("live") });
+        return app;
+    }
+
+    /// <summary>Maps <c>/metrics</c>, for Prometheus, on a program that only its own network reaches.</summary>
+    public static WebApplication MapMetrics(this WebApplication app)
+    {
+        app.MapPrometheusScrapingEndpoint("/metrics");
         return app;
     }
 

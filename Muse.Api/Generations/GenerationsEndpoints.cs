@@ -38,7 +38,7 @@ public static class GenerationsEndpoints
         if (entry.Error is { } error)
             return (Refusal)error;
         if (entry.Job!.Webhook is not null && entry.JobId == entry.Job.Id)
-            webhooks.Announce(entry.Job);
+            webhooks.Announce(entry.JobId);
         if (await WaitAsync(context, queue, time, entry.JobId!, prefer) is not { } job)
             return (Refusal)ApiError.NotFound("job");
         var view = await views.ShowAsync(context.Request, job, entry.Warnings);

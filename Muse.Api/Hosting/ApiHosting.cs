@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.ResponseCompression;
 using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Extensions.Options;
-using OpenTelemetry.Metrics;
 using Polly;
 
 namespace Muse.Api;
@@ -63,7 +62,6 @@ public static partial class ApiHosting
             compression.EnableForHttps = true;
             compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, "image/svg+xml"];
         });
-        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         builder.Services.AddCors(cors => cors.AddPolicy(OriginalMuseEndpoints.AnyOrigin, policy => policy.AllowAnyOrigin().AllowAnyMethod().AllowAnyHeader()));
         return builder;
     }

@@ -1,9 +1,9 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using System.Threading.Channels;
 using Microsoft.Extensions.Options;
 using Muse.Queue;
 
@@ -12,46 +12,105 @@ namespace Muse.Api;
 /// <summary>Announces the end of jobs to the addresses their callers named.</summary>
 /// <remarks>
 /// Signed as standardwebhooks.com describes: <c>webhook-signature</c> is <c>v1,</c> and the Base64 of HMAC-SHA256 over <c>id.timestamp.body</c>.
-/// The process that accepted the job announces it; if that process dies before, nobody does, and the job itself is the truth.
+/// The process that accepted the job announces it; if that process ends before, another takes over. A receiver may hear of a job twice, under the same <c>webhook-id</c>.
 /// </remarks>
-public sealed partial class WebhookSender(JobQueue queue, IHttpClientFactory clients, IOptions<ApiOptions> options, TimeProvider time, ILogger<WebhookSender> logger) : BackgroundService
+public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pending, IHttpClientFactory clients, IOptions<ApiOptions> options, TimeProvider time, ILogger<WebhookSender> logger) : BackgroundService
 {
     /// <summary>The name of the HTTP client that sends: retries with back-off, no redirects.</summary>
     public const string Client = "webhooks";
-    readonly Channel<ImageJob> jobs = Channel.CreateUnbounded<ImageJob>();
+    readonly ConcurrentDictionary<string, bool> held = new();
+    readonly CancellationTokenSource stopping = new();
 
-    /// <summary>Will announce the job's end.</summary>
-    public void Announce(ImageJob job) => jobs.Writer.TryWrite(job);
+    /// <summary>Will announce the end of a job.</summary>
+    public void Announce(string jobId)
+    {
+        if (held.TryAdd(jobId, true))
+            _ = AnnounceAsync(jobId);
+    }
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var job in jobs.Reader.ReadAllAsync(stoppingToken))
-            _ = AnnounceAsync(job, stoppingToken);
+        using var timer = new PeriodicTimer(pending.KeepEvery, time);
+        try
+        {
+            do
+                try
+                {
+                    foreach (var left in await pending.KeepAsync(held.Keys, stoppingToken))
+                        Announce(left);
+                }
+                catch (QueueUnavailableException exception)
+                {
+                    NotKept(exception.Message);
+                }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            await LeaveAsync();
+        }
     }
 
-    async Task AnnounceAsync(ImageJob job, CancellationToken stopping)
+    /// <summary>Hands what is not announced yet to the other processes.</summary>
+    async Task LeaveAsync()
+    {
+        string[] left = [.. held.Keys];
+        await stopping.CancelAsync();
+        try
+        {
+            if (left.Length > 0)
+                await pending.LeaveAsync(left, CancellationToken.None);
+        }
+        catch (QueueUnavailableException exception)
+        {
+            NotKept(exception.Message);
+        }
+    }
+
+    async Task AnnounceAsync(string jobId)
     {
         try
         {
-            if (await queue.WaitAsync(job.Id, stopping) is not { } final)
-                return;
-            using var request = Sign(job.Webhook!, job.Id, JsonSerializer.SerializeToUtf8Bytes(Announcement(final), ApiJson.Default.WebhookBody));
-            using var response = await clients.CreateClient(Client).SendAsync(request, stopping);
-            if (response.IsSuccessStatusCode)
-                Delivered(job.Id, job.Webhook!.Host);
-            else
-                Undelivered(job.Id, job.Webhook!.Host, $"it answered {(int)response.StatusCode}");
+            if (await queue.WaitAsync(jobId, stopping.Token) is { Job.Webhook: { } address } final)
+                await SendAsync(final, address);
+            await pending.DoneAsync(jobId, CancellationToken.None);
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            Undelivered(job.Id, job.Webhook!.Host, "this process stops");
-        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested) { } // Another process does it.
         catch (Exception exception)
         {
-            // Whatever it was, nobody waits for this task: the log is the only place to tell.
-            Undelivered(job.Id, job.Webhook!.Host, exception.Message);
+            // Nobody waits for this task; no longer kept, the job is found again when its lease is over.
+            NotYet(jobId, exception.Message);
         }
+        finally
+        {
+            held.TryRemove(jobId, out _);
+        }
+    }
+
+    async Task SendAsync(JobSnapshot job, Uri address)
+    {
+        try
+        {
+            using var request = Sign(address, job.Job.Id, JsonSerializer.SerializeToUtf8Bytes(Announcement(job), ApiJson.Default.WebhookBody));
+            using var response = await clients.CreateClient(Client).SendAsync(request, stopping.Token);
+            if (response.IsSuccessStatusCode)
+                Delivered(job.Job.Id, address.Host);
+            else
+                Undelivered(job.Job.Id, address.Host, $"it answered {(int)response.StatusCode}");
+        }
+        catch (Exception exception) when (!stopping.IsCancellationRequested)
+        {
+            // Whatever it was, all its tries have failed: the log is the only place to tell.
+            Undelivered(job.Job.Id, address.Host, exception.Message);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        stopping.Dispose();
+        base.Dispose();
     }
 
     static WebhookBody Announcement(JobSnapshot job)
@@ -71,6 +130,12 @@ public sealed partial class WebhookSender(JobQueue queue, IHttpClientFactory cli
             Headers = { { "webhook-id", id }, { "webhook-timestamp", timestamp }, { "webhook-signature", $"v1,{signature}" } },
         };
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Which webhooks are whose is not known while Redis is away: {Reason}")]
+    partial void NotKept(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Webhook of job {JobId} not sent yet: {Reason}")]
+    partial void NotYet(string jobId, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Webhook of job {JobId} delivered to {Host}")]
     partial void Delivered(string jobId, string host);

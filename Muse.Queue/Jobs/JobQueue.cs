@@ -40,7 +40,8 @@ public sealed class JobQueue
             job.Deadline is { } deadline ? deadline.ToUnixTimeMilliseconds() : RedisValue.EmptyString,
             (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength,
             idempotency?.Key ?? "", idempotency?.RequestHash ?? "", (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
-            ListedAtMost, idempotency?.FirstTry == true ? 1 : 0))!;
+            ListedAtMost, idempotency?.FirstTry == true ? 1 : 0,
+            job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds))!;
         var outcome = (string)answer[0]!;
         activity?.SetTag("muse.outcome", outcome);
         QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));

@@ -10,7 +10,7 @@ internal static class QueueScripts
     public static readonly string Submit = Script("submit"), Cancel = Script("cancel"), Position = Script("position");
     public static readonly string Take = Script("take"), Renew = Script("renew"), Report = Script("report"), Checkpoint = Script("checkpoint");
     public static readonly string Complete = Script("complete"), Fail = Script("fail"), Bury = Script("bury"), HandBack = Script("handback");
-    public static readonly string Beat = Script("beat"), Leave = Script("leave"), Measure = Script("measure"), Requeue = Script("requeue");
+    public static readonly string Beat = Script("beat"), Leave = Script("leave"), Measure = Script("measure"), Requeue = Script("requeue"), Webhooks = Script("webhooks");
 
     static string Script(string name) => Common + Read(name);
 

@@ -47,6 +47,10 @@ end
 redis.call('HSET', job, unpack(fields))
 redis.call('PEXPIRE', job, unfinished)
 redis.call('HINCRBY', STATS, 'arrivals', count)
+if ARGV[16] ~= '' then
+  redis.call('ZADD', WEBHOOKS, at + tonumber(ARGV[16]), id)
+  redis.call('PEXPIRE', WEBHOOKS, unfinished)
+end
 if key ~= '' then redis.call('SET', idempotency_key(owner, key), id .. ' ' .. request, 'PX', window) end
 local index = owner_key(owner)
 redis.call('ZADD', index, 0, string.format('%013.0f', at) .. '-' .. id)

@@ -51,7 +51,7 @@ public sealed class ApiServer : IAsyncDisposable
         {
             ["ConnectionStrings:redis"] = redis.ConnectionString,
         });
-        factory.UseKestrel(0);
+        factory.UseKestrel();
         factory.StartServer();
         return new(factory, redis, ownsRedis, worker);
     }
@@ -80,6 +80,8 @@ public sealed class ApiServer : IAsyncDisposable
 
         protected override void ConfigureWebHost(IWebHostBuilder builder)
         {
+            // Not through UseKestrel(port): that sets the port while the server may be starting already.
+            builder.UseSetting("urls", "http://127.0.0.1:0");
             builder.UseSetting("Api:RateLimits:Enabled", "false");
             foreach (var (key, value) in settings)
                 builder.UseSetting(key, value);

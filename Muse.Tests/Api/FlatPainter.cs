@@ -33,6 +33,7 @@ public sealed class FlatPainter : IAsyncDisposable
     readonly PainterOptions options;
     readonly CancellationTokenSource stop = new();
     readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly SemaphoreSlim advances = new(0);
     readonly Task loop;
     int painted;
     int cancelled;
@@ -66,6 +67,9 @@ public sealed class FlatPainter : IAsyncDisposable
 
     /// <summary>Lets the pictures go on that it holds.</summary>
     public void Release() => released.TrySetResult();
+
+    /// <summary>Lets a picture with "stepwise" in its prompt go on, which waits after each of its previews.</summary>
+    public void Advance() => advances.Release();
 
     async Task RunAsync()
     {
@@ -107,8 +111,18 @@ public sealed class FlatPainter : IAsyncDisposable
         var previews = 0;
         for (var step = 1; step <= steps; step++)
         {
-            var due = job.Previews * step / (steps + 1) > previews;
+            // As the engine spaces them.
+            var due = previews < job.Previews && step * (job.Previews + 1) / steps > previews;
             await queue.ReportAsync(item, step, steps, due ? new(FlatPng(32, 32, (byte)(step * 10)), PictureFormat.Png, 32, 32) : null);
+            if (due && job.Prompt.Contains("stepwise"))
+                try
+                {
+                    await advances.WaitAsync(stop.Token);
+                }
+                catch (OperationCanceledException)
+                {
+                    return; // The test is over.
+                }
             if (due)
                 previews++;
             if (job.Prompt.Contains(options.HoldWord))

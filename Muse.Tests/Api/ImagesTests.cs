@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Muse.Api;
+using Muse.Queue;
 
 namespace Muse.Tests.Api;
 
@@ -123,6 +125,46 @@ public sealed class ImagesTests : IAsyncLifetime
         var error = (await response.Content.ReadFromJsonAsync(ApiJson.Default.OpenAIErrorBody))!.Error;
         Assert.Equal(("invalid_request_error", field), (error.Type, error.Param));
         Assert.Contains(allowed, error.Message);
+    }
+
+    [SkippableFact]
+    public async Task A_refused_word_is_refused_in_both_prompts_as_a_whole_word_and_told_by_its_field()
+    {
+        await using var strict = await ApiServer.StartAsync(settings: new Dictionary<string, string> { ["Api:RefusedWords"] = "gore, c++" });
+        foreach (var (body, field) in ((object, string)[])[(new { prompt = "a fox, GORE." }, "prompt"), (new { prompt = "a fox", negative_prompt = "no c++ here" }, "negative_prompt")])
+        {
+            using var refused = await strict.Client.PostAsJsonAsync("/v1/images/generations", body);
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Equal(field, (await refused.Content.ReadFromJsonAsync(ApiJson.Default.OpenAIErrorBody))!.Error.Param);
+        }
+        using (var job = await strict.Client.PostAsJsonAsync("/v1/generations", new { prompt = "gore" }))
+            Assert.Equal(HttpStatusCode.BadRequest, job.StatusCode);
+        using (var original = await strict.Client.PostAsJsonAsync("/api/predict", new { prompt = "gore", high_quality = false }))
+            Assert.Equal(HttpStatusCode.BadRequest, original.StatusCode);
+        Assert.Empty(strict.Painter!.Seen);
+        using var allowed = await strict.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "Gorey's fox writes c" });
+        Assert.Equal(HttpStatusCode.OK, allowed.StatusCode);
+    }
+
+    [SkippableFact]
+    public async Task A_full_queue_says_when_there_will_be_room_and_has_it_when_there_is()
+    {
+        await using var busy = await ApiServer.StartAsync(settings: new Dictionary<string, string> { ["Queue:MaxWait"] = "00:00:10" }, withoutPainter: true);
+        // A fleet that paints one picture in two seconds.
+        await busy.Services.GetRequiredService<Fleet>().BeatAsync(Queue.FleetTests.Beat("slow", picturesPerSecond: 0.5), default);
+        using var first = await busy.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", n = 7 });
+        Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
+
+        using var refused = await busy.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" });
+        Assert.Equal((HttpStatusCode.TooManyRequests, "queue_full"), (refused.StatusCode, await Code(refused)));
+        // Seven pictures take 14 s: in 4 s a new one waits no longer than the 10 s that are allowed.
+        Assert.Equal(TimeSpan.FromSeconds(4), refused.Headers.RetryAfter!.Delta);
+        using var job = await busy.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox" });
+        Assert.Equal((HttpStatusCode.TooManyRequests, TimeSpan.FromSeconds(4)), (job.StatusCode, job.Headers.RetryAfter!.Delta));
+
+        using var cancelled = await busy.Client.DeleteAsync(first.Headers.Location);
+        using var accepted = await busy.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox" });
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
     }
 
     [SkippableFact]

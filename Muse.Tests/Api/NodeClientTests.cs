@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
@@ -13,7 +14,11 @@ public sealed class NodeClientTests
     {
         NeedsNode();
         await using var server = await ApiServer.StartAsync();
-        Assert.EndsWith("ok", await RunAsync("contract.mjs", server.Address.ToString()));
+        Assert.EndsWith("ok", await RunAsync("contract.mjs", [server.Address.ToString()], line =>
+        {
+            if (line == "partial")
+                server.Painter!.Advance();
+        }));
     }
 
     [SkippableFact]
@@ -66,7 +71,9 @@ public sealed class NodeClientTests
     }
 
     /// <summary>Runs a script and returns what it printed; fails the test with it if it fails.</summary>
-    static async Task<string> RunAsync(string script, params string[] arguments)
+    static Task<string> RunAsync(string script, params string[] arguments) => RunAsync(script, arguments, static _ => { });
+
+    static async Task<string> RunAsync(string script, string[] arguments, Action<string> heard)
     {
         var start = new ProcessStartInfo("node") { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in (string[])[script, .. arguments])
@@ -74,10 +81,21 @@ public sealed class NodeClientTests
         start.Environment["REDOCLY_TELEMETRY"] = "off";
         start.Environment["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true";
         using var process = Process.Start(start)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        var (output, errors) = (ListenAsync(process.StandardOutput, heard), process.StandardError.ReadToEndAsync());
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         await process.WaitForExitAsync(limit.Token);
         Assert.True(process.ExitCode == 0, $"{await output}\n{await errors}");
         return (await output).Trim();
+    }
+
+    static async Task<string> ListenAsync(StreamReader output, Action<string> heard)
+    {
+        var lines = new StringBuilder();
+        while (await output.ReadLineAsync() is { } line)
+        {
+            lines.AppendLine(line);
+            heard(line);
+        }
+        return lines.ToString();
     }
 }

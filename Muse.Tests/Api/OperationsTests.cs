@@ -1,10 +1,13 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
 
 /// <summary>What operators see.</summary>
-public sealed class OperationsTests
+public sealed partial class OperationsTests
 {
     [SkippableFact]
     public async Task Every_API_process_tells_the_waiting_times_of_all()
@@ -17,4 +20,52 @@ public sealed class OperationsTests
         var now = (await Sse.ReadAllAsync(stream, item => item.EventType == "now" && item.Data.TryGetProperty("wait_p95", out _)))[^1].Data;
         Assert.InRange(now.GetProperty("wait_p50").GetDouble(), 0, now.GetProperty("wait_p95").GetDouble());
     }
+
+    [SkippableFact]
+    public async Task The_dashboard_asks_for_nothing_that_an_API_and_a_worker_do_not_expose()
+    {
+        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        var port = RedisServer.FreePort();
+        await using var worker = new ProgramProcess("Muse.GpuWorker", ("ConnectionStrings__redis", server.Redis.ConnectionString),
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
+        using (var painted = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
+            Assert.Equal(HttpStatusCode.OK, painted.StatusCode);
+
+        var asked = Dashboard().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query)).Select(name => name.Value).ToHashSet();
+        Assert.Superset(new HashSet<string> { "muse_queue_waiting", "muse_batch_size_sum", "muse_step_duration_seconds_bucket", "muse_api_waiting_jobs", "http_server_request_duration_seconds_count" }, asked);
+        var missing = await Queue.Samples.EventuallyAsync(async () =>
+        {
+            var exposed = await server.Client.GetStringAsync("/metrics") + await server.Client.GetStringAsync($"http://127.0.0.1:{port}/metrics");
+            var names = exposed.Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => line[..line.IndexOfAny(['{', ' '])]).ToHashSet();
+            return (Labels: exposed.Contains("muse_model=\"scenes\"") && exposed.Contains("http_response_status_code=\"200\""), Names: string.Join(", ", asked.Except(names)));
+        }, missing => missing is { Labels: true, Names: "" });
+        Assert.Equal("", missing.Names);
+    }
+
+    /// <summary>Every query of the Grafana dashboard.</summary>
+    static List<string> Dashboard()
+    {
+        var queries = new List<string>();
+        Walk(JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "deploy", "grafana", "muse.json"))).RootElement);
+        return queries;
+
+        void Walk(JsonElement element)
+        {
+            if (element.ValueKind == JsonValueKind.Array)
+                foreach (var item in element.EnumerateArray())
+                    Walk(item);
+            else if (element.ValueKind == JsonValueKind.Object)
+                foreach (var property in element.EnumerateObject())
+                    if (property.Name is "expr" or "query" && property.Value.ValueKind == JsonValueKind.String)
+                        queries.Add(property.Value.GetString()!);
+                    else
+                        Walk(property.Value);
+        }
+    }
+
+    [GeneratedRegex(@"by \([^)]*\)|, *muse_model\)")]
+    private static partial Regex LabelLists();
+
+    [GeneratedRegex(@"\b(muse|http)_\w+(?=[{\[),]|$)")]
+    private static partial Regex Names();
 }

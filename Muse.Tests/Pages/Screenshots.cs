@@ -57,10 +57,10 @@ public sealed class Screenshots(Browser browser)
                 await visit.Page.GotoAsync("/ops");
                 visits.Add((visit, $"ops-{name}-{Word(scheme)}.png"));
             }
-        // Three waves, so that the charts and the looms have something to show, and the pictures in the midst of a fourth.
-        var jobs = 3 * (Rush + Calm) + Rush;
-        await FeedAsync(server, 0, jobs - Rush / 4);
-        var feeding = FeedAsync(server, jobs - Rush / 4, jobs);
+        // Three waves, so that the charts and the looms have something to show, and the pictures while a fourth rises.
+        await FeedAsync(server, 0, Waves + Rush / 2, CancellationToken.None);
+        using var enough = new CancellationTokenSource();
+        var feeding = FeedAsync(server, Waves, int.MaxValue, enough.Token);
         foreach (var (visit, file) in visits)
         {
             await Expect(visit.Page.Locator(".worker")).ToHaveCountAsync(2);
@@ -68,20 +68,21 @@ public sealed class Screenshots(Browser browser)
             await ShootAsync(visit, file, fullPage: true);
             await visit.DisposeAsync();
         }
+        await enough.CancelAsync();
         await feeding;
     }
 
-    const int Rush = 50, Calm = 60;
+    const int Rush = 50, Calm = 60, Waves = 3 * (Rush + Calm);
 
     /// <summary>Jobs in waves: more than both workers can do, then less.</summary>
-    static async Task FeedAsync(ApiServer server, int from, int to)
+    static async Task FeedAsync(ApiServer server, int from, int to, CancellationToken enough)
     {
         var random = new Random(from);
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(150));
-        for (var job = from; job < to; job++)
+        for (var job = from; job < to && !enough.IsCancellationRequested; job++)
         {
             await AskAsync(server, new { prompt = Prompts[job % Prompts.Length], steps = random.Next(8, 60), n = random.Next(1, 4) });
-            pace.Period = TimeSpan.FromMilliseconds(job % (Rush + Calm) < Rush ? 150 : 800);
+            pace.Period = TimeSpan.FromMilliseconds(job >= Waves || job % (Rush + Calm) < Rush ? 150 : 800);
             await pace.WaitForNextTickAsync();
         }
     }

@@ -176,4 +176,45 @@ public sealed class WorkQueueTests : IAsyncLifetime
             Assert.InRange((await api.Redis.KeyTimeToLiveAsync(key))!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         Assert.Equal(0, await api.Redis.StreamLengthAsync(api.Keys.Stream(JobPriority.Interactive)));
     }
+
+    [RedisFact]
+    public async Task A_time_limit_that_fires_just_as_a_call_has_come_ends_nothing()
+    {
+        var time = new LateTimers();
+        var worker = fixture.Start(time);
+        var waiting = worker.Work.WaitForWorkAsync(Limit());
+        await EventuallyAsync(async () =>
+        {
+            await api.Jobs.SubmitAsync(Job(), null, Limit());
+            return waiting.IsCompleted;
+        }, heard => heard);
+        await waiting;
+        // In a process, what these throw would be thrown on a timer's thread, and end it.
+        Assert.NotEqual(0, time.FireAll());
+    }
+
+    /// <summary>Timers whose callbacks were under way already when they were disposed.</summary>
+    sealed class LateTimers : TimeProvider
+    {
+        readonly System.Collections.Concurrent.ConcurrentQueue<(TimerCallback Callback, object? State)> timers = new();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            timers.Enqueue((callback, state));
+            return new Disposable();
+        }
+
+        public int FireAll()
+        {
+            foreach (var (callback, state) in timers) callback(state);
+            return timers.Count;
+        }
+
+        sealed class Disposable : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+            public void Dispose() { }
+            public ValueTask DisposeAsync() => default;
+        }
+    }
 }

@@ -29,15 +29,17 @@ for (const output_format of ["png", "jpeg", "webp"])
   assert.equal((await client.images.generate({ ...wish, output_format })).output_format, output_format);
 console.log("formats");
 
-const stream = await client.images.generate({ ...wish, stream: true, partial_images: 3 });
-const types = [];
+const stream = await client.images.generate({ ...wish, prompt: "a fox, stepwise", stream: true, partial_images: 3 });
+const events = [];
 for await (const event of stream) {
-  types.push(event.type);
-  assert.ok(event.b64_json.length > 0);
+  events.push(event);
+  // The painter goes on once this is read.
+  if (event.type === "image_generation.partial_image") console.log("partial");
 }
-assert.equal(types.at(-1), "image_generation.completed");
-assert.ok(types.slice(0, -1).every(type => type === "image_generation.partial_image") && types.length <= 4);
-console.log(`stream with ${types.length - 1} partials`);
+assert.deepEqual(events.map(event => event.type), [...Array(3).fill("image_generation.partial_image"), "image_generation.completed"]);
+assert.deepEqual(events.map(event => event.partial_image_index), [0, 1, 2, undefined]);
+assert.equal(new Set(events.map(event => event.b64_json)).size, 4);
+console.log("stream with 3 partials");
 
 const failing = await client.images.generate({ ...wish, prompt: "explode", stream: true });
 await assert.rejects(async () => { for await (const _ of failing); }, error => error instanceof OpenAI.APIError);

@@ -92,7 +92,7 @@ function options(kind, width) {
     padding: [8, 6, 0, 0],
     scales: { x: { range: (_, min, max) => [Math.max(max - span, Math.min(min, max - leastSpan)), max] }, y: { range: (_, min, max) => [0, Math.max(1, max * 1.12)] } },
     axes: [
-      { stroke: soft, font, grid: { show: false }, ticks: { show: false }, size: 26, space: 70, values: (_, ticks) => ticks.map(tick => new Date(tick * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })) },
+      { stroke: soft, font, grid: { show: false }, ticks: { show: false }, size: 26, space: 70, incrs: [60, 120, 300, 600, 900, 1800], values: (_, ticks) => ticks.map(tick => new Date(tick * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })) },
       { stroke: soft, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 44, space: 34, incrs: kind.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] : undefined, values: (_, ticks) => ticks.map(tick => kind.say === duration ? `${tick} s` : String(tick)) },
     ],
     series: [{}, ...kind.series.map(series => {

@@ -1,0 +1,26 @@
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+using Muse.Tests.Api;
+using static Microsoft.Playwright.Assertions;
+
+namespace Muse.Tests.Pages;
+
+/// <summary>The page at <c>/scalar</c>, where the API can be read and tried.</summary>
+[Collection(nameof(Browser))]
+public sealed partial class ScalarPageTests(Browser browser)
+{
+    [SkippableFact]
+    public async Task It_shows_the_API_and_takes_nothing_from_elsewhere()
+    {
+        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var visit = await browser.VisitAsync(server.Address);
+        await visit.Page.GotoAsync("/scalar/");
+        await Expect(visit.Page.GetByRole(AriaRole.Heading, new() { NameRegex = Title() }).First).ToBeVisibleAsync();
+        await Expect(visit.Page.GetByText("/v1/images/generations").First).ToBeVisibleAsync();
+        await visit.Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        visit.HadNoTrouble();
+    }
+
+    [GeneratedRegex("Muse")]
+    private static partial Regex Title();
+}
