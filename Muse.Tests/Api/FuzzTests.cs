@@ -13,6 +13,13 @@ public sealed class FuzzTests
         ("/api/predict", """{"prompt":"a fox","high_quality":false}"""),
     ];
 
+    /// <summary>What is asked for without a body; JOB stands for a job that there is.</summary>
+    static readonly string[] Paths =
+    [
+        "/v1/generations?limit=5&cursor=1795520616101-JOB", "/v1/generations/JOB", "/v1/generations/JOB/events", "/v1/generations/JOB/images/0", "/v1/generations/JOB/images/0/preview",
+        "/v1/images/files/JOB/0.png", "/v1/models/scenes", "/v1/ops/dead-letters?limit=5", "/v1/ops/dead-letters/1-1/requeue", "/num-requests", "/system/info", "/api/health", "/openapi/v1.json", "/metrics", "/js/dom.js",
+    ];
+
     static readonly string[] Values = ["null", "true", "-1", "0", "1e308", "1e999", "99999999999999999999", "1.5", "\"\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\u202e\\ud83d\\ude00\"", "[]", "{}", "[[[[[[1]]]]]]", "\"128x128\"", "\"0x0\"", "\"-8x8\"", "\"99999x99999\"", "\"١٢٨x128\"", "\"a\\nb\""];
 
     /// <summary>The short form of every run, 800 requests. MUSE_TEST_FUZZ=20000 runs the long form.</summary>
@@ -22,11 +29,13 @@ public sealed class FuzzTests
         var count = int.TryParse(Environment.GetEnvironmentVariable("MUSE_TEST_FUZZ"), out var asked) ? asked : 800;
         await using var server = await ApiServer.StartAsync(new() { Steps = 1, HoldWord = "\n never \n", Slots = 64 }, new Dictionary<string, string> { ["Queue:MaxLength"] = "1000000", ["Queue:Retention"] = "00:00:10" });
         var random = new Random(20221103);
+        using var made = await server.Client.PostAsync("/v1/generations", new StringContent("""{"prompt":"a fox"}""", null, "application/json"));
+        var job = made.Headers.Location!.ToString().Split('/')[^1];
         var statuses = new SortedDictionary<int, int>();
         long early = 0;
         for (var i = 0; i < count; i += 16)
         {
-            var requests = Enumerable.Range(0, 16).Select(_ => Mutate(random)).ToList();
+            var requests = Enumerable.Range(0, 16).Select(_ => random.Next(5) == 0 ? MutatePath(random, server.Address, job) : Mutate(random)).ToList();
             foreach (var status in await Task.WhenAll(requests.Select(request => SendAsync(server.Client, request))))
                 statuses[status] = statuses.GetValueOrDefault(status) + 1;
             if (i >= count / 4 && early == 0)
@@ -63,6 +72,26 @@ public sealed class FuzzTests
         }
     }
 
+    static HttpRequestMessage MutatePath(Random random, Uri server, string job)
+    {
+        var path = Paths[random.Next(Paths.Length)].Replace("JOB", job, StringComparison.Ordinal);
+        var mutated = path;
+        for (var rounds = random.Next(3); rounds > 0; rounds--)
+        {
+            var at = random.Next(1, mutated.Length + 1);
+            mutated = random.Next(3) switch
+            {
+                0 => mutated[..at],
+                1 => mutated[..at] + Junk(random, "/?&=#.-%00A9") + mutated[at..],
+                _ => mutated[..at] + ((string[])["%00", "%2F", "%2e%2e/", "%ff%fe", "%F0%9F%98%80", "-1", "99999999999999999999", "0x1"])[random.Next(8)] + mutated[at..],
+            };
+        }
+        var method = ((string[])["GET", "GET", "GET", "HEAD", "DELETE", "POST"])[random.Next(6)];
+        var request = new HttpRequestMessage(new(method), Uri.TryCreate(server.GetLeftPart(UriPartial.Authority) + mutated, UriKind.Absolute, out var uri) ? uri : new(server, path));
+        Abuse(random, request);
+        return request;
+    }
+
     static HttpRequestMessage Mutate(Random random)
     {
         var (path, text) = Seeds[random.Next(Seeds.Length)];
@@ -76,11 +105,17 @@ public sealed class FuzzTests
         {
             0 => "text/plain", 1 => "application/json; charset=utf-16", 2 => "application/json;;;=", 3 => "", 4 => "application/problem+json", _ => "application/json",
         });
+        Abuse(random, request);
+        return request;
+    }
+
+    /// <summary>Now and then a header that is not what it should be.</summary>
+    static void Abuse(Random random, HttpRequestMessage request)
+    {
         if (random.Next(6) == 0)
             request.Headers.TryAddWithoutValidation(
                 ((string[])["Idempotency-Key", "x-stainless-retry-count", "Prefer", "Last-Event-ID", "Authorization", "x-api-key", "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range"])[random.Next(12)],
                 random.Next(4) == 0 ? new string('x', random.Next(1, 9000)) : Junk(random, "wait=1 Bearer \"-,;9"));
-        return request;
     }
 
     static byte[] Mutate(Random random, byte[] body)
