@@ -29,8 +29,8 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
         switch (happened)
         {
             case EngineEvent.Joined joined:
-                (painting.Place, painting.Step) = (joined.Place, joined.Step);
-                Tell(painting, () => queue.ReportAsync(painting.Item, joined.Step, joined.Steps, null));
+                // That it runs is known since it was taken; how far it is gets interesting after a while.
+                (painting.Place, painting.Step, painting.Reported) = (joined.Place, joined.Step, time.GetTimestamp());
                 break;
             case EngineEvent.Stepped stepped:
                 painting.Step = stepped.Step;

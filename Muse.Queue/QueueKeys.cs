@@ -34,7 +34,7 @@ internal sealed class QueueKeys(string model)
     /// <summary>Which job an idempotency key led to: <c>{id} {hash of the request}</c>.</summary>
     public RedisKey Idempotency(string owner, string key) => Prefix.Append("idempotency:" + owner + ":" + key);
 
-    /// <summary>Counters: <c>arrivals</c>, <c>completed</c>, <c>added:{lane}</c>, and <c>capacity</c>, the fleet's measured pictures a second.</summary>
+    /// <summary>Counters: <c>added:{lane}</c>, <c>completed</c>; <c>capacity</c>, the fleet's measured pictures a second; <c>called</c>, since when a call for work is unanswered.</summary>
     public RedisKey Stats => Prefix.Append("stats");
 
     /// <summary>How long the pictures waited that were begun lately, a stream: one entry a take.</summary>

@@ -4,6 +4,8 @@ var benchmarks = new Dictionary<string, Func<string[], Task>>
 {
     ["engine"] = EngineBenchmark.RunAsync,
     ["queue"] = QueueBenchmark.RunAsync,
+    ["serving"] = ServingBenchmark.RunAsync,
+    ["plain"] = PlainEndpoint.ServeAsync,
 };
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))
 {

@@ -28,7 +28,7 @@ public sealed class SimulatedModel : IDiffusionModel
     /// <param name="name">The model it stands for.</param>
     /// <param name="spec">What its device costs.</param>
     /// <param name="time">The clock that its costs pass on.</param>
-    /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5, in steps of 64 pixels.</param>
+    /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5, in steps of the specification's side.</param>
     public SimulatedModel(string name, SimulationSpec spec, TimeProvider time, ModelTraits? sizes = null)
     {
         this.spec = spec;
@@ -37,9 +37,9 @@ public sealed class SimulatedModel : IDiffusionModel
         {
             Name = name,
             Device = $"simulated ({spec})",
-            MinSize = sizes?.MinSize ?? 64,
+            MinSize = sizes?.MinSize ?? spec.Side,
             MaxSize = sizes?.MaxSize ?? 1024,
-            SizeMultiple = sizes?.SizeMultiple ?? 64,
+            SizeMultiple = sizes?.SizeMultiple ?? spec.Side,
             DefaultWidth = sizes?.DefaultWidth ?? 512,
             DefaultHeight = sizes?.DefaultHeight ?? 512,
             DefaultSteps = sizes?.DefaultSteps ?? spec.Steps,
@@ -118,8 +118,11 @@ public sealed class SimulatedModel : IDiffusionModel
             state ^= state << 17;
             pixels[i] = (byte)(state >> 32);
         }
-        for (int i = noise; i < pixels.Length; i++)
-            pixels[i] = hash[i % 3];
+        // What is painted doubles until all is.
+        var plain = pixels.AsSpan(noise);
+        hash[..Math.Min(3, plain.Length)].CopyTo(plain);
+        for (int painted = 3; painted < plain.Length; painted *= 2)
+            plain[..Math.Min(painted, plain.Length - painted)].CopyTo(plain[painted..]);
         return new RgbImage(width, height, pixels);
     }
 

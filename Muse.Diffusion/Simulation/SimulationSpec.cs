@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Muse.Diffusion;
 
-/// <summary>What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,steps=20,bytes=0</c>; every part may be left out.</summary>
+/// <summary>What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,steps=20,bytes=0,side=64</c>; every part may be left out.</summary>
 /// <remarks>
 /// A batch of n guided pictures of <see cref="Steps"/> steps takes <see cref="Base"/> + n × <see cref="Picture"/> in all; a step takes
 /// its share of that, and each of a guided picture's two rows half of the picture's part.
@@ -20,6 +20,9 @@ public sealed record SimulationSpec
 
     /// <summary>About how many bytes a picture has as PNG. Default 0: as few as it takes.</summary>
     public int Bytes { get; init; }
+
+    /// <summary>What a picture's sides are multiples of, pixels, where no model folder says. Default 64.</summary>
+    public int Side { get; init; } = 64;
 
     /// <summary>A device that costs nothing.</summary>
     public static SimulationSpec Free { get; } = new() { Base = TimeSpan.Zero, Picture = TimeSpan.Zero };
@@ -47,7 +50,8 @@ public sealed record SimulationSpec
                 "picture" => spec with { Picture = Milliseconds(device, name, value) },
                 "steps" => spec with { Steps = Whole(device, name, value, 1, 1000) },
                 "bytes" => spec with { Bytes = Whole(device, name, value, 0, 100_000_000) },
-                _ => throw new ArgumentException($"The device '{device}' has a part '{name}'; a simulated device has base, picture, steps and bytes.", nameof(device)),
+                "side" => spec with { Side = Whole(device, name, value, 8, 64) },
+                _ => throw new ArgumentException($"The device '{device}' has a part '{name}'; a simulated device has base, picture, steps, bytes and side.", nameof(device)),
             };
         }
         return spec;

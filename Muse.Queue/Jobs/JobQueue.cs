@@ -31,11 +31,12 @@ public sealed class JobQueue
         using var activity = QueueTelemetry.Source.StartActivity("enqueue", ActivityKind.Producer);
         activity?.SetTag("muse.job", job.Id).SetTag("muse.pictures", job.Count).SetTag("muse.priority", Lane(job.Priority));
         if ((activity ?? Activity.Current)?.Id is { } traceParent) job = job with { TraceParent = traceParent };
+        if (QueueJson.Fault(job) is { } fault) throw new ArgumentException(fault, nameof(job));
         var json = QueueJson.Write(job);
-        if (QueueJson.ReadJob(json, out var reason) is null) throw new ArgumentException(reason, nameof(job));
+        if (json.Length > QueueJson.MaxJobBytes) throw new ArgumentException($"The job has {json.Length} bytes; at most {QueueJson.MaxJobBytes} are allowed.", nameof(job));
 
         var answer = (RedisResult[])(await connection.RunAsync(QueueScripts.Submit, cancellation,
-            connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds,
+            QueueConnection.UnfinishedMilliseconds,
             job.Id, json, job.Owner, job.Count, Lane(job.Priority),
             job.Deadline is { } deadline ? deadline.ToUnixTimeMilliseconds() : RedisValue.EmptyString,
             (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength,
@@ -88,8 +89,9 @@ public sealed class JobQueue
     public async Task<FinishedJob?> WaitWithPicturesAsync(string jobId, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
-        var first = await FindWithPicturesAsync(jobId, cancellation);
-        if (first is null || first.Job.State.IsFinal()) return first;
+        // Mostly it has only just been submitted: a look at its state is enough.
+        var state = JobRecord.State(await connection.TryAsync(database => database.HashGetAsync(Keys.Job(jobId), "state"), cancellation));
+        if (state?.IsFinal() != false) return await FindWithPicturesAsync(jobId, cancellation);
         return await FinalAsync(listener, () => FindWithPicturesAsync(jobId, cancellation), job => job.Job.State, cancellation);
     }
 

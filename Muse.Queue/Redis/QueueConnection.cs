@@ -36,8 +36,18 @@ internal sealed class QueueConnection
     public long RetentionMilliseconds => (long)Options.Retention.TotalMilliseconds;
 
     /// <summary>Runs a script. All scripts may be run twice with the same arguments, so a cut connection is tried again for half a second.</summary>
-    public Task<RedisResult> RunAsync(string script, CancellationToken cancellation, params RedisValue[] arguments) =>
-        TryAsync(database => database.ScriptEvaluateAsync(script, prefix, arguments), cancellation);
+    public Task<RedisResult> RunAsync(QueueScript script, CancellationToken cancellation, params RedisValue[] arguments) =>
+        TryAsync(async database =>
+        {
+            try
+            {
+                return await database.ScriptEvaluateAsync(script.Hash, prefix, arguments);
+            }
+            catch (RedisServerException problem) when (problem.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+            {
+                return await database.ScriptEvaluateAsync(script.Text, prefix, arguments); // Which loads it.
+            }
+        }, cancellation);
 
     /// <summary>Does something that may be done twice.</summary>
     /// <exception cref="QueueUnavailableException">Redis can't be reached, does not answer, or can't do it now.</exception>

@@ -26,15 +26,7 @@ internal static class QueueJson
             try
             {
                 var job = JsonSerializer.Deserialize(bytes.Span, QueueJsonContext.Default.ImageJob);
-                reason = job switch
-                {
-                    null => "The job is null.",
-                    { Count: < 1 or > 10 } => "The job's count is not 1 to 10.",
-                    { Previews: < 0 or > 100 } => "The job's previews are not 0 to 100.",
-                    _ when !Enum.IsDefined(job.Format) => "The job's format is unknown.",
-                    _ when !Enum.IsDefined(job.Priority) => "The job's priority is unknown.",
-                    _ => "",
-                };
+                reason = Fault(job) ?? "";
                 // The generated reader gives null, not the property's default, where the JSON does not name it.
                 if (reason == "") return job!.NegativePrompt is null ? job with { NegativePrompt = "" } : job;
             }
@@ -44,6 +36,17 @@ internal static class QueueJson
             }
         return null;
     }
+
+    /// <summary>Why a job can't be one, or null.</summary>
+    public static string? Fault(ImageJob? job) => job switch
+    {
+        null => "The job is null.",
+        { Count: < 1 or > 10 } => "The job's count is not 1 to 10.",
+        { Previews: < 0 or > 100 } => "The job's previews are not 0 to 100.",
+        _ when !Enum.IsDefined(job.Format) => "The job's format is unknown.",
+        _ when !Enum.IsDefined(job.Priority) => "The job's priority is unknown.",
+        _ => null,
+    };
 
     public static PictureResult? ReadResult(RedisValue json) => Read(json, QueueJsonContext.Default.PictureResult);
     public static WorkerHeartbeat? ReadHeartbeat(RedisValue json) => Read(json, QueueJsonContext.Default.WorkerHeartbeat);

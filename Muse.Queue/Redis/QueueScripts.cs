@@ -1,18 +1,27 @@
 using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace Muse.Queue;
 
-/// <summary>The Lua scripts, each one atomic step and one round trip. StackExchange.Redis sends them by their SHA and loads them where Redis does not know them.</summary>
+/// <summary>A Lua script and the SHA1 under which Redis knows it once it was loaded.</summary>
+internal sealed class QueueScript(string text)
+{
+    public string Text => text;
+    public byte[] Hash { get; } = SHA1.HashData(Encoding.UTF8.GetBytes(text));
+}
+
+/// <summary>The Lua scripts, each one atomic step and one round trip.</summary>
 internal static class QueueScripts
 {
     static readonly string Common = QueueKeys.Lua + Read("common");
 
-    public static readonly string Submit = Script("submit"), Cancel = Script("cancel"), Position = Script("position");
-    public static readonly string Take = Script("take"), Renew = Script("renew"), Report = Script("report"), Checkpoint = Script("checkpoint");
-    public static readonly string Complete = Script("complete"), Fail = Script("fail"), Bury = Script("bury"), HandBack = Script("handback");
-    public static readonly string Beat = Script("beat"), Leave = Script("leave"), Measure = Script("measure"), Requeue = Script("requeue"), Webhooks = Script("webhooks");
+    public static readonly QueueScript Submit = Script("submit"), Cancel = Script("cancel"), Position = Script("position");
+    public static readonly QueueScript Take = Script("take"), Renew = Script("renew"), Report = Script("report"), Checkpoint = Script("checkpoint");
+    public static readonly QueueScript Complete = Script("complete"), Fail = Script("fail"), Bury = Script("bury"), HandBack = Script("handback");
+    public static readonly QueueScript Beat = Script("beat"), Leave = Script("leave"), Measure = Script("measure"), Requeue = Script("requeue"), Webhooks = Script("webhooks");
 
-    static string Script(string name) => Common + Read(name);
+    static QueueScript Script(string name) => new(Common + Read(name));
 
     static string Read(string name)
     {

@@ -1,5 +1,5 @@
 -- Cancels what is not final. What waits stays in the stream until it is read, as nothing undelivered is ever deleted; until then it is counted out.
-local retention, id, unfinished = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local retention, id, unfinished = ARGV[1], ARGV[2], ARGV[3]
 local job = job_key(id)
 local found = redis.call('HMGET', job, 'state', 'count', 'lane')
 if not found[1] then return -1 end

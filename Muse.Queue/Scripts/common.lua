@@ -13,10 +13,14 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Grows the job's revision and tells those who wait for it.
+local function next_revision(revision) return string.format('%.0f', (tonumber(revision) or 0) + 1) end
+
+-- Tells those who wait for the job.
+local function tell(id, revision, state) redis.call('PUBLISH', EVENTS, id .. ' ' .. revision .. ' ' .. state) end
+
+-- Grows the job's revision and tells of it.
 local function changed(id, state)
-  local revision = redis.call('HINCRBY', job_key(id), 'revision', 1)
-  redis.call('PUBLISH', EVENTS, id .. ' ' .. string.format('%.0f', revision) .. ' ' .. state)
+  tell(id, string.format('%.0f', redis.call('HINCRBY', job_key(id), 'revision', 1)), state)
 end
 
 -- An entry leaves the stream only after it was delivered, acknowledged and deleted in one step: what is left can be counted.
@@ -30,23 +34,33 @@ local function bury(lane, entry, id, index, reason)
 end
 
 -- Ends a picture that is not final; with the last one the job ends, and everything of it gets its expiry.
-local function end_picture(id, index, state, result, retention)
+-- `fields` are further ones of the job to write.
+local function end_picture(id, index, state, result, retention, fields)
   local job, at = job_key(id), now()
-  redis.call('HSET', job, index .. ':state', state, index .. ':ended', at, index .. ':result', result)
-  local left = redis.call('HINCRBY', job, 'left', -1)
-  if state ~= SUCCEEDED then redis.call('HINCRBY', job, state == FAILED and 'failed' or 'cancelled', 1) end
-  redis.call('HINCRBY', STATS, 'completed', 1)
+  local found = redis.call('HMGET', job, 'left', 'failed', 'cancelled', 'revision')
+  local left, revision = (tonumber(found[1]) or 0) - 1, next_revision(found[4])
+  local failed, cancelled = tonumber(found[2]), tonumber(found[3])
+  fields = fields or {}
+  local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
+  set(index .. ':state', state); set(index .. ':ended', at); set(index .. ':result', result)
+  set('left', left); set('revision', revision)
+  if state == FAILED then failed = (failed or 0) + 1; set('failed', failed) end
+  if state == CANCELLED then cancelled = (cancelled or 0) + 1; set('cancelled', cancelled) end
   local job_state = RUNNING
   if left <= 0 then
-    local ended = redis.call('HMGET', job, 'failed', 'cancelled')
-    job_state = ended[1] and FAILED or ended[2] and CANCELLED or SUCCEEDED
-    redis.call('HSET', job, 'state', job_state, 'finished', at)
+    job_state = failed and FAILED or cancelled and CANCELLED or SUCCEEDED
+    set('state', job_state); set('finished', at)
     redis.call('PEXPIRE', job, retention)
     redis.call('PEXPIRE', pictures_key(id), retention)
-    redis.call('PEXPIRE', work_key(id), math.min(retention, PREVIEW_RETENTION))
   end
-  redis.call('HDEL', work_key(id), index .. ':checkpoint')
-  changed(id, job_state)
+  redis.call('HSET', job, unpack(fields))
+  redis.call('HINCRBY', STATS, 'completed', 1)
+  local work = work_key(id)
+  if redis.call('EXISTS', work) == 1 then
+    redis.call('HDEL', work, index .. ':checkpoint')
+    if left <= 0 then redis.call('PEXPIRE', work, math.min(retention, PREVIEW_RETENTION)) end
+  end
+  tell(id, revision, job_state)
 end
 
 -- A lane's numbers: waiting, pending, last delivered id. Makes stream and group where there are none.

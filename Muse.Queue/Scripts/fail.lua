@@ -1,5 +1,5 @@
 -- Ends a picture with an error, unless it is final or another worker has it now. A reason buries it as well.
-local retention, id, index, worker, lane, entry, result, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local retention, id, index, worker, lane, entry, result, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local found = redis.call('HMGET', job_key(id), index .. ':state', index .. ':worker')
 if found[1] and not is_final(found[1]) and found[2] and found[2] ~= worker then return 0 end
 settle(lane, entry)

@@ -8,5 +8,5 @@ for _, lane in ipairs({ 'interactive', 'batch' }) do
     if first[1] then oldest = math.max(oldest, at - tonumber(string.match(first[1][1], '^%d+'))) end
   end
 end
-local stats = redis.call('HMGET', STATS, 'arrivals', 'completed')
-return { waiting, pending, oldest, stats[1] or 0, stats[2] or 0, at }
+local stats = redis.call('HMGET', STATS, 'added:interactive', 'added:batch', 'completed')
+return { waiting, pending, oldest, (tonumber(stats[1]) or 0) + (tonumber(stats[2]) or 0), stats[3] or 0, at }

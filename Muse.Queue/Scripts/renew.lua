@@ -1,5 +1,5 @@
 -- Keeps a worker's leases; answers for each picture whether it is still this worker's.
-local unfinished, worker = tonumber(ARGV[1]), ARGV[2]
+local unfinished, worker = ARGV[1], ARGV[2]
 local kept = {}
 for n = 3, #ARGV, 4 do
   local lane, entry, id, index = ARGV[n], ARGV[n + 1], ARGV[n + 2], ARGV[n + 3]

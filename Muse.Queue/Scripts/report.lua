@@ -1,5 +1,5 @@
 -- Tells how far a picture is, if it is still this worker's.
-local unfinished, id, index, worker, step, steps, preview, info = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local unfinished, id, index, worker, step, steps, preview, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local job = job_key(id)
 local found = redis.call('HMGET', job, index .. ':state', index .. ':worker')
 if found[1] ~= RUNNING or found[2] ~= worker then return 0 end

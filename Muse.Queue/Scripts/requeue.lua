@@ -1,5 +1,5 @@
 -- Puts a dead letter back on the stream as new; its job is queued again.
-local unfinished, letter = tonumber(ARGV[1]), ARGV[2]
+local unfinished, letter = ARGV[1], ARGV[2]
 local found = redis.call('XRANGE', DEAD, letter, letter)
 if not found[1] then return 0 end
 local fields = {}
@@ -16,7 +16,6 @@ redis.call('HSET', job, index .. ':state', QUEUED, index .. ':entry', entry, ind
 redis.call('HDEL', job, index .. ':result', index .. ':ended', index .. ':worker', index .. ':begun', 'finished', 'deadline')
 if redis.call('HINCRBY', job, 'failed', -1) == 0 then redis.call('HDEL', job, 'failed') end
 redis.call('HINCRBY', job, 'left', 1)
-redis.call('HINCRBY', STATS, 'arrivals', 1)
 redis.call('HSET', job, 'state', QUEUED)
 redis.call('PEXPIRE', job, unfinished)
 redis.call('PEXPIRE', pictures_key(id), unfinished)

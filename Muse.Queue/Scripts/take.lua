@@ -1,11 +1,11 @@
 -- Takes pictures for a worker: those whose lease ran out first, then new ones, and begins them.
 -- One script, so that what is delivered is also marked as begun, and one round trip lies between a wake-up and the engine.
-local retention, unfinished, worker, room = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local batch_share, lease, max_deliveries = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local look_for_abandoned, recover = ARGV[8] == '1', ARGV[9] == '1'
-local poisoned, late, unreadable, json_limit = ARGV[10], ARGV[11], ARGV[12], tonumber(ARGV[13])
+local retention, worker, room = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local batch_share, lease, max_deliveries = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local look_for_abandoned, recover = ARGV[7] == '1', ARGV[8] == '1'
+local poisoned, late, unreadable, json_limit = ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
 local held = {}
-for n = 14, #ARGV do held[ARGV[n]] = true end
+for n = 13, #ARGV do held[ARGV[n]] = true end
 
 local EXAMINED_AT_MOST = 200
 local taken, examined, at, waits = {}, 0, now(), {}
@@ -25,7 +25,7 @@ local function begin(lane, entry, fields, deliveries)
   if not id or #id > 64 or not string.match(id, '^[%w_-]+$') then return refuse('The entry names no job.') end
   if not index or not string.match(index, '^%d$') then return refuse('The entry names no picture.') end
   local job = job_key(id)
-  local found = redis.pcall('HMGET', job, index .. ':state', 'deadline', index .. ':begun', 'state', 'at')
+  local found = redis.pcall('HMGET', job, index .. ':state', 'deadline', index .. ':begun', 'state', 'started', 'revision', 'at')
   if found.err then return refuse('The job is not a hash.') end
   local state, deadline, begun = found[1], tonumber(found[2] or ''), found[3]
   if not found[4] then return refuse('The job is gone or never was.') end
@@ -47,16 +47,14 @@ local function begin(lane, entry, fields, deliveries)
     end_picture(id, index, FAILED, poisoned, retention)
     return refuse('Workers crashed on it ' .. (deliveries - 1) .. ' times.')
   end
-  redis.call('HSET', job, index .. ':state', RUNNING, index .. ':worker', worker, 'state', RUNNING)
-  if not begun then
-    redis.call('HSET', job, index .. ':begun', at)
-    redis.call('HSETNX', job, 'started', at)
-    waits[#waits + 1] = math.max(0, at - (tonumber(found[5] or '') or at))
-  end
-  redis.call('PEXPIRE', job, unfinished)
-  changed(id, RUNNING)
-  taken[#taken + 1] = { lane, entry, deliveries, id, index, redis.call('HGET', job, 'job'),
-    redis.call('HGET', work_key(id), index .. ':checkpoint') or '', found[3] or at }
+  local revision = next_revision(found[6])
+  redis.call('HSET', job, index .. ':state', RUNNING, index .. ':worker', worker, index .. ':begun', begun or at,
+    'state', RUNNING, 'started', found[5] or at, 'revision', revision)
+  tell(id, revision, RUNNING)
+  if not begun then waits[#waits + 1] = math.max(0, at - (tonumber(found[7]) or at)) end
+  -- What was never begun has no checkpoint.
+  local checkpoint = begun and redis.call('HGET', work_key(id), index .. ':checkpoint') or ''
+  taken[#taken + 1] = { lane, entry, deliveries, id, index, redis.call('HGET', job, 'job'), checkpoint, begun or at }
 end
 
 -- A job's hash may hold anything; what it makes fail must not make this script fail with everything else it took.
@@ -82,9 +80,13 @@ end
 local function read(lane, most)
   local goal = math.min(#taken + most, room)
   while #taken < goal and examined < EXAMINED_AT_MOST do
-    local answer = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', goal - #taken, 'STREAMS', STREAMS[lane], '>')
-    if not answer then return end
-    if answer.err then measure(lane) return end -- No group yet: the next call reads.
+    local function ask() return redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', goal - #taken, 'STREAMS', STREAMS[lane], '>') end
+    local answer = ask()
+    if answer and answer.err then
+      measure(lane) -- It makes the group that was missing.
+      answer = ask()
+    end
+    if not answer or answer.err then return end
     for _, entry in ipairs(answer[1][2]) do try(lane, entry[1], entry[2], 1) end
   end
 end
@@ -103,9 +105,11 @@ for _, lane in ipairs({ 'interactive', 'batch' }) do
     end
   end
 end
-read('batch', batch_share)
+redis.call('HDEL', STATS, 'called') -- Whoever comes now has to call again.
+local batch = redis.call('XLEN', STREAMS.batch) > 0
+if batch then read('batch', batch_share) end
 read('interactive', room)
-read('batch', room)
+if batch then read('batch', room) end
 if #waits > 0 then
   redis.call('XADD', WAITS, 'MAXLEN', '~', WAITS_KEPT, '*', 'milliseconds', table.concat(waits, ' '))
   redis.call('PEXPIRE', WAITS, WAITS_RETENTION)

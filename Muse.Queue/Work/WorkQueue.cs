@@ -54,7 +54,7 @@ public sealed partial class WorkQueue
         var recover = answerLost;
         var arguments = new List<RedisValue>
         {
-            connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds, Worker, max, LanePolicy.BatchShare(taken, max),
+            connection.RetentionMilliseconds, Worker, max, LanePolicy.BatchShare(taken, max),
             (long)connection.Options.Lease.TotalMilliseconds, connection.Options.MaxDeliveries,
             LooksForAbandoned() || recover ? 1 : 0, recover ? 1 : 0,
             Poisoned, DeadlineExceeded, Unreadable, QueueJson.MaxJobBytes,
@@ -140,7 +140,7 @@ public sealed partial class WorkQueue
     public Task<bool> SaveCheckpointAsync(WorkItem item, int step, ReadOnlyMemory<byte> state) =>
         WhileOwnedAsync(QueueScripts.Checkpoint, item, QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker, state);
 
-    async Task<bool> WhileOwnedAsync(string script, WorkItem item, params RedisValue[] arguments)
+    async Task<bool> WhileOwnedAsync(QueueScript script, WorkItem item, params RedisValue[] arguments)
     {
         try
         {
@@ -186,7 +186,7 @@ public sealed partial class WorkQueue
     }
 
     /// <summary>Runs an ending script until Redis has answered; buries what its job's damage makes fail.</summary>
-    async Task<bool> EndAsync(string script, string lane, string entry, string jobId, int index, string reason, RedisValue[] arguments, CancellationToken cancellation)
+    async Task<bool> EndAsync(QueueScript script, string lane, string entry, string jobId, int index, string reason, RedisValue[] arguments, CancellationToken cancellation)
     {
         while (true)
             try

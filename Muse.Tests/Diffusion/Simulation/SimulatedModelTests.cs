@@ -21,7 +21,7 @@ public class SimulatedModelTests
     [Theory]
     [InlineData("simulated:base=-1ms", "The device 'simulated:base=-1ms' has base=-1ms; it must be milliseconds from 0 to 3600000, such as base=40ms.")]
     [InlineData("simulated:steps=0", "The device 'simulated:steps=0' has steps=0; it must be a whole number from 1 to 1000.")]
-    [InlineData("simulated:speed=9", "The device 'simulated:speed=9' has a part 'speed'; a simulated device has base, picture, steps and bytes.")]
+    [InlineData("simulated:speed=9", "The device 'simulated:speed=9' has a part 'speed'; a simulated device has base, picture, steps, bytes and side.")]
     public void A_wrong_specification_says_what_is_allowed(string device, string message) =>
         Assert.StartsWith(message, Assert.Throws<ArgumentException>(() => SimulationSpec.Parse(device)).Message);
 

@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Muse.Benchmarks;
+
+/// <summary>The least that an answer over HTTP can cost here: an ASP.NET endpoint in a process of its own that reads the JSON and answers with as many bytes.</summary>
+static class PlainEndpoint
+{
+    /// <summary>Serves until it is killed.</summary>
+    public static async Task ServeAsync(string[] args)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        var app = builder.Build();
+        var picture = new byte[int.Parse(args[1], CultureInfo.InvariantCulture)];
+        app.MapPost("/", async (HttpRequest request) =>
+        {
+            var body = await JsonNode.ParseAsync(request.Body);
+            return Results.Json(new JsonObject { ["prompt"] = body!["prompt"]!.GetValue<string>(), ["b64_json"] = Convert.ToBase64String(picture) });
+        });
+        await app.RunAsync($"http://127.0.0.1:{args[0]}");
+    }
+
+    /// <summary>Requests a second of it.</summary>
+    public static async Task<LoadResult> MeasureAsync(int bytes, string json, int clients, double seconds)
+    {
+        var port = RunningMuse.FreePort();
+        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Self, "plain", $"{port}", $"{bytes}"]))!;
+        try
+        {
+            using var http = new HttpClient();
+            while (true)
+                try
+                {
+                    using var answer = await http.GetAsync($"http://127.0.0.1:{port}/");
+                    break;
+                }
+                catch (HttpRequestException)
+                {
+                    await Task.Delay(50); // It is starting.
+                }
+            return await HttpClients.RunAsync(port, "/", json, clients, seconds);
+        }
+        finally
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+        }
+    }
+
+    static string[] Self => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(PlainEndpoint).Assembly.Location] : [];
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Muse.Benchmarks;
+
+/// <summary>A whole Muse of real processes on free ports: Redis, the API, workers.</summary>
+sealed class RunningMuse : IAsyncDisposable
+{
+    readonly string folder = Directory.CreateTempSubdirectory("muse-bench-").FullName;
+    readonly List<(string Name, Process Process)> processes = [];
+    readonly Dictionary<string, string> settings;
+
+    RunningMuse(Dictionary<string, string> settings) => this.settings = settings;
+
+    public int Port { get; } = FreePort();
+
+    /// <summary>Starts one and waits until all workers are ready.</summary>
+    /// <param name="device">The workers' device.</param>
+    /// <param name="workers">How many.</param>
+    /// <param name="settings">Further settings, by the names of environment variables.</param>
+    public static async Task<RunningMuse> StartAsync(string device, int workers, params (string Name, string Value)[] settings)
+    {
+        var muse = new RunningMuse(settings.ToDictionary(s => s.Name, s => s.Value));
+        var redis = FreePort();
+        muse.Run("redis", "redis-server", ["--port", $"{redis}", "--bind", "127.0.0.1", "--save", "", "--dir", muse.folder]);
+        muse.settings["ConnectionStrings__redis"] = $"127.0.0.1:{redis},abortConnect=false,connectRetry=20";
+        muse.settings.TryAdd("MUSE_RATE_LIMITS", "false");
+        muse.settings.TryAdd("Queue__MaxLength", "1000000");
+        muse.settings.TryAdd("Queue__MaxWait", "01:00:00");
+        muse.settings["MUSE_GPU_TYPE"] = device;
+        muse.Run("api", "dotnet", [Program("Muse.Api"), "--urls", $"http://127.0.0.1:{muse.Port}"]);
+        var ports = Enumerable.Range(0, workers).Select(_ => FreePort()).ToArray();
+        foreach (var port in ports)
+            muse.Run("worker", "dotnet", [Program("Muse.GpuWorker"), "--urls", $"http://127.0.0.1:{port}"]);
+        await Task.WhenAll(ports.Append(muse.Port).Select(HealthyAsync));
+        return muse;
+    }
+
+    /// <summary>Processor seconds that each kind of process has used so far.</summary>
+    public Dictionary<string, double> ProcessorSeconds() =>
+        processes.GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.TotalProcessorTime.TotalSeconds; }));
+
+    /// <summary>Megabytes that each kind of process holds now.</summary>
+    public Dictionary<string, double> Megabytes() =>
+        processes.GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.WorkingSet64 / 1048576.0; }));
+
+    public int ProcessId(string name) => processes.First(p => p.Name == name).Process.Id;
+
+    void Run(string name, string program, string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, WorkingDirectory = Root };
+        foreach (var (variable, value) in settings)
+            start.Environment[variable] = value;
+        var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
+        process.OutputDataReceived += static (_, _) => { };
+        process.BeginOutputReadLine();
+        processes.Add((name, process));
+    }
+
+    static async Task HealthyAsync(int port)
+    {
+        using var http = new HttpClient();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+            try
+            {
+                using var answer = await http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/health"), limit.Token);
+                if (answer.IsSuccessStatusCode) return;
+                await Task.Delay(100, limit.Token);
+            }
+            catch (HttpRequestException)
+            {
+                await Task.Delay(100, limit.Token); // It is starting.
+            }
+    }
+
+    static string Program(string project) => Path.Combine(Root, project, "bin", Configuration, "net10.0", $"{project}.dll");
+
+    static string Root { get; } = Up(AppContext.BaseDirectory, folder => File.Exists(Path.Combine(folder, "Muse.sln")));
+
+    // …/benchmarks/bin/<configuration>/net10.0/
+    static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+
+    static string Up(string folder, Predicate<string> found) => found(folder) ? folder : Up(Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("This is not Muse's folder."), found);
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var (_, process) in Enumerable.Reverse(processes))
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+}
