@@ -2,6 +2,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using Muse.Diffusion;
 using Muse.Queue;
+using Muse.ServiceDefaults;
+using OpenTelemetry.Resources;
 
 namespace Muse.GpuWorker;
 
@@ -16,6 +18,7 @@ internal static class WorkerHosting
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.Services.AddSingleton<Atelier>().AddSingleton<WorkLoop>().AddSingleton<EventPump>().AddSingleton<LeaseKeeper>().AddSingleton<HeartbeatLoop>();
         builder.Services.AddHostedService<Worker>();
+        builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddAttributes([new(ServiceDefaultsExtensions.ModelAttribute, builder.Configuration["Queue:Model"] ?? new QueueOptions().Model)]));
         builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("ready");
         return builder;
     }

@@ -14,6 +14,9 @@ namespace Muse.ServiceDefaults;
 /// <summary>What every Muse program has: settings by their short names, telemetry, health.</summary>
 public static class ServiceDefaultsExtensions
 {
+    /// <summary>The resource attribute with the model that a program serves; a label of all its metrics.</summary>
+    public const string ModelAttribute = "muse.model";
+
     /// <summary>Adds the <c>MUSE_*</c> settings, OpenTelemetry (logs, metrics, traces; metrics for Prometheus, all of it over OTLP where an endpoint is set) and health checks.</summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
@@ -32,7 +35,7 @@ public static class ServiceDefaultsExtensions
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
                 .AddMeter("Muse.*")
-                .AddPrometheusExporter());
+                .AddPrometheusExporter(options => options.ResourceConstantLabels = static name => name == ModelAttribute));
         // Spans that nobody collects would cost each request a part of its time.
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
             telemetry

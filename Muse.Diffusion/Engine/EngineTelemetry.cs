@@ -24,9 +24,11 @@ public static class EngineTelemetry
     internal static readonly Histogram<double> JoinDelay = Meter.CreateHistogram("muse.engine.join.delay", "s", "From being handed to the engine to joining the batch.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] });
 
-    internal static readonly Histogram<double> EncodeDuration = Meter.CreateHistogram<double>("muse.encode.duration", "s", "Encoding one request's prompts.");
+    internal static readonly Histogram<double> EncodeDuration = Meter.CreateHistogram<double>("muse.encode.duration", "s", "Encoding one request's prompts.",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
 
-    internal static readonly Histogram<double> DecodeDuration = Meter.CreateHistogram<double>("muse.decode.duration", "s", "Decoding the latents of one call.");
+    internal static readonly Histogram<double> DecodeDuration = Meter.CreateHistogram<double>("muse.decode.duration", "s", "Decoding the latents of one call.",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
 
     internal static readonly Counter<long> MemoryExhausted = Meter.CreateCounter<long>("muse.engine.memory.exhausted", "{step}", "Steps that did not fit into the device's memory.");
 
