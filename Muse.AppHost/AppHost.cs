@@ -13,7 +13,7 @@ var settings = AppHostSettings.Read(builder.Configuration);
 var redis = builder.AddMuseRedis("redis", settings);
 
 // HTTP in, stream entries out; results in, HTTP out.
-builder.AddProject("api", "../Muse.Api/Muse.Api.csproj")
+var api = builder.AddProject("api", "../Muse.Api/Muse.Api.csproj")
     .WithHttpEndpoint(port: settings.HttpPort)
     .WithExternalHttpEndpoints()
     .WithHttpHealthCheck("/health")
@@ -41,8 +41,19 @@ for (var index = 0; index < (builder.ExecutionContext.IsPublishMode ? 1 : settin
         worker.WithWorkerIdentity(index).WithExplicitStart();
 }
 
-// Starts and stops the workers, one by one, to the number that the autoscaler wrote down.
 if (builder.ExecutionContext.IsRunMode)
+{
+    // Starts and stops the workers, one by one, to the number that the autoscaler wrote down.
     builder.AddWorkerPool(redis, settings);
+
+    // People who ask for pictures, as many as its page is told: started by command, or with the rest by MUSE_LOAD_TESTING=1.
+    var locust = builder.AddExecutable("locust", "locust", "../loadtest", "--web-host", "localhost")
+        .WithRequiredCommand("locust", "https://docs.locust.io/en/stable/installation.html")
+        .WithHttpEndpoint(port: 8089, env: "LOCUST_WEB_PORT")
+        .WithEnvironment("LOCUST_HOST", api.GetEndpoint("http"))
+        .WaitFor(api);
+    if (!settings.LoadTesting)
+        locust.WithExplicitStart();
+}
 
 builder.Build().Run();

@@ -7,7 +7,8 @@ namespace Muse.AppHost;
 /// <param name="MinWorkers">MUSE_MIN_WORKERS: workers that always run, 0 to 64. Default 1.</param>
 /// <param name="MaxWorkers">MUSE_MAX_WORKERS: workers that may run, 1 to 64, at least as many as always run. Default 4.</param>
 /// <param name="DataFolder">MUSE_DATA: where the Redis that the AppHost starts keeps its data. Default <c>muse</c> in the user's local data folder.</param>
-sealed record AppHostSettings(int HttpPort, int MinWorkers, int MaxWorkers, string DataFolder)
+/// <param name="LoadTesting">MUSE_LOAD_TESTING: whether Locust starts with the rest, <c>1</c> or <c>0</c>. Default 0: on command.</param>
+sealed record AppHostSettings(int HttpPort, int MinWorkers, int MaxWorkers, string DataFolder, bool LoadTesting)
 {
     /// <summary>Reads and checks them.</summary>
     /// <exception cref="DistributedApplicationException">One is no number or out of its range.</exception>
@@ -18,7 +19,8 @@ sealed record AppHostSettings(int HttpPort, int MinWorkers, int MaxWorkers, stri
             Number(configuration, "MUSE_HTTP_PORT", 8080, 1, 65535),
             min,
             Number(configuration, "MUSE_MAX_WORKERS", Math.Max(4, min), Math.Max(1, min), 64),
-            Path.GetFullPath(configuration["MUSE_DATA"] is { Length: > 0 } folder ? folder : DefaultDataFolder));
+            Path.GetFullPath(configuration["MUSE_DATA"] is { Length: > 0 } folder ? folder : DefaultDataFolder),
+            Number(configuration, "MUSE_LOAD_TESTING", 0, 0, 1) == 1);
     }
 
     static string DefaultDataFolder => Path.Combine(

@@ -23,6 +23,7 @@ public sealed class AppHostSettingsTests
     [InlineData("MUSE_HTTP_PORT", "http", "from 1 to 65535")]
     [InlineData("MUSE_MAX_WORKERS", "0", "from 1 to 64")]
     [InlineData("MUSE_MIN_WORKERS", "-1", "from 0 to 64")]
+    [InlineData("MUSE_LOAD_TESTING", "yes", "from 0 to 1")]
     public void A_wrong_one_is_refused_by_its_name_with_the_range(string name, string value, string range)
     {
         var error = Assert.Throws<DistributedApplicationException>(() => Read((name, value)));

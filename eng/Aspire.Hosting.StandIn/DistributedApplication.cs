@@ -7,7 +7,7 @@
 //
 // Left out: publishing (`aspire publish`), containers other than Redis, replicas, proxies in front of endpoints, https,
 // launch profiles of the projects, parameters, custom commands, events, the resource page of the dashboard (its traces,
-// metrics and logs work), Windows. A process that leaves its session (setsid) is out of its reach.
+// metrics and logs work; the resources' states go to the log), Windows. A process that leaves its session (setsid) is out of its reach.
 
 using System.Reflection;
 using Aspire.Hosting.ApplicationModel;

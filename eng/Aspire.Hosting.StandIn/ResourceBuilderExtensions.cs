@@ -21,6 +21,14 @@ public static class ResourceBuilderExtensions
             return Task.CompletedTask;
         }));
 
+    /// <summary>Sets an environment variable of its process to another one's address.</summary>
+    public static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, string name, EndpointReference endpointReference) where T : IResourceWithEnvironment =>
+        builder.Change(resource => resource.Environment.Add((variables, _) =>
+        {
+            variables[name] = endpointReference;
+            return Task.CompletedTask;
+        }));
+
     /// <summary>Adds arguments: texts, or values that are known once the application runs.</summary>
     public static IResourceBuilder<T> WithArgs<T>(this IResourceBuilder<T> builder, params object[] args) where T : IResourceWithArgs =>
         builder.Change(resource => resource.Arguments.AddRange(args));
@@ -79,6 +87,17 @@ public static class ResourceBuilderExtensions
         change(builder.Resource as Resource ?? throw new DistributedApplicationException($"'{builder.Resource.Name}' is not derived from Resource."));
         return builder;
     }
+}
+
+/// <summary>Says what must be installed.</summary>
+public static class RequiredCommandResourceExtensions
+{
+    /// <summary>It needs this program: where there is none, its log says so and where to get it before the start fails.</summary>
+    /// <param name="builder">The resource.</param>
+    /// <param name="command">The program's path, or its name on the PATH.</param>
+    /// <param name="helpLink">The page that says how to install it.</param>
+    public static IResourceBuilder<T> WithRequiredCommand<T>(this IResourceBuilder<T> builder, string command, string? helpLink = null) where T : IResource =>
+        builder.Change(resource => resource.RequiredCommands.Add((command, helpLink)));
 }
 
 /// <summary>Adds .NET projects.</summary>

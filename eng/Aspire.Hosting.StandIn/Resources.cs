@@ -55,6 +55,7 @@ public abstract class Resource : IResource
     internal List<Endpoint> Endpoints { get; } = [];
     internal List<IResource> WaitsFor { get; } = [];
     internal List<Func<HttpClient, CancellationToken, Task<bool>>> HealthChecks { get; } = [];
+    internal List<(string Command, string? HelpLink)> RequiredCommands { get; } = [];
     internal bool ExplicitStart { get; set; }
 
     internal Endpoint Endpoint(string name) => Endpoints.FirstOrDefault(endpoint => endpoint.Name == name)

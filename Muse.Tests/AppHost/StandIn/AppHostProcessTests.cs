@@ -30,13 +30,28 @@ public sealed class AppHostProcessTests : IAsyncLifetime
         await Processes.UntilAsync(() => !offspring.Any(Processes.Alive), Limit);
     }
 
-    async Task StartAsync()
+    [SkippableTheory]
+    [InlineData(null, false)]
+    [InlineData("1", true)]
+    public async Task Locust_starts_by_command_or_with_the_rest_where_that_was_asked_for(string? asked, bool starts)
+    {
+        await StartAsync(asked);
+        await Processes.UntilAsync(() => lines.Any(line => line.EndsWith($"locust: {(starts ? "Running" : "NotStarted")}", StringComparison.Ordinal)), Limit);
+        if (starts)
+            await Processes.UntilAsync(() => lines.Any(line => line.EndsWith($"users of http://localhost:{port}, page on localhost:8089, in {Repository.Root}/loadtest", StringComparison.Ordinal)), Limit);
+        Processes.Kill(host!.Id, Processes.SigTerm);
+        await host.WaitForExitAsync().WaitAsync(Limit);
+        Assert.Equal(starts, lines.Any(line => line.EndsWith("locust: Starting", StringComparison.Ordinal)));
+    }
+
+    async Task StartAsync(string? loadTesting = null)
     {
         var real = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(part => Path.Combine(part, "redis-server")).FirstOrDefault(File.Exists);
         Skip.If(real is null, "There is no redis-server on the PATH: ./muse test installs one.");
         // A redis-server that has a child of its own, and no docker client before it, whatever this machine has.
         Script("redis-server", $"sleep 1000 & exec {real} \"$@\"");
         Script("docker", "exit 1");
+        Script("locust", "echo users of $LOCUST_HOST, page on $2:$LOCUST_WEB_PORT, in $PWD; sleep 1000");
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory.Replace("Muse.Tests", "Muse.AppHost"), "Muse.AppHost.dll")])
         {
             RedirectStandardOutput = true,
@@ -46,6 +61,7 @@ public sealed class AppHostProcessTests : IAsyncLifetime
                 ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}",
                 ["MUSE_DATA"] = Path.Combine(folder, "data"),
                 ["MUSE_HTTP_PORT"] = $"{port}",
+                ["MUSE_LOAD_TESTING"] = loadTesting,
                 ["ConnectionStrings__redis"] = null,
                 ["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = null,
             },

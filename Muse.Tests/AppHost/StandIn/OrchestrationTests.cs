@@ -100,6 +100,25 @@ public sealed class OrchestrationTests : IDisposable
         await app.StopAsync();
     }
 
+    [Fact]
+    public async Task A_program_that_is_missing_is_named_with_the_page_that_says_how_to_get_it()
+    {
+        Shell("idle", UntilAsked);
+        builder.AddExecutable("load", "no-such-program", folder).WithRequiredCommand("no-such-program", "https://example.org/get");
+        var said = new StringWriter();
+        var console = Console.Out;
+        Console.SetOut(TextWriter.Synchronized(said));
+        try
+        {
+            await using var app = await StartAsync();
+            await State(app, "load", KnownResourceStates.FailedToStart);
+            await State(app, "idle", KnownResourceStates.Running);
+            await app.StopAsync();
+        }
+        finally { Console.SetOut(console); }
+        Assert.Contains("'no-such-program', which is not on the PATH. How to install it: https://example.org/get", said.ToString());
+    }
+
     public void Dispose()
     {
         limit.Dispose();

@@ -84,7 +84,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     {
         for (var index = 0; index < max; index++)
             builder.AddExecutable(WorkerPool.Name(index), "/bin/sh", folder, "-c", script).WithExplicitStart();
-        builder.Services.AddHostedService(services => new WorkerPool(fleet, new AppHostSettings(8080, min, max, folder), services.GetRequiredService<ResourceNotificationService>(),
+        builder.Services.AddHostedService(services => new WorkerPool(fleet, new AppHostSettings(8080, min, max, folder, LoadTesting: false), services.GetRequiredService<ResourceNotificationService>(),
             services.GetRequiredService<ResourceCommandService>(), TimeProvider.System, NullLogger<WorkerPool>.Instance));
         app = builder.Build();
         _ = FollowAsync(app.ResourceNotifications);

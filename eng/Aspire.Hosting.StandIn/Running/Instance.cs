@@ -49,6 +49,8 @@ sealed class Instance
                 await Task.WhenAll(Resource.WaitsFor.Select(dependency => owner.HealthyAsync(dependency, life.Token)));
             }
             Publish(snapshot => snapshot with { State = KnownResourceStates.Starting, ExitCode = null });
+            foreach (var (command, help) in Resource.RequiredCommands.Where(required => ChildProcess.OnPath(required.Command) is null))
+                owner.Say(Resource, $"It needs the program '{command}', which is not on the PATH.{(help is null ? "" : $" How to install it: {help}")}");
             if (Resource is ProjectResource or ExecutableResource or ContainerResource)
             {
                 process = await owner.LaunchAsync(Resource, Id, life.Token);

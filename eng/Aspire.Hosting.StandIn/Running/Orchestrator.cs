@@ -11,6 +11,7 @@ sealed class Orchestrator(ResourceCollection resources, ResourceNotificationServ
 {
     readonly ILogger log = logs.CreateLogger("Aspire.Hosting");
     readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    readonly CancellationTokenSource life = new();
     List<Instance> instances = [];
 
     /// <summary>Chooses the ports and begins to start what is not started by command.</summary>
@@ -22,6 +23,7 @@ sealed class Orchestrator(ResourceCollection resources, ResourceNotificationServ
         instances = [.. resources.OfType<Resource>().Select(resource => new Instance(resource, this))];
         foreach (var instance in instances)
             instance.Publish(snapshot => snapshot with { State = KnownResourceStates.NotStarted });
+        _ = ShowStatesAsync(life.Token);
         foreach (var instance in instances.Where(instance => !instance.Resource.ExplicitStart))
             instance.BeginStart();
         log.LogInformation("Distributed application started. Press Ctrl+C to shut down.");
@@ -54,10 +56,28 @@ sealed class Orchestrator(ResourceCollection resources, ResourceNotificationServ
         return command == KnownResourceCommands.StopCommand || await instance.StartAsync().WaitAsync(cancellation);
     }
 
+    /// <summary>In place of the dashboard's list of resources: a line of the log for each state that one comes to.</summary>
+    async Task ShowStatesAsync(CancellationToken cancellation)
+    {
+        var shown = new Dictionary<string, string?>();
+        try
+        {
+            await foreach (var change in notifications.WatchAsync(cancellation))
+            {
+                var state = change.Snapshot.State?.Text;
+                if (shown.TryGetValue(change.ResourceId, out var before) && before == state) continue;
+                shown[change.ResourceId] = state;
+                console.Write("resources", $"{change.Resource.Name}: {state}");
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested) { } // The end.
+    }
+
     /// <summary>Kills what runs still.</summary>
     public async ValueTask DisposeAsync()
     {
         await StopAsync(CancellationToken.None);
+        await life.CancelAsync();
         http.Dispose();
     }
 
