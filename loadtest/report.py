@@ -2,189 +2,297 @@
 
     report.py FOLDER [--limit SECONDS]
 
-FOLDER holds Locust's CSVs (locust_stats_history.csv, locust_stats.csv, locust_failures.csv), record.jsonl from
-recorder.py, and run.json (what was run on what). Written beside them: index.html and the plots.
+FOLDER holds what recorder.py wrote (requests.csv, record.jsonl) and run.json (what was run on what). Written beside
+them: index.html and the plots.
 
-"Users that a configuration can hold" is the most users at which, over a whole stage, the 95th percentile stayed
-under the limit and no request failed.
+"Users held" is the most users at which, over a whole stage, no request failed and 95 % of the pictures of the
+stage's second half (the first half settles) came within the limit; every stage with fewer users must have held too.
 """
 
 import argparse
 import base64
+import collections
 import csv
 import html
 import json
 import pathlib
+import re
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
+from matplotlib.ticker import MaxNLocator  # noqa: E402
 
-INK, LINES = "#222233", ("#5b5bd6", "#e5734d", "#2f9e8f", "#b2498c")
-
-
-def history(folder):
-    """Locust's once-a-second totals: time, users, requests a second, failures so far, p50, p95, p99 (ms)."""
-    with open(folder / "locust_stats_history.csv", newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
-    return [
-        {
-            "at": float(row["Timestamp"]),
-            "users": int(row["User Count"]),
-            "rate": float(row["Requests/s"]),
-            "failures": int(row["Total Failure Count"]),
-            "requests": int(row["Total Request Count"]),
-            **{p: float(row[column]) for p, column in (("p50", "50%"), ("p95", "95%"), ("p99", "99%")) if row[column] != "N/A"},
-        }
-        for row in rows
-    ]
+INK, FAINT = "#22263a", "#8b90a5"
+BLUE, ORANGE, GREEN, PINK = "#4c56c9", "#dd6b3d", "#2a8f7d", "#b2498c"
+WINDOW = 5  # seconds over which counters become rates
+PERCENTILES = (50, 95, 99)
+SERVER = "The server's own count"
+plt.rcParams.update({
+    "axes.edgecolor": FAINT, "axes.grid": True, "axes.labelcolor": INK, "axes.spines.right": False, "axes.spines.top": False, "axes.titlelocation": "left",
+    "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlecolor": INK, "figure.dpi": 120, "font.size": 9, "grid.alpha": 0.25, "legend.frameon": False,
+    "legend.fontsize": 9, "lines.linewidth": 1.6, "xtick.color": INK, "ytick.color": INK,
+})  # fmt: skip
 
 
-def record(folder):
-    """What the system said of itself, oldest first."""
-    path = folder / "record.jsonl"
-    if not path.exists():
-        return []
-    with open(path, encoding="utf-8") as file:
-        return [line for line in map(json.loads, file) if "ops" in line]
+class Run:
+    """What was recorded: the answers to the users, and what the system said of itself once a second."""
+
+    def __init__(self, folder):
+        self.facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        with open(folder / "record.jsonl", encoding="utf-8") as file:
+            self.seconds = [line for line in map(json.loads, file) if "ops" in line]
+        with open(folder / "requests.csv", newline="", encoding="utf-8") as file:
+            self.requests = [{"at": float(row["at"]), "name": row["name"], "seconds": float(row["seconds"]), "fault": row["fault"]} for row in csv.DictReader(file)]
+        if not self.seconds or not self.requests:
+            raise SystemExit(f"{folder}: nothing was recorded.")
+        self.zero = self.seconds[0]["at"]
+
+    def answered(self, begin, end):
+        """How long each picture took that somebody waited for and got between two moments, sorted."""
+        return sorted(r["seconds"] for r in self.requests if begin <= r["at"] < end and not r["fault"] and r["name"] != "hung up")
+
+    def rate(self, i, counter):
+        """A counter of the i-th second as a rate over the window before it; None before there is one."""
+        before = next((j for j in range(i - 1, -1, -1) if self.seconds[i]["at"] - self.seconds[j]["at"] >= WINDOW - 0.5), None)
+        if before is None:
+            return None
+        return (counter(self.seconds[i]["ops"]) - counter(self.seconds[before]["ops"])) / (self.seconds[i]["at"] - self.seconds[before]["at"])
 
 
-def stages(points):
-    """Runs of a steady number of users, with what was measured in the second half of each (the first half settles)."""
-    found, start = [], 0
-    for i in range(1, len(points) + 1):
-        if i == len(points) or points[i]["users"] != points[start]["users"]:
-            if i - start >= 10:
-                half = points[start + (i - start) // 2 : i]
-                timed = [point for point in half if "p95" in point]
-                if timed:
-                    found.append(
-                        {
-                            "users": points[start]["users"],
-                            "rate": sum(point["rate"] for point in half) / len(half),
-                            "p50": max(point["p50"] for point in timed),
-                            "p95": max(point["p95"] for point in timed),
-                            "failures": points[i - 1]["failures"] - points[start]["failures"],
-                        }
-                    )
-            start = i
+def percentile(values, percent):
+    """The smallest value that this percentage of the sorted values does not exceed; None of none."""
+    return values[min(len(values) - 1, -(-len(values) * percent // 100) - 1)] if values else None
+
+
+def mean(values):
+    """The mean, or None of none."""
+    return sum(values) / len(values) if values else None
+
+
+def batches(ops):
+    """The batch sizes of the busy workers."""
+    return [len(worker["batch"]) for worker in ops["workers"] if worker["batch"]]
+
+
+def ready(ops):
+    """How many workers paint."""
+    return sum(worker["state"] == "ready" for worker in ops["workers"])
+
+
+def stages(run):
+    """The times with a steady number of users, with what was measured in the second half of each."""
+    found, begin = [], 0
+    for i in range(1, len(run.seconds) + 1):
+        if i < len(run.seconds) and run.seconds[i]["users"] == run.seconds[begin]["users"]:
+            continue
+        users, start, end = run.seconds[begin]["users"], run.seconds[begin]["at"], run.seconds[i - 1]["at"]
+        if users > 0 and end - start >= 10:
+            half = run.seconds[begin + (i - begin) // 2 : i]
+            waits = run.answered(half[0]["at"], end)
+            found.append({
+                "users": users,
+                "workers": mean([ready(second["ops"]) for second in half]),
+                "rate": (half[-1]["ops"]["queue"]["completed"] - half[0]["ops"]["queue"]["completed"]) / (half[-1]["at"] - half[0]["at"]),
+                "batch": mean([size for second in half for size in batches(second["ops"])]),
+                **{percent: percentile(waits, percent) for percent in PERCENTILES},
+                "failed": sum(bool(r["fault"]) for r in run.requests if start <= r["at"] <= end),
+            })  # fmt: skip
+        begin = i
     return found
 
 
 def users_held(steps, limit):
-    """The most users with p95 under the limit (ms) and no failure, below the first stage that broke either; None if none."""
+    """The most users of a stage that kept the limit (seconds) without a failure, below the first that did not; None if none."""
     held = None
     for step in sorted(steps, key=lambda step: step["users"]):
-        if step["p95"] > limit or step["failures"]:
+        if step["failed"] or step[95] is None or step[95] > limit:
             break
         held = step["users"]
     return held
 
 
-def plot(folder, name, title, unit, series, x="seconds"):
-    """Draws lines over time (or over x) into a PNG."""
-    figure, axes = plt.subplots(figsize=(8, 3), dpi=110)
-    for (label, points), colour in zip(series, LINES):
-        if points:
-            axes.plot(*zip(*points), label=label, color=colour, linewidth=1.6, marker="o" if x != "seconds" else None)
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.set_xlabel(x, fontsize=9)
-    axes.set_ylabel(unit, fontsize=9)
-    axes.set_ylim(bottom=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    if len(series) > 1:
-        axes.legend(frameon=False, fontsize=9)
+# --- Plots -----------------------------------------------------------------------------------------------------------
+
+
+def over_time(run, folder):
+    """Users, throughput, latency, queue, batch and workers, one above the other."""
+    at = [second["at"] - run.zero for second in run.seconds]
+    ops = [second["ops"] for second in run.seconds]
+    waits = [run.answered(second["at"] - WINDOW, second["at"]) for second in run.seconds]
+    decided = [(ops_now.get("decision") or {}).get("workers") for ops_now in ops]
+    panels = [
+        ("Users", "users", [("", [second["users"] for second in run.seconds], BLUE)], True),
+        ("Pictures a second", "1/s", [("asked for", [run.rate(i, lambda now: now["queue"]["arrivals"]) for i in range(len(at))], FAINT),
+                                      ("painted", [run.rate(i, lambda now: now["queue"]["completed"]) for i in range(len(at))], GREEN)], False),
+        (f"Time to the picture, last {WINDOW} s", "s", [(f"p{percent}", [percentile(wait, percent) for wait in waits], colour)
+                                                        for percent, colour in zip(PERCENTILES, (BLUE, ORANGE, PINK))], False),
+        ("Queue", "pictures", [("waiting", [now["queue"]["waiting"] for now in ops], ORANGE), ("in work", [now["queue"]["pending"] for now in ops], GREEN)], False),
+        ("Batch of the busy workers, mean", "pictures", [("", [mean(batches(now)) for now in ops], PINK)], False),
+        ("Workers", "workers", [("wanted", decided, FAINT), ("ready", [ready(now) for now in ops], GREEN)], True),
+    ]  # fmt: skip
+    figure, axes = plt.subplots(len(panels), 1, figsize=(9, 10.5), sharex=True)
+    for axis, (title, unit, lines, steps) in zip(axes, panels):
+        for label, values, colour in lines:
+            values = [float("nan") if value is None else value for value in values]
+            axis.plot(at, values, label=label, color=colour, drawstyle="steps-post" if steps else "default")
+        axis.set_title(title)
+        axis.set_ylabel(unit)
+        axis.set_ylim(bottom=0)
+        axis.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=steps))
+        if len(lines) > 1:
+            axis.legend(loc="upper left", ncols=len(lines))
+            axis.set_ylim(top=axis.get_ylim()[1] * 1.25)  # room for the legend
+    axes[-1].set_xlim(0, at[-1])
+    axes[-1].set_xlabel("seconds")
+    return save(figure, folder, "over-time")
+
+
+def throughput_by_batch(run, folder):
+    """How fast a worker paints with how many pictures in its batch."""
+    lives = collections.defaultdict(list)
+    for second in run.seconds:
+        for worker in second["ops"]["workers"]:
+            if worker["state"] == "ready":
+                lives[worker["worker"]].append((second["at"], len(worker["batch"]), worker["painted"]))
+    points = []
+    for life in lives.values():
+        for i in range(WINDOW, len(life), WINDOW):
+            window = life[i - WINDOW : i + 1]
+            passed = window[-1][0] - window[0][0]
+            if all(size for _, size, _ in window) and passed <= WINDOW + 1:
+                points.append((mean([size for _, size, _ in window]), (window[-1][2] - window[0][2]) / passed))
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    axis.scatter(*zip(*points) if points else ([], []), s=12, color=GREEN, alpha=0.45, linewidths=0, label=f"measured, {WINDOW} s each")
+    cost = re.fullmatch(r"simulated:base=(\d+)ms,picture=(\d+)ms.*", run.facts.get("Device", ""))
+    if cost:
+        base, picture = int(cost[1]) / 1000, int(cost[2]) / 1000
+        sizes = [1 + i / 10 for i in range(111)]
+        axis.plot(sizes, [n / (base + n * picture) for n in sizes], color=INK, linewidth=1, linestyle="--", label="the stated cost, 20 steps each")
+    axis.set(title="Throughput of a worker against its batch", xlabel="pictures in the batch", ylabel="pictures a second", xlim=(0, 12.5), ylim=(0, None))
+    axis.legend(loc="upper left")
+    return save(figure, folder, "throughput-batch")
+
+
+def throughput_by_workers(run, folder):
+    """The most that was painted with so many workers, kept up for ten seconds."""
+    best = {}
+    for i, second in enumerate(run.seconds):
+        before = next((j for j in range(i - 1, -1, -1) if second["at"] - run.seconds[j]["at"] >= 10), None)
+        counts = {ready(other["ops"]) for other in run.seconds[before : i + 1]} if before is not None else set()
+        if len(counts) != 1 or 0 in counts:
+            continue
+        rate = (second["ops"]["queue"]["completed"] - run.seconds[before]["ops"]["queue"]["completed"]) / (second["at"] - run.seconds[before]["at"])
+        best[counts.pop()] = max(rate, best.get(ready(second["ops"]), 0))
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    bars = axis.bar(list(best), list(best.values()), width=0.5, color=BLUE)
+    axis.bar_label(bars, fmt="%.1f", padding=2)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.margins(y=0.15)
+    axis.set(title="Throughput against workers: the best ten seconds", xlabel="workers ready", ylabel="pictures a second")
+    axis.grid(axis="x", visible=False)
+    return save(figure, folder, "throughput-workers")
+
+
+def latency_by_users(steps, limit, folder):
+    """What users wait, by how many they are."""
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    ordered = sorted(steps, key=lambda step: step["users"])
+    for percent, colour in zip(PERCENTILES, (BLUE, ORANGE, PINK)):
+        axis.plot([step["users"] for step in ordered], [step[percent] for step in ordered], marker="o", markersize=4, color=colour, label=f"p{percent}")
+    axis.axhline(limit, color=INK, linewidth=1, linestyle="--", label=f"limit {limit:g} s")
+    axis.set(title="Time to the picture against users", xlabel="users", ylabel="s", xlim=(0, None), ylim=(0, None))
+    axis.legend(loc="upper left", ncols=2)
+    axis.set_ylim(top=axis.get_ylim()[1] * 1.2)
+    return save(figure, folder, "latency-users")
+
+
+def save(figure, folder, name):
+    """Writes a PNG and gives it as an element of the page."""
     figure.tight_layout()
     figure.savefig(folder / f"{name}.png")
     plt.close(figure)
-    return name, title
+    data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
+    return f'<img alt="{name.replace("-", " ")}" src="data:image/png;base64,{data}">'
 
 
-def plots(folder, points, records, steps):
-    """All plots, in the order of the page."""
-    zero = points[0]["at"]
+# --- The page --------------------------------------------------------------------------------------------------------
 
-    def over_time(rows, value):
-        return [(row["at"] - zero, value(row)) for row in rows if value(row) is not None]
-
-    batches = [(len(worker["batch"]), worker) for row in records for worker in row["ops"]["workers"]]
-    drawn = [
-        plot(folder, "users", "Users", "users", [("users", over_time(points, lambda row: row["users"]))]),
-        plot(folder, "throughput", "Pictures a second", "1/s", [("pictures", over_time(points, lambda row: row["rate"]))]),
-        plot(folder, "latency", "Time to the picture, last ten seconds", "s",
-             [(p, over_time(points, lambda row, p=p: row[p] / 1000 if p in row else None)) for p in ("p50", "p95", "p99")]),
-    ]  # fmt: skip
-    if records:
-        drawn += [
-            plot(folder, "queue", "Pictures waiting and in work", "pictures",
-                 [("waiting", over_time(records, lambda row: row["ops"]["queue"]["waiting"])),
-                  ("in work", over_time(records, lambda row: row["ops"]["queue"]["pending"]))]),
-            plot(folder, "workers", "Workers", "workers",
-                 [("ready", over_time(records, lambda row: sum(worker["state"] == "ready" for worker in row["ops"]["workers"]))),
-                  ("wanted", over_time(records, lambda row: (row["ops"].get("decision") or {}).get("workers")))]),
-        ]  # fmt: skip
-    if batches:
-        drawn.append(
-            plot(folder, "batch", "Mean batch size of the busy workers", "pictures",
-                 [("batch", over_time(records, lambda row: _mean([len(worker["batch"]) for worker in row["ops"]["workers"] if worker["batch"]])))])
-        )  # fmt: skip
-    if steps:
-        drawn.append(
-            plot(folder, "users-latency", "Users against the time to the picture", "s",
-                 [(p, [(step["users"], step[p] / 1000) for step in steps]) for p in ("p50", "p95")], x="users")
-        )  # fmt: skip
-    return drawn
+STYLE = f"""
+body {{ font: 16px/1.5 system-ui, sans-serif; color: {INK}; background: #fff; max-width: 60rem; margin: 2.5rem auto; padding: 0 1rem }}
+h1 {{ margin: 0 0 1.5rem }} h2 {{ margin: 2.5rem 0 .75rem }}
+.figures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem }}
+.figures div {{ border: 1px solid #dfe1ea; border-radius: .5rem; padding: .75rem 1rem }}
+.figures b {{ display: block; font-size: 1.7rem; line-height: 1.2 }} .figures span {{ color: #5b6078; font-size: .9rem }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
+td, th {{ padding: .3rem 1.4rem .3rem 0; text-align: right; border-bottom: 1px solid #dfe1ea }} .facts td, .facts th {{ text-align: left; vertical-align: top }}
+th {{ font-weight: 600; font-size: .9rem; color: #5b6078 }} img {{ max-width: 100%; display: block }}
+.pair {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1rem }}
+p {{ max-width: 46rem }}"""
 
 
-def _mean(values):
-    return sum(values) / len(values) if values else None
-
-
-def page(folder, run, points, steps, held, limit, drawn):
-    """The page: what was run, what it held, a table of the stages, the plots."""
-    last = points[-1]
-    facts = [
-        ("Users held", f"{held if held is not None else 'none'} (most users with p95 under {limit:g} s and no failure)"),
-        ("Requests", f"{last['requests']:,}, of which failed: {last['failures']:,}"),
-        *((key, str(value)) for key, value in run.items()),
+def page(run, steps, limit, folder):
+    """The page: the result, the stages, the plots, what was run."""
+    failed = [r for r in run.requests if r["fault"]]
+    last = run.seconds[-1]["ops"]["queue"]
+    first = run.seconds[0]["ops"]["queue"]
+    accepted, painted = (last[counter] - first[counter] for counter in ("arrivals", "completed"))
+    counts = [ready(second["ops"]) for second in run.seconds]
+    held = users_held(steps, limit)
+    rates = [rate for i in range(len(run.seconds)) if (rate := run.rate(i, lambda now: now["queue"]["completed"])) is not None]
+    figures = [
+        (f"{held:,}" if held is not None else "none", "users held"),
+        (f"{len(failed):,}", f"failed of {len(run.requests):,} requests"),
+        (f"{max(rates):.0f}", f"pictures a second, best {WINDOW} s"),
+        (f"{min(count for count in counts if count)} – {max(counts)}", "workers"),
     ]
+    facts = {
+        **run.facts,
+        "Requests": f"{len(run.requests):,} sent by the users: {len(run.requests) - len(failed):,} succeeded, {len(failed):,} failed",
+        SERVER: f"{accepted:,} pictures accepted, {painted:,} ended, {last['waiting'] + last['pending']:,} unfinished at the end, "
+        f"{len(run.seconds[-1]['ops'].get('deadLetters', [])):,} given up",
+    }
     rows = "".join(
-        f"<tr><td>{step['users']}<td>{step['rate']:.1f}<td>{step['p50'] / 1000:.2f}<td>{step['p95'] / 1000:.2f}<td>{step['failures']}" for step in steps
-    )
-    images = "".join(
-        f'<img alt="{html.escape(title)}" src="data:image/png;base64,{base64.b64encode((folder / f"{name}.png").read_bytes()).decode()}">'
-        for name, title in drawn
-    )
+        f"<tr><td>{step['users']:,}<td>{step['workers']:.1f}<td>{step['rate']:.1f}<td>{cell(step['batch'], 1)}"
+        + "".join(f"<td>{cell(step[percent], 2)}" for percent in PERCENTILES) + f"<td>{step['failed']}"
+        for step in steps
+    )  # fmt: skip
+    faults = collections.Counter((r["name"], r["fault"]) for r in failed).most_common(20)
+    wrong = f"<h2>Failures</h2><table>{''.join(f'<tr><td>{count}<th>{html.escape(name)}<td>{html.escape(fault)}' for (name, fault), count in faults)}</table>" if faults else ""
     (folder / "index.html").write_text(
-        f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Muse: load test</title>
-<meta name="viewport" content="width=device-width">
-<style>body{{font:16px/1.5 system-ui,sans-serif;color:{INK};max-width:62rem;margin:2rem auto;padding:0 1rem}}
-table{{border-collapse:collapse}}td,th{{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}}
-img{{max-width:100%;display:block;margin:1rem 0}}dt{{font-weight:600}}dd{{margin:0 0 .4rem}}</style>
-<h1>Load test</h1><dl>{''.join(f'<dt>{html.escape(key)}<dd>{html.escape(value)}' for key, value in facts)}</dl>
-<h2>Stages</h2><table><tr><th>users<th>pictures/s<th>p50, s<th>p95, s<th>failed{rows}</table>
-<h2>Over time</h2>{images}<p><a href="locust.html">Locust's own report</a></p></html>""",
+        f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Muse under load</title>
+<meta name="viewport" content="width=device-width"><style>{STYLE}</style>
+<h1>Muse under load</h1>
+<div class="figures">{''.join(f'<div><b>{html.escape(value)}</b><span>{html.escape(what)}</span></div>' for value, what in figures)}</div>
+<p><b>Users held</b>: the most users at which, over a whole stage, no request failed and 95 % of the pictures of the stage's second half
+came within {limit:g} s, where every stage with fewer users held too. Whoever hangs up on purpose counts as a request, but not in the times.</p>
+{wrong}
+<h2>Stages</h2>
+<table><tr><th>users<th>workers<th>pictures/s<th>batch<th>p50, s<th>p95, s<th>p99, s<th>failed{rows}</table>
+<p>Measured over the second half of each stage; failures over all of it.</p>
+<h2>Over time</h2>{over_time(run, folder)}
+<h2>What carries how much</h2><div class="pair">{throughput_by_batch(run, folder)}{throughput_by_workers(run, folder)}{latency_by_users(steps, limit, folder)}</div>
+<h2>What was run</h2><table class="facts">{''.join(f'<tr><th>{html.escape(key)}<td>{html.escape(str(value))}' for key, value in facts.items())}</table>
+<p>Locust's own report lies beside this page: <a href="locust.html">locust.html</a>.</p></html>""",
         encoding="utf-8",
     )
+    print(f"{folder}/index.html: {held if held is not None else 'no'} users held; requests: {facts["Requests"]}; {facts[SERVER]}.")
+
+
+def cell(value, digits):
+    """A number of the table, or a dash."""
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def main():
     """Reads the folder and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--limit", type=float, default=10.0, help="p95 limit in seconds (default: 10)")
+    parser.add_argument("--limit", type=float, default=10.0, help="the 95th percentile's limit in seconds (default: 10)")
     arguments = parser.parse_args()
-    points = history(arguments.folder)
-    if not points:
-        raise SystemExit(f"{arguments.folder}/locust_stats_history.csv has no rows: the test did not run.")
-    run_file = arguments.folder / "run.json"
-    run = json.loads(run_file.read_text(encoding="utf-8")) if run_file.exists() else {}
-    steps = stages(points)
-    drawn = plots(arguments.folder, points, record(arguments.folder), steps)
-    page(arguments.folder, run, points, steps, users_held(steps, arguments.limit * 1000), arguments.limit, drawn)
-    print(f"{arguments.folder}/index.html")
+    run = Run(arguments.folder)
+    page(run, stages(run), arguments.limit, arguments.folder)
 
 
 if __name__ == "__main__":
