@@ -12,6 +12,7 @@ internal sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOp
     readonly ConcurrentDictionary<string, Painting> paintings = new();
     DiffusionEngine? engine;
     long number, painted;
+    double progress;
     int state = (int)WorkerState.Starting;
 
     public WorkerState State => (WorkerState)Volatile.Read(ref state);
@@ -20,6 +21,8 @@ internal sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOp
     public int Slots => engineOptions.Value.MaxBatchSize;
     public DateTimeOffset StartedAt { get; } = time.GetUtcNow();
     public long Painted => Volatile.Read(ref painted);
+    /// <summary>Pictures painted here, those in work counted by their share of steps done: a rate taken from it is right from a batch's first second.</summary>
+    public double Progress => Volatile.Read(ref progress);
 
     /// <summary>All pictures that this worker holds: in the engine, or on their way to Redis.</summary>
     public ICollection<Painting> Paintings => paintings.Values;
@@ -40,6 +43,9 @@ internal sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOp
         do was = Volatile.Read(ref state);
         while (was < (int)next && Interlocked.CompareExchange(ref state, (int)next, was) != was);
     }
+
+    /// <summary>Counts a part of a picture. Called by one loop only.</summary>
+    public void Count(double pictures) => Volatile.Write(ref progress, progress + pictures);
 
     public Painting? Find(string id) => paintings.GetValueOrDefault(id);
 

@@ -33,7 +33,7 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
                 (painting.Place, painting.Step, painting.Reported) = (joined.Place, joined.Step, time.GetTimestamp());
                 break;
             case EngineEvent.Stepped stepped:
-                painting.Step = stepped.Step;
+                Advance(painting, stepped.Step, stepped.Steps);
                 if (painting.IsTelling || time.GetElapsedTime(painting.Reported) < options.Value.Progress) break;
                 painting.Reported = time.GetTimestamp();
                 Tell(painting, () => queue.ReportAsync(painting.Item, stepped.Step, stepped.Steps, null));
@@ -47,7 +47,7 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
                 Tell(painting, () => queue.SaveCheckpointAsync(painting.Item, checkpointed.Step, checkpointed.State));
                 break;
             case EngineEvent.Completed completed:
-                painting.Step = completed.Steps;
+                Advance(painting, completed.Steps, completed.Steps);
                 End(painting, "succeeded", () => Task.Run(() => StoreAsync(painting, completed, giveUp), CancellationToken.None));
                 break;
             case EngineEvent.Failed failed:
@@ -62,6 +62,12 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
                 End(painting, "handed back", () => queue.HandBackAsync([(painting.Item, back.Step, back.State)], giveUp));
                 break;
         }
+    }
+
+    void Advance(Painting painting, int step, int steps)
+    {
+        atelier.Count((double)(step - painting.Step) / steps);
+        painting.Step = step;
     }
 
     /// <summary>Tells something that may be lost; an answer that the picture is another's now takes it out of the batch.</summary>

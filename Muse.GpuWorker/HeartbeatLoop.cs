@@ -10,7 +10,7 @@ internal sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet flee
     const int AnnounceEvery = 30;
 
     readonly RateMeter meter = new();
-    long painted;
+    double seen;
 
     /// <summary>Beats until it is cancelled.</summary>
     /// <param name="drain">What to do when somebody asks this worker to drain.</param>
@@ -38,9 +38,9 @@ internal sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet flee
     public Task BeatAsync(CancellationToken cancellation)
     {
         var inEngine = atelier.Paintings.Where(painting => painting.InEngine).ToList();
-        var now = atelier.Painted;
-        meter.Observe(now - painted, options.Value.Heartbeat, worked: inEngine.Count > 0, batchFull: inEngine.Count >= atelier.Slots);
-        painted = now;
+        var progress = atelier.Progress;
+        meter.Observe(progress - seen, options.Value.Heartbeat, worked: inEngine.Count > 0, batchFull: inEngine.Count >= atelier.Slots);
+        seen = progress;
         return fleet.BeatAsync(new WorkerHeartbeat
         {
             Worker = queue.Worker,
@@ -53,7 +53,7 @@ internal sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet flee
             Batch = [.. inEngine.Where(painting => painting.Place >= 0).OrderBy(painting => painting.Place)
                 .Select(painting => new BatchPlace(painting.Place, painting.Item.Job.Id, painting.Item.Index, painting.Step, painting.Request.Steps))],
             PicturesPerSecond = meter.PicturesPerSecond,
-            Painted = now,
+            Painted = atelier.Painted,
         }, cancellation);
     }
 }

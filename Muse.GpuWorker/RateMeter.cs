@@ -8,7 +8,7 @@ internal sealed class RateMeter
     /// <summary>Shorter observations are gathered until they are as long.</summary>
     static readonly TimeSpan Shortest = TimeSpan.FromSeconds(2);
 
-    long completed;
+    double completed;
     TimeSpan busy;
     bool full = true;
 
@@ -16,11 +16,11 @@ internal sealed class RateMeter
     public double? PicturesPerSecond { get; private set; }
 
     /// <summary>Takes an observation in.</summary>
-    /// <param name="pictures">Pictures completed in it.</param>
+    /// <param name="pictures">Pictures painted in it, and parts of pictures.</param>
     /// <param name="time">How long it was.</param>
     /// <param name="worked">Whether there was work at its end.</param>
     /// <param name="batchFull">Whether there was no free slot at its end.</param>
-    public void Observe(long pictures, TimeSpan time, bool worked, bool batchFull)
+    public void Observe(double pictures, TimeSpan time, bool worked, bool batchFull)
     {
         if (!worked && pictures == 0) return;
         completed += pictures;

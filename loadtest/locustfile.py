@@ -134,7 +134,7 @@ class BlogUser(Client):
 if STAGES:
 
     class Stages(LoadTestShape):
-        """Holds each number of users for its time, then the next; ends after the last."""
+        """Holds each number of users for its time, then the next; ends after the last. Newcomers come within twenty seconds."""
 
         stages = [(int(users), float(seconds)) for users, seconds in (stage.split("@") for stage in STAGES.split(","))]
 
@@ -142,7 +142,7 @@ if STAGES:
             left = self.get_run_time()
             for users, seconds in self.stages:
                 if left < seconds:
-                    return users, max(10, users / 5)
+                    return users, 100 if users < self.runner.user_count else max(1, users / 20)
                 left -= seconds
             return None
 

@@ -130,13 +130,13 @@ def over_time(run, folder):
                                                         for percent, colour in zip(PERCENTILES, (BLUE, ORANGE, PINK))], False),
         ("Queue", "pictures", [("waiting", [now["queue"]["waiting"] for now in ops], ORANGE), ("in work", [now["queue"]["pending"] for now in ops], GREEN)], False),
         ("Batch of the busy workers, mean", "pictures", [("", [mean(batches(now)) for now in ops], PINK)], False),
-        ("Workers", "workers", [("wanted", decided, FAINT), ("ready", [ready(now) for now in ops], GREEN)], True),
+        ("Workers", "workers", [("ready", [ready(now) for now in ops], GREEN), ("wanted", decided, INK)], True),
     ]  # fmt: skip
     figure, axes = plt.subplots(len(panels), 1, figsize=(9, 10.5), sharex=True)
     for axis, (title, unit, lines, steps) in zip(axes, panels):
         for label, values, colour in lines:
             values = [float("nan") if value is None else value for value in values]
-            axis.plot(at, values, label=label, color=colour, drawstyle="steps-post" if steps else "default")
+            axis.plot(at, values, label=label, color=colour, drawstyle="steps-post" if steps else "default", linewidth=3 if label == "ready" else None)
         axis.set_title(title)
         axis.set_ylabel(unit)
         axis.set_ylim(bottom=0)
@@ -184,12 +184,16 @@ def throughput_by_workers(run, folder):
         if len(counts) != 1 or 0 in counts:
             continue
         rate = (second["ops"]["queue"]["completed"] - run.seconds[before]["ops"]["queue"]["completed"]) / (second["at"] - run.seconds[before]["at"])
-        best[counts.pop()] = max(rate, best.get(ready(second["ops"]), 0))
+        waited = min(other["ops"]["queue"]["waiting"] for other in run.seconds[before : i + 1]) > 0
+        best[counts.pop()] = max((rate, waited), best.get(ready(second["ops"]), (0, False)))
     figure, axis = plt.subplots(figsize=(6, 3.6))
-    bars = axis.bar(list(best), list(best.values()), width=0.5, color=BLUE)
-    axis.bar_label(bars, fmt="%.1f", padding=2)
+    for busy, colour, label in ((True, BLUE, "with pictures waiting: all they can"), (False, "#c3c7ea", "with none waiting: all that was asked for")):
+        some = {count: rate for count, (rate, waited) in best.items() if waited == busy}
+        if some:
+            axis.bar_label(axis.bar(list(some), list(some.values()), width=0.5, color=colour, label=label), fmt="%.1f", padding=2)
+    axis.legend(loc="upper left")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.margins(y=0.15)
+    axis.margins(y=0.3)
     axis.set(title="Throughput against workers: the best ten seconds", xlabel="workers ready", ylabel="pictures a second")
     axis.grid(axis="x", visible=False)
     return save(figure, folder, "throughput-workers")
@@ -198,7 +202,8 @@ def throughput_by_workers(run, folder):
 def latency_by_users(steps, limit, folder):
     """What users wait, by how many they are."""
     figure, axis = plt.subplots(figsize=(6, 3.6))
-    ordered = sorted(steps, key=lambda step: step["users"])
+    worst = {step["users"]: step for step in sorted(steps, key=lambda step: step[95] or 0)}
+    ordered = [worst[users] for users in sorted(worst)]
     for percent, colour in zip(PERCENTILES, (BLUE, ORANGE, PINK)):
         axis.plot([step["users"] for step in ordered], [step[percent] for step in ordered], marker="o", markersize=4, color=colour, label=f"p{percent}")
     axis.axhline(limit, color=INK, linewidth=1, linestyle="--", label=f"limit {limit:g} s")
@@ -277,7 +282,7 @@ came within {limit:g} s, where every stage with fewer users held too. Whoever ha
 <p>Locust's own report lies beside this page: <a href="locust.html">locust.html</a>.</p></html>""",
         encoding="utf-8",
     )
-    print(f"{folder}/index.html: {held if held is not None else 'no'} users held; requests: {facts["Requests"]}; {facts[SERVER]}.")
+    print(f"{folder}/index.html: {held if held is not None else 'no'} users held; requests: {facts['Requests']}; {facts[SERVER]}.")
 
 
 def cell(value, digits):
