@@ -11,10 +11,7 @@ sealed class SimulatedRequest(double arrived, int steps, int user)
 /// <summary>A worker of the simulation: starts, paints its batch step by step, and tells what it measured.</summary>
 sealed class SimulatedWorker(int number, double startedAt)
 {
-    const double Memory = 20;
-    readonly Queue<(double Busy, int Finished)> steps = [];
-    double busy;
-    int finished;
+    readonly RateMeter meter = new();
 
     public int Number => number;
     public double StartedAt => startedAt;
@@ -23,17 +20,8 @@ sealed class SimulatedWorker(int number, double startedAt)
     public bool Stepping { get; set; }
     public List<SimulatedRequest> Batch { get; } = [];
 
-    /// <summary>Notes a step for the measured rate: pictures finished over the last twenty busy seconds.</summary>
-    public void Note(double seconds, int pictures)
-    {
-        steps.Enqueue((seconds, pictures));
-        (busy, finished) = (busy + seconds, finished + pictures);
-        while (busy - steps.Peek().Busy > Memory)
-        {
-            var old = steps.Dequeue();
-            (busy, finished) = (busy - old.Busy, finished - old.Finished);
-        }
-    }
+    /// <summary>Notes a step for the measured rate, as a worker in earnest would.</summary>
+    public void Note(double seconds, double pictures, bool batchFull) => meter.Observe(pictures, TimeSpan.FromSeconds(seconds), worked: true, batchFull);
 
     public WorkerHeartbeat Beat(DateTimeOffset now, double second, int slots) => new()
     {
@@ -44,6 +32,6 @@ sealed class SimulatedWorker(int number, double startedAt)
         At = now,
         Slots = slots,
         Batch = [.. Batch.Select((request, place) => new BatchPlace(place, "", 0, request.StepsLeft, request.StepsLeft))],
-        PicturesPerSecond = finished > 0 ? finished / busy : null,
+        PicturesPerSecond = meter.PicturesPerSecond,
     };
 }

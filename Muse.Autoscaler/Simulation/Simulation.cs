@@ -148,10 +148,10 @@ public sealed class Simulation : IFleet, IScalingActor
     void EndStep(SimulatedWorker worker, double seconds)
     {
         if (worker.Gone) return;
+        worker.Note(seconds, (double)worker.Batch.Count / settings.Device.Steps, worker.Batch.Count == Slots);
         foreach (var request in worker.Batch) request.StepsLeft--;
         var finished = worker.Batch.Where(request => request.StepsLeft == 0).ToList();
         worker.Batch.RemoveAll(request => request.StepsLeft == 0);
-        worker.Note(seconds, finished.Count);
         foreach (var request in finished)
         {
             completed++;

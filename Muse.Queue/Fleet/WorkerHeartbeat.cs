@@ -19,7 +19,7 @@ public sealed record WorkerHeartbeat
     public required int Slots { get; init; }
     /// <summary>Who sits in the batch now, in which place.</summary>
     public required IReadOnlyList<BatchPlace> Batch { get; init; }
-    /// <summary>Measured pictures a second while busy; null until measured.</summary>
+    /// <summary>Pictures a second with a full batch, as <see cref="RateMeter"/> measured them; null until measured.</summary>
     public double? PicturesPerSecond { get; init; }
     /// <summary>Pictures painted since it started.</summary>
     public long Painted { get; init; }

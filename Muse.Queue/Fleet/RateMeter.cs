@@ -1,7 +1,7 @@
-namespace Muse.GpuWorker;
+namespace Muse.Queue;
 
-/// <summary>Pictures a second that this worker can paint. A half-empty batch shows less than it can: it may raise the figure, but neither set the first nor lower it.</summary>
-internal sealed class RateMeter
+/// <summary>Measures <see cref="WorkerHeartbeat.PicturesPerSecond"/>: what a worker can paint. A half-empty batch shows less than it can: it may raise the figure, but neither set the first nor lower it.</summary>
+public sealed class RateMeter
 {
     /// <summary>How much a new observation counts.</summary>
     const double Weight = 0.3;

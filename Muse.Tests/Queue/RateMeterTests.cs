@@ -1,6 +1,6 @@
-using Muse.GpuWorker;
+using Muse.Queue;
 
-namespace Muse.Tests.GpuWorker;
+namespace Muse.Tests.Queue;
 
 public sealed class RateMeterTests
 {
