@@ -22,8 +22,8 @@ sealed class ArrivalRate(TimeSpan interval)
     /// <summary>Over the last interval, or null.</summary>
     public double? Last => Before(readings.Count - 1) is { } before ? Between(before, readings.Count - 1) : null;
 
-    /// <summary>Over the interval before that, or null.</summary>
-    public double? Earlier => Before(readings.Count - 1) is { } before && Before(before) is { } earlier ? Between(earlier, before) : null;
+    /// <summary>Over the last two intervals, or null.</summary>
+    public double? LastTwo => Before(readings.Count - 1) is { } before && Before(before) is { } earlier ? Between(earlier, readings.Count - 1) : null;
 
     int? Before(int index) => index < 0 ? null : readings.FindLastIndex(reading => readings[index].At - reading.At >= Enough) is var found and >= 0 ? found : null;
 

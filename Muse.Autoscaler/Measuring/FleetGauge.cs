@@ -33,7 +33,7 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
         {
             Queue = queue,
             Arrivals = arrivals.Last,
-            LastingArrivals = arrivals is { Last: { } recent, Earlier: { } earlier } ? Math.Min(recent, earlier) : null,
+            SteadyArrivals = arrivals.LastTwo,
             WorkerRate = rate.PicturesPerSecond,
             Slots = heartbeats.Count > 0 ? Math.Max(1, heartbeats.Max(worker => worker.Slots)) : options.Slots,
             Workers = [.. heartbeats.Select(Facts)],

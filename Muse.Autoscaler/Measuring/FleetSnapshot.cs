@@ -7,8 +7,8 @@ public sealed record FleetSnapshot
     public required QueueMeasurement Queue { get; init; }
     /// <summary>Pictures a second that arrived since the look an interval ago; null where there was none, or where Redis' counters began anew.</summary>
     public double? Arrivals { get; init; }
-    /// <summary>The smaller of the last two intervals' arrivals, pictures a second: what has lasted; null until there were two.</summary>
-    public double? LastingArrivals { get; init; }
+    /// <summary>The same over two intervals: steady enough to be extrapolated; null until there were two.</summary>
+    public double? SteadyArrivals { get; init; }
     /// <summary>Pictures a second that one worker paints with a full batch, as measured or as configured; null while nobody knows.</summary>
     public double? WorkerRate { get; init; }
     /// <summary>Pictures that one worker paints at once.</summary>

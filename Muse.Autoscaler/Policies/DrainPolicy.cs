@@ -6,7 +6,7 @@ namespace Muse.Autoscaler;
 /// <remarks>
 /// With a worker's measured rate μ, arrivals λ and a target T, a first-come queue of L pictures before n workers is done in L / nμ,
 /// and it does not grow while nμ ≥ λ. So n ≥ max(L / μT, λ / μ), for the L of now and for the L that there will be
-/// when a worker started at the next look is ready, if arrivals go on as they have for two looks and the workers that are starting join when they are due.
+/// when a worker started at the next look is ready, if arrivals go on as over the last two intervals and the workers that are starting join when they are due.
 /// It aims a tolerance below T. Arrivals have to exceed the capacity by the tolerance to count upwards, and to fall that far below it to count downwards.
 /// </remarks>
 public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
@@ -62,7 +62,7 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
     /// <summary>The pictures there will be when a worker that is asked for at the next look is ready; never fewer than now, since whoever has an answer may ask again.</summary>
     double BacklogWhenReady(FleetSnapshot snapshot, double rate)
     {
-        if (snapshot.LastingArrivals is not { } arrivals) return snapshot.Backlog;
+        if (snapshot.SteadyArrivals is not { } arrivals) return snapshot.Backlog;
         // What is not asked for now can be asked for an interval later, and is ready a cold start after that.
         var (coldStart, ahead) = (options.ColdStart.TotalSeconds, (options.ColdStart + options.Interval).TotalSeconds);
         var painted = rate * snapshot.Workers.Sum(worker => worker.State switch

@@ -12,7 +12,7 @@ static class Facts
     {
         Queue = new(waiting, pending, null, 0, 0, Now),
         Arrivals = arrivals,
-        LastingArrivals = arrivals,
+        SteadyArrivals = arrivals,
         WorkerRate = rate,
         Slots = 12,
         Desired = desired,

@@ -1,4 +1,3 @@
-using Muse.Queue;
 using Muse.Tests.Chaos;
 using Muse.Tests.Infrastructure;
 using Muse.Tests.Queue;

@@ -26,7 +26,7 @@ public class DrainPolicyTests
     [InlineData(16.0, 4)] // within the tolerance of a tenth
     [InlineData(17.0, 5)]
     public void Arrivals_count_once_they_exceed_the_capacity_by_the_tolerance(double arrivals, int expected) =>
-        Assert.Equal(expected, Decide(Facts.Of(desired: 4, waiting: 4, arrivals: arrivals) with { LastingArrivals = null }).Workers);
+        Assert.Equal(expected, Decide(Facts.Of(desired: 4, waiting: 4, arrivals: arrivals) with { SteadyArrivals = null }).Workers);
 
     [Theory]
     [InlineData(30, 0, 60, 2)] // 7.5 a second against 3.75 for a minute and a half
@@ -50,10 +50,10 @@ public class DrainPolicyTests
     }
 
     [Fact]
-    public void A_jump_in_arrivals_is_not_extrapolated_until_it_has_lasted_two_looks()
+    public void What_came_over_two_looks_is_extrapolated_and_not_what_came_over_one()
     {
         var jump = Facts.Of(desired: 1, waiting: 30, arrivals: 7.5);
-        Assert.Equal(2, Decide(jump with { LastingArrivals = 1 }).Workers);
+        Assert.Equal(2, Decide(jump with { SteadyArrivals = 1 }).Workers);
         Assert.Equal(11, Decide(jump).Workers);
     }
 

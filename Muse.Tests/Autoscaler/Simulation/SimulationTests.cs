@@ -26,6 +26,10 @@ public class SimulationTests
         KeepsThePromise(Simulation.Run(Settings("ramp")), share: 0.95, hours: 1.25);
 
     [Fact]
+    public void Over_a_day_nearly_everyone_is_answered_in_time_with_few_more_workers_than_the_optimum() =>
+        KeepsThePromise(Simulation.Run(Settings("daily")), share: 0.99, hours: 1.2);
+
+    [Fact]
     public void The_optimum_itself_keeps_the_promise()
     {
         var settings = Settings("ramp");
