@@ -184,11 +184,11 @@ def throughput_by_workers(run, folder):
         if len(counts) != 1 or 0 in counts:
             continue
         rate = (second["ops"]["queue"]["completed"] - run.seconds[before]["ops"]["queue"]["completed"]) / (second["at"] - run.seconds[before]["at"])
-        waited = min(other["ops"]["queue"]["waiting"] for other in run.seconds[before : i + 1]) > 0
-        best[counts.pop()] = max((rate, waited), best.get(ready(second["ops"]), (0, False)))
+        full = (mean([len(worker["batch"]) / worker["slots"] for other in run.seconds[before : i + 1] for worker in other["ops"]["workers"]]) or 0) > 0.9
+        best[counts.pop()] = max((rate, full), best.get(ready(second["ops"]), (0, False)))
     figure, axis = plt.subplots(figsize=(6, 3.6))
-    for busy, colour, label in ((True, BLUE, "with pictures waiting: all they can"), (False, "#c3c7ea", "with none waiting: all that was asked for")):
-        some = {count: rate for count, (rate, waited) in best.items() if waited == busy}
+    for busy, colour, label in ((True, BLUE, "with full batches: all they can"), (False, "#c3c7ea", "with room in the batches: all that was asked for")):
+        some = {count: rate for count, (rate, full) in best.items() if full == busy}
         if some:
             axis.bar_label(axis.bar(list(some), list(some.values()), width=0.5, color=colour, label=label), fmt="%.1f", padding=2)
     axis.legend(loc="upper left")

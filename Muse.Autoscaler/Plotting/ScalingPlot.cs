@@ -35,6 +35,8 @@ public static class ScalingPlot
         {
             panel.ShowLegend(Alignment.UpperLeft);
             panel.Axes.AutoScale();
+            // The same for all three, so that a moment stands above itself.
+            panel.Axes.Left.MinimumSize = panel.Axes.Left.MaximumSize = 55;
             panel.Axes.SetLimitsX(minutes.FirstOrDefault(), Math.Max(minutes.LastOrDefault(), minutes.FirstOrDefault() + 0.1));
             panel.Axes.SetLimitsY(0, Math.Max(1, panel.Axes.GetLimits().Top * 1.15));
         }
