@@ -53,7 +53,23 @@ public sealed class ApiServer : IAsyncDisposable
         });
         factory.UseKestrel();
         factory.StartServer();
-        return new(factory, redis, ownsRedis, worker);
+        var server = new ApiServer(factory, redis, ownsRedis, worker);
+        await server.IsWellAsync();
+        return server;
+    }
+
+    /// <summary>On a busy machine it may be up before it has reached Redis; as with a load balancer, nobody asks it before.</summary>
+    async Task IsWellAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var between = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (true)
+        {
+            using var health = await Client.GetAsync("/health", limit.Token);
+            if (health.IsSuccessStatusCode)
+                return;
+            await between.WaitForNextTickAsync(limit.Token);
+        }
     }
 
     public HttpClient NewClient(string? key = null)
