@@ -1,16 +1,38 @@
+using System.Runtime.InteropServices;
 using Muse.Benchmarks;
 
-var benchmarks = new Dictionary<string, Func<string[], Task>>
+var benchmarks = new Dictionary<string, Func<Report, string[], Task>>
 {
     ["engine"] = EngineBenchmark.RunAsync,
     ["queue"] = QueueBenchmark.RunAsync,
     ["serving"] = ServingBenchmark.RunAsync,
-    ["plain"] = PlainEndpoint.ServeAsync,
 };
+if (args is ["plain", .. var rest])
+{
+    await PlainEndpoint.ServeAsync(rest);
+    return 0;
+}
+var report = new Report();
+if (args is ["all", var path])
+{
+    report.Line($"# Benchmarks");
+    report.Line($"\nWritten by `./muse bench` on {DateTime.UtcNow:yyyy-MM-dd}, on {Environment.ProcessorCount} cores ({Machine()}), {RuntimeInformation.FrameworkDescription}. Clients, Redis, API and workers share these cores. Figures of one run are comparable with each other; across machines only ratios are. A *simulated* device takes the stated time for a step without using the processor: it stands in for a GPU here, and nothing measured with it says how fast a real one is.");
+    foreach (var run in benchmarks.Values)
+        await run(report, []);
+    await report.SaveAsync(path);
+    return 0;
+}
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var benchmark))
 {
-    Console.Error.WriteLine($"Which benchmark? {string.Join(", ", benchmarks.Keys)}");
+    Console.Error.WriteLine($"Which benchmark? {string.Join(", ", benchmarks.Keys)}, or all FILE");
     return 2;
 }
-await benchmark(args[1..]);
+await benchmark(report, args[1..]);
 return 0;
+
+static string Machine()
+{
+    const string cpus = "/proc/cpuinfo";
+    var name = File.Exists(cpus) ? File.ReadLines(cpus).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+    return name is null ? RuntimeInformation.OSArchitecture.ToString() : name[(name.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
+}

@@ -11,18 +11,19 @@ static class Arrivals
 
     sealed record Outcome(double Mean, double P50, double P95, double PerSecond);
 
-    public static async Task RunAsync(string name, Func<IDiffusionModel> open, double seconds)
+    public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, double seconds)
     {
         double capacity = await CapacityAsync(open);
-        Console.WriteLine($"\nContinuous against static, {name}: Poisson arrivals, {FewestSteps} to {MostSteps} steps; full load is {capacity:F2} pictures/s");
-        Console.WriteLine("  load   latency in s: mean / p50 / p95       static                  ratio p50   ratio p95   throughput");
+        report.Heading($"Continuous against static batching: {name}");
+        report.Line($"Poisson arrivals for {seconds} s, {FewestSteps} to {MostSteps} steps; full load is {capacity:F2} pictures a second. Seconds from arrival to picture.\n");
+        report.Columns("load", "continuous: mean", "p50", "p95", "static: mean", "p50", "p95", "p50 against static", "p95", "throughput");
         foreach (double load in (double[])[0.5, 0.8, 0.95])
         {
             var arrivals = Draw(load * capacity, seconds);
             var continuous = await ServeAsync(open, BatchingMode.Continuous, arrivals);
             var together = await ServeAsync(open, BatchingMode.Static, arrivals);
-            Console.WriteLine($"  {load,4:P0}   {continuous.Mean,6:F2} / {continuous.P50,5:F2} / {continuous.P95,5:F2}   {together.Mean,12:F2} / {together.P50,5:F2} / {together.P95,5:F2}   "
-                + $"{continuous.P50 / together.P50,16:F2}   {continuous.P95 / together.P95,9:F2}   {continuous.PerSecond / together.PerSecond,9:F2}x");
+            report.Row($"{100 * load:F0} %", $"{continuous.Mean:F2}", $"{continuous.P50:F2}", $"{continuous.P95:F2}", $"{together.Mean:F2}", $"{together.P50:F2}", $"{together.P95:F2}",
+                $"{continuous.P50 / together.P50:F2}", $"{continuous.P95 / together.P95:F2}", $"{continuous.PerSecond / together.PerSecond:F2}");
         }
     }
 

@@ -6,9 +6,10 @@ namespace Muse.Benchmarks;
 /// <summary>Throughput with 1, 2, 4, 8 and 12 requests in the batch.</summary>
 static class BatchSizes
 {
-    public static async Task RunAsync(string name, Func<IDiffusionModel> open, int steps, int rounds)
+    public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, int steps, int rounds)
     {
-        Console.WriteLine($"\nThroughput by batch size, {name}, {steps} steps with guidance\n  batch   pictures/s   against 1");
+        report.Heading($"Pictures a second by batch size: {name}, {steps} steps with guidance");
+        report.Columns("batch", "pictures/s", "against 1");
         double single = 0;
         foreach (int size in (int[])[1, 2, 4, 8, 12])
         {
@@ -23,7 +24,7 @@ static class BatchSizes
             double perSecond = count / clock.Elapsed.TotalSeconds;
             if (size == 1)
                 single = perSecond;
-            Console.WriteLine($"  {size,5}   {perSecond,10:F2}   {perSecond / single,8:F2}x");
+            report.Row($"{size}", $"{perSecond:F2}", $"{perSecond / single:F2}");
         }
     }
 

@@ -40,14 +40,15 @@ static class Overhead
         }
     }
 
-    public static void Run(string folder, string device)
+    public static async Task RunAsync(Report report, string folder, string device)
     {
-        Console.WriteLine($"\nA step against the bare call of ONNX Runtime inside it, {folder}\n  requests   rows   ms a step   ms in the call   overhead");
+        report.Heading($"A step of the engine against the bare call of ONNX Runtime inside it: {folder}");
+        report.Columns("requests", "rows", "ms a step", "ms in the call", "overhead");
         foreach (int requests in (int[])[1, 4, 12])
-            RunAsync(folder, device, requests).GetAwaiter().GetResult();
+            await RunAsync(report, folder, device, requests);
     }
 
-    static async Task RunAsync(string folder, string device, int requests)
+    static async Task RunAsync(Report report, string folder, string device, int requests)
     {
         var timed = new Timed(Models.Open(folder, device));
         double steps = 0;
@@ -68,6 +69,6 @@ static class Overhead
             if (await engine.Events.ReadAsync() is EngineEvent.Completed)
                 done++;
         double inCalls = timed.InCalls.TotalSeconds;
-        Console.WriteLine($"  {requests,8}   {2 * requests,4}   {1000 * steps / count,9:F2}   {1000 * inCalls / count,14:F2}   {steps / inCalls - 1,8:P2}");
+        report.Row($"{requests}", $"{2 * requests}", $"{1000 * steps / count:F2}", $"{1000 * inCalls / count:F2}", $"{100 * (steps / inCalls - 1):F2} %");
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Muse.Queue;
@@ -11,7 +10,7 @@ static class QueueBenchmark
 {
     const int Warm = 200, Measured = 1000, Clients = 64, PictureBytes = 1024;
 
-    public static async Task RunAsync(string[] arguments)
+    public static async Task RunAsync(Report report, string[] arguments)
     {
         var folder = Directory.CreateTempSubdirectory("muse-bench-").FullName;
         var port = arguments.Length > 0 ? arguments[0] : "7409";
@@ -22,8 +21,10 @@ static class QueueBenchmark
             using var back = Start(port);
             var (jobs, work) = (front.Services.GetRequiredService<JobQueue>(), back.Services.GetRequiredService<WorkQueue>());
             await ReadyAsync(front.Services.GetRequiredService<Fleet>());
-            await LatencyAsync(jobs, work);
-            await ThroughputAsync(jobs, work, TimeSpan.FromSeconds(5));
+            report.Heading($"The queue alone");
+            report.Columns("what", "figure");
+            await LatencyAsync(report, jobs, work);
+            await ThroughputAsync(report, jobs, work, TimeSpan.FromSeconds(5));
         }
         finally
         {
@@ -76,7 +77,7 @@ static class QueueBenchmark
 
     static FinishedPicture Painted() => new(new StoredPicture(new byte[PictureBytes], PictureFormat.Png, 8, 8), 1, default);
 
-    static async Task LatencyAsync(JobQueue jobs, WorkQueue work)
+    static async Task LatencyAsync(Report report, JobQueue jobs, WorkQueue work)
     {
         var times = new List<double>();
         for (var i = 0; i < Warm + Measured; i++)
@@ -89,10 +90,11 @@ static class QueueBenchmark
             if (i >= Warm) times.Add(time);
         }
         times.Sort();
-        Say($"from submission to the worker's hands, idle: median {times[times.Count / 2]:0.00} ms, p95 {times[times.Count * 95 / 100]:0.00} ms, of {Measured}");
+        report.Row($"from submission to the worker's hands, idle, median of {Measured}", $"{times[times.Count / 2]:0.00} ms");
+        report.Row($"the same, p95", $"{times[times.Count * 95 / 100]:0.00} ms");
     }
 
-    static async Task ThroughputAsync(JobQueue jobs, WorkQueue work, TimeSpan time)
+    static async Task ThroughputAsync(Report report, JobQueue jobs, WorkQueue work, TimeSpan time)
     {
         using var stop = new CancellationTokenSource();
         var painting = Task.Run(async () =>
@@ -117,10 +119,8 @@ static class QueueBenchmark
                 Interlocked.Increment(ref count);
             }
         }));
-        Say($"submit, paint for nothing, wait with a {PictureBytes} B picture, {Clients} clients, no HTTP: {count / clock.Elapsed.TotalSeconds:0} jobs a second");
+        report.Row($"submit, paint for nothing, wait with a {PictureBytes} B picture, {Clients} clients, no HTTP", $"{count / clock.Elapsed.TotalSeconds:0} jobs/s");
         await stop.CancelAsync();
         await painting;
     }
-
-    static void Say(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 }

@@ -1,33 +1,146 @@
-using System.Globalization;
+using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
 /// <summary>The whole way, HTTP → Redis → worker → Redis → HTTP, in real processes.</summary>
 static class ServingBenchmark
 {
+    const string Path = "/v1/images/generations";
+    const string Gpu = "simulated:base=40ms,picture=10ms,bytes=300000";
+    const string Free = "simulated:base=0ms,picture=0ms,steps=1,side=16,bytes=640";
     const string Small = """{"prompt":"a red star above a blue house","size":"16x16","steps":1}""";
+    const string Plain = """{"prompt":"a red star above a blue house"}""";
 
-    public static async Task RunAsync(string[] args)
+    public static async Task RunAsync(Report report, string[] args)
     {
-        await OverheadAsync(clients: 64, seconds: 8);
+        if (args is [] or ["blog"]) await BlogAsync(report);
+        if (args is [] or ["efficiency"]) await EfficiencyAsync(report);
+        if (args is [] or ["overhead"]) await OverheadAsync(report);
+        if (args is [] or ["memory"]) await MemoryAsync(report);
+    }
+
+    /// <summary>Batches and workers, as the blog compared them.</summary>
+    static async Task BlogAsync(Report report)
+    {
+        report.Heading($"Batching and workers: pictures a second through HTTP");
+        report.Columns("device", "batch", "workers", "clients", "pictures/s", "against batch 1", "p95 s");
+        foreach (var (name, device, model, counts) in ((string, string, string, int[])[])[("the built-in model, 20 steps", "cpu", "", [1]), ("simulated, 40 ms + 10 ms a picture", "simulated:base=40ms,picture=10ms", "simulated", [1, 4])])
+        {
+            double single = 0;
+            foreach (var (batch, workers) in counts.SelectMany(n => n == 1 ? ((int, int)[])[(1, 1), (12, 1)] : [(1, n), (12, n)]))
+            {
+                await using var muse = await RunningMuse.StartAsync(device, workers, ("MUSE_MAX_BATCH_SIZE", $"{batch}"), ("MUSE_MODEL", model));
+                var clients = 2 * batch * workers + 4;
+                var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 12, warmUp: 5);
+                if (single == 0) single = result.PerSecond;
+                report.Row($"{name}", $"{batch}", $"{workers}", $"{clients}", $"{result.PerSecond:F2}", $"{result.PerSecond / single:F2}", $"{result.Percentile(0.95):F2}");
+                Complain(report, result);
+            }
+        }
+    }
+
+    /// <summary>Pictures a second through everything, over what the engine does with nothing around it.</summary>
+    static async Task EfficiencyAsync(Report report)
+    {
+        var bare = await BareAsync(seconds: 8);
+        report.Heading($"Serving efficiency");
+        report.Line($"Simulated workers of 40 ms + 10 ms a picture, pictures of 300 KB. The same engine in a bare loop paints {bare:F1} a second (75 is what its device allows). Milliseconds of processor time a picture, by process.\n");
+        report.Columns("workers", "clients", "pictures/s", "efficiency", "p50 s", "p95 s", "API ms", "workers ms", "Redis ms", "clients ms");
+        foreach (var (workers, crowds) in ((int, int[])[])[(1, [60, 1000]), (4, [120, 1000])])
+        {
+            await using var muse = await RunningMuse.StartAsync(Gpu, workers, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10"));
+            foreach (var clients in crowds)
+            {
+                var (before, own) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
+                // Long enough that a crowd's first wave, which arrives at once, is over.
+                var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 15, warmUp: Math.Max(4, clients / (75.0 * workers)));
+                var (after, count) = (muse.ProcessorSeconds(), result.Latencies.Length * (15 + Math.Max(4, clients / (75.0 * workers))) / 15);
+                double Cost(string name) => (after[name] - before[name]) / count * 1000;
+                report.Row($"{workers}", $"{clients}", $"{result.PerSecond:F1}", $"{result.PerSecond / (bare * workers):F3}", $"{result.Percentile(0.5):F2}", $"{result.Percentile(0.95):F2}",
+                    $"{Cost("api"):F2}", $"{Cost("worker"):F2}", $"{Cost("redis"):F2}", $"{(Environment.CpuUsage.TotalTime - own).TotalSeconds / count * 1000:F2}");
+                Complain(report, result);
+            }
+        }
+    }
+
+    /// <summary>Pictures a second of an engine that never waits for a request.</summary>
+    static async Task<double> BareAsync(double seconds)
+    {
+        await using var engine = await Models.StartAsync(Models.Open("simulated", Gpu), new EngineOptions());
+        var number = 0;
+        var feeding = Task.Run(async () =>
+        {
+            while (number >= 0)
+            {
+                await engine.WaitForRoomAsync(CancellationToken.None);
+                engine.TrySubmit(Models.Request(engine.Model, number, 20));
+                if (number >= 0) number++;
+            }
+        });
+        var (clock, done) = (System.Diagnostics.Stopwatch.StartNew(), 0);
+        const double warmUp = 2;
+        await foreach (var happened in engine.Events.ReadAllAsync())
+        {
+            if (happened is EngineEvent.Completed && clock.Elapsed.TotalSeconds > warmUp) done++;
+            if (clock.Elapsed.TotalSeconds > warmUp + seconds) break;
+        }
+        number = int.MinValue;
+        return done / seconds;
     }
 
     /// <summary>Requests a second with a device that costs nothing, beside an endpoint that does nothing.</summary>
-    static async Task OverheadAsync(int clients, double seconds)
+    static async Task OverheadAsync(Report report)
     {
-        var plain = await PlainEndpoint.MeasureAsync(1024, Small, clients, seconds / 2);
-        await using var muse = await RunningMuse.StartAsync("simulated:base=0ms,picture=0ms,steps=1,side=16,bytes=640", 1, ("MUSE_MODEL", "simulated"));
-        await HttpClients.RunAsync(muse.Port, "/v1/images/generations", Small, clients, 14);
-        var before = muse.ProcessorSeconds();
-        var own = Environment.CpuUsage.TotalTime;
-        var through = await HttpClients.RunAsync(muse.Port, "/v1/images/generations", Small, clients, seconds, warmUp: 0);
-        var after = muse.ProcessorSeconds();
-        own = Environment.CpuUsage.TotalTime - own;
-        Say($"plain endpoint {plain.PerSecond:0}/s; muse {through.PerSecond:0}/s, failures {through.Failures}, p50 {through.Percentile(.5) * 1000:0.0} ms p99 {through.Percentile(.99) * 1000:0.0} ms");
-        foreach (var (name, used) in after)
-            Say($"  {name}: {(used - before[name]) / through.Latencies.Length * 1e6:0} µs a picture");
-        Say($"  client: {own.TotalSeconds / through.Latencies.Length * 1e6:0} µs");
+        const int clients = 64;
+        const double seconds = 10;
+        var plain = await PlainEndpoint.MeasureAsync(1024, Small, clients, seconds);
+        await using var muse = await RunningMuse.StartAsync(Free, 1, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10"));
+        await HttpClients.RunAsync(muse.Port, Path, Small, clients, seconds: 15); // Until the compiler has done its best.
+        var (before, own) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
+        var result = await HttpClients.RunAsync(muse.Port, Path, Small, clients, seconds, warmUp: 0);
+        var (after, used) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime - own);
+        report.Heading($"Overhead: a device that costs nothing, pictures of 1 KB, {clients} clients");
+        report.Columns("what", "requests/s", "p50 ms", "p99 ms");
+        report.Row($"a plain ASP.NET endpoint that reads the JSON and answers 1 KB", $"{plain.PerSecond:F0}", $"{1000 * plain.Percentile(0.5):F1}", $"{1000 * plain.Percentile(0.99):F1}");
+        report.Row($"Muse", $"{result.PerSecond:F0}", $"{1000 * result.Percentile(0.5):F1}", $"{1000 * result.Percentile(0.99):F1}");
+        report.Line($"\nProcessor time a picture: API {Microseconds("api"):F0} µs, worker {Microseconds("worker"):F0} µs, Redis {Microseconds("redis"):F0} µs, clients {used.TotalSeconds / result.Latencies.Length * 1e6:F0} µs; without an OTLP collector.");
+        Complain(report, result);
+
+        double Microseconds(string name) => (after[name] - before[name]) / result.Latencies.Length * 1e6;
     }
 
-    static void Say(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+    /// <summary>What the processes hold while a crowd waits, and whether they grow.</summary>
+    static async Task MemoryAsync(Report report)
+    {
+        report.Heading($"Memory of each process, MB");
+        report.Columns("when", "API", "worker", "Redis");
+        await using (var muse = await RunningMuse.StartAsync("simulated:base=40ms,picture=10ms,bytes=20000", 1, ("MUSE_MODEL", "simulated")))
+        {
+            Sample("at the start", muse);
+            var crowd = HttpClients.RunAsync(muse.Port, Path, Plain, 1000, seconds: 16, warmUp: 0);
+            await Task.Delay(TimeSpan.FromSeconds(14));
+            Sample("1,000 clients wait", muse);
+            Complain(report, await crowd);
+        }
+        await using (var muse = await RunningMuse.StartAsync(Free, 1, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:05")))
+        {
+            var done = 0;
+            foreach (var goal in (int[])[20_000, 60_000, 100_000])
+            {
+                while (done < goal) done += (await HttpClients.RunAsync(muse.Port, Path, Small, 64, seconds: 2, warmUp: 0)).Latencies.Length;
+                Sample($"after {done} requests", muse);
+            }
+        }
+
+        void Sample(string when, RunningMuse muse)
+        {
+            var held = muse.Megabytes();
+            report.Row($"{when}", $"{held["api"]:F0}", $"{held["worker"]:F0}", $"{held["redis"]:F0}");
+        }
+    }
+
+    static void Complain(Report report, LoadResult result)
+    {
+        if (result.Failures > 0) report.Line($"\n**{result.Failures} requests failed.**\n");
+    }
 }
