@@ -16,7 +16,6 @@ internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, Work
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        atelier.Open(); // A folder that can't be used stops the program here, before anybody counts on it.
         running = RunAsync();
         return Task.CompletedTask;
     }

@@ -29,6 +29,8 @@ internal static class WorkerHosting
     {
         try
         {
+            // A folder that can't be used stops the program here, before anybody counts on it: with a sentence, not with a stack.
+            app.Services.GetRequiredService<Atelier>().Open();
             app.Run();
             return 0;
         }

@@ -32,7 +32,7 @@ sealed class StepLoop
     readonly List<Slot> alone = new(1);
     readonly long epoch;
     ITimer? alarm;
-    float[] guidance = [];
+    float[] guidance = [], clean = [];
     Activity? batchSpan;
     int batchSteps;
     bool draining;
@@ -253,6 +253,7 @@ sealed class StepLoop
     {
         var request = slot.Request;
         int before = slot.Step, after = slot.StepAfter(slot.Evaluation + 1);
+        var preview = after > before && after < slot.Plan.Steps && WantsPreview(request, before, after) ? Preview(slot, prediction) : null;
         slot.Sampler.Step(slot.Plan, slot.Evaluation, prediction, slot.Latent, slot.History, slot.Noise);
         slot.Evaluation++;
         if (after == before)
@@ -260,10 +261,19 @@ sealed class StepLoop
         engine.Tell(new EngineEvent.Stepped(request.Id, after, slot.Plan.Steps));
         if (slot.Finished)
             return;
-        if (WantsPreview(request, before, after))
-            engine.Tell(new EngineEvent.Previewed(request.Id, after, slot.Plan.Steps, model.Preview(slot.Shape, slot.Latent)));
+        if (preview is not null)
+            engine.Tell(new EngineEvent.Previewed(request.Id, after, slot.Plan.Steps, preview));
         if (options.CheckpointEvery > 0 && after / options.CheckpointEvery > before / options.CheckpointEvery)
             engine.Tell(new EngineEvent.Checkpointed(request.Id, after, slot.Save()));
+    }
+
+    // Of the clean latent that the denoiser points at: the latent itself is mostly noise for half of the way.
+    RgbImage Preview(Slot slot, ReadOnlySpan<float> prediction)
+    {
+        if (clean.Length < prediction.Length)
+            clean = new float[prediction.Length];
+        slot.Sampler.PredictClean(slot.Plan, slot.Evaluation, prediction, slot.Latent, clean.AsSpan(0, prediction.Length));
+        return model.Preview(slot.Shape, clean.AsSpan(0, prediction.Length));
     }
 
     static bool WantsPreview(GenerationRequest request, int before, int after) =>

@@ -22,12 +22,18 @@ sealed class DdimSampler(SchedulerConfig config) : Sampler
 
     public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
 
+    private protected override Mix Clean(SamplerPlan plan, int i)
+    {
+        var alphaBar = schedule.AlphaBar((int)plan.Timesteps[i]);
+        return Mix.Clean(config.PredictionType, Math.Sqrt(alphaBar), Math.Sqrt(1 - alphaBar));
+    }
+
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
     {
         var timestep = (int)plan.Timesteps[i];
         var alphaBar = schedule.AlphaBar(timestep);
         var target = TargetAlphaBar(schedule, timestep - schedule.Length / plan.Steps, config.SetAlphaToOne ?? true);
-        var clean = Mix.Clean(config.PredictionType, Math.Sqrt(alphaBar), Math.Sqrt(1 - alphaBar));
+        var clean = Clean(plan, i);
         if (config.ClipSampleRange is not { } range)
         {
             Transfer(config.PredictionType, alphaBar, target).Write(sample, prediction, sample);

@@ -21,11 +21,17 @@ sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) 
 
     public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
 
+    private protected override Mix Clean(SamplerPlan plan, int i)
+    {
+        var alpha = MultistepPlan.Alpha(plan.Sigmas[i]);
+        return Mix.Clean(config.PredictionType, alpha, plan.Sigmas[i] * alpha);
+    }
+
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
     {
         double sigma = plan.Sigmas[i], next = plan.Sigmas[i + 1];
         var (alpha, alphaNext) = (MultistepPlan.Alpha(sigma), MultistepPlan.Alpha(next));
-        var clean = Mix.Clean(config.PredictionType, alpha, sigma * alpha);
+        var clean = Clean(plan, i);
         var ratio = next / sigma;
         var decay = stochastic ? ratio * ratio : ratio;
         var kept = next * alphaNext / (sigma * alpha) * (stochastic ? ratio : 1);

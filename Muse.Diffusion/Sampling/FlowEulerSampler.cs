@@ -27,6 +27,8 @@ sealed class FlowEulerSampler(SchedulerConfig config) : Sampler
 
     public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
 
+    private protected override Mix Clean(SamplerPlan plan, int i) => new(1, -plan.Sigmas[i]);
+
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise) =>
         Mix.Accumulate(prediction, plan.Sigmas[i + 1] - plan.Sigmas[i], sample);
 

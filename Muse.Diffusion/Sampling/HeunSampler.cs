@@ -42,7 +42,7 @@ sealed class HeunSampler(SchedulerConfig config) : SigmaSampler(config)
         double sigma = plan.Sigmas[i], next = plan.Sigmas[i + 1];
         var begun = history[..sample.Length];
         var begunClean = history.Slice(sample.Length, sample.Length);
-        var clean = Mix.CleanOfUnscaled(PredictionType, sigma);
+        var clean = Clean(plan, i);
         // Of a correction, `sigma` is the far end; the step began at the level before.
         double start = corrects ? plan.Sigmas[i - 1] : sigma;
         var half = corrects ? (sigma - start) / 2 : 0;

@@ -28,11 +28,16 @@ sealed class LcmSampler(SchedulerConfig config) : Sampler
 
     public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
 
+    private protected override Mix Clean(SamplerPlan plan, int i)
+    {
+        var alphaBar = schedule.AlphaBar((int)plan.Timesteps[i]);
+        return Mix.Clean(config.PredictionType, Math.Sqrt(alphaBar), Math.Sqrt(1 - alphaBar));
+    }
+
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
     {
         var timestep = (int)plan.Timesteps[i];
-        var alphaBar = schedule.AlphaBar(timestep);
-        var clean = Mix.Clean(config.PredictionType, Math.Sqrt(alphaBar), Math.Sqrt(1 - alphaBar));
+        var clean = Clean(plan, i);
         var scaled = timestep * config.TimestepScaling;
         var norm = scaled * scaled + SigmaData * SigmaData;
         var boundary = new Mix(SigmaData * SigmaData / norm, scaled / Math.Sqrt(norm));

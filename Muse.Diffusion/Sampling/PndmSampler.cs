@@ -26,6 +26,12 @@ sealed class PndmSampler(SchedulerConfig config) : Sampler
 
     public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
 
+    private protected override Mix Clean(SamplerPlan plan, int i)
+    {
+        var alphaBar = schedule.AlphaBar((int)plan.Timesteps[i]);
+        return Mix.Clean(config.PredictionType, Math.Sqrt(alphaBar), Math.Sqrt(1 - alphaBar));
+    }
+
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
     {
         var stride = schedule.Length / plan.Steps;

@@ -32,6 +32,18 @@ public abstract class Sampler
     /// <param name="noise">Where fresh noise comes from.</param>
     public abstract void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise);
 
+    /// <summary>Writes the clean latent that the denoiser points at from evaluation <paramref name="i"/>: what the picture would be if the run ended there.</summary>
+    /// <param name="plan">From <see cref="Plan"/>.</param>
+    /// <param name="i">Evaluation.</param>
+    /// <param name="prediction">What the denoiser said, guidance applied.</param>
+    /// <param name="sample">The latent that it said it of.</param>
+    /// <param name="clean">Where to write; same length; may be the sample's memory.</param>
+    public void PredictClean(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, ReadOnlySpan<float> sample, Span<float> clean) =>
+        Clean(plan, i).Write(sample, prediction, clean);
+
+    /// <summary>The clean sample, out of the sample and the prediction at an evaluation.</summary>
+    private protected abstract Mix Clean(SamplerPlan plan, int i);
+
     /// <summary>Elements that a step works on at a time, so that what it needs in between lies on the stack.</summary>
     private protected const int BlockLength = 1024;
 

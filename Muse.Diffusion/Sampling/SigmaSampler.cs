@@ -50,4 +50,6 @@ abstract class SigmaSampler(SchedulerConfig config) : Sampler
         double sigma = plan.Sigmas[i];
         TensorPrimitives.Multiply(sample, (float)(1 / Math.Sqrt(sigma * sigma + 1)), modelInput);
     }
+
+    private protected override Mix Clean(SamplerPlan plan, int i) => Mix.CleanOfUnscaled(PredictionType, plan.Sigmas[i]);
 }

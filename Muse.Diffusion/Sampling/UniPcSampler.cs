@@ -22,10 +22,15 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
 
     public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    private protected override Mix Clean(SamplerPlan plan, int i)
     {
         var alpha = MultistepPlan.Alpha(plan.Sigmas[i]);
-        var clean = Mix.Clean(config.PredictionType, alpha, plan.Sigmas[i] * alpha);
+        return Mix.Clean(config.PredictionType, alpha, plan.Sigmas[i] * alpha);
+    }
+
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    {
+        var clean = Clean(plan, i);
         var length = sample.Length;
         var corrected = history[..length];
         var ring = history[length..];

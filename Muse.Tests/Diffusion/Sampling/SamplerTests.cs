@@ -46,6 +46,25 @@ public class SamplerTests
 
     [Theory]
     [MemberData(nameof(Everything))]
+    public void Previews_show_the_picture_that_the_denoiser_points_at(string model, string name)
+    {
+        var config = Configs[model];
+        var sampler = Samplers.Create(config, name);
+        var (oracle, noise, plan) = (new Oracle(config), new SeededNoise(11), sampler.Plan(10));
+        var (sample, history, clean) = (Start(plan, noise), History(sampler, Length), new float[Length]);
+        for (var i = 0; i < plan.Timesteps.Length; i++)
+        {
+            var input = new float[Length];
+            sampler.ScaleModelInput(plan, i, sample, input);
+            sampler.PredictClean(plan, i, oracle.Predict(input, plan.Timesteps[i]), sample, clean);
+            // Of almost pure noise, single precision leaves little of the picture.
+            if (plan.Timesteps[i] < 0.9 * config.TrainTimesteps) Assert.InRange(Distance(clean, oracle.Picture), 0, 0.02);
+            Evaluate(sampler, plan, i, sample, history, oracle, noise);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Everything))]
     public void Elements_are_stepped_independently_of_their_company(string model, string name)
     {
         var sampler = Samplers.Create(Configs[model], name);
