@@ -242,7 +242,9 @@ def page(run, steps, limit, folder):
     failed = [r for r in run.requests if r["fault"]]
     last = run.seconds[-1]["ops"]["queue"]
     first = run.seconds[0]["ops"]["queue"]
-    accepted, painted = (last[counter] - first[counter] for counter in ("arrivals", "completed"))
+    # What was under way at the first look came from these users too.
+    accepted, painted = (last[counter] - first["completed"] for counter in ("arrivals", "completed"))
+    cut_off = accepted - len(run.requests)
     counts = [ready(second["ops"]) for second in run.seconds]
     held = users_held(steps, limit)
     rates = [rate for i in range(len(run.seconds)) if (rate := run.rate(i, lambda now: now["queue"]["completed"])) is not None]
@@ -256,7 +258,8 @@ def page(run, steps, limit, folder):
         **run.facts,
         "Requests": f"{len(run.requests):,} sent by the users: {len(run.requests) - len(failed):,} succeeded, {len(failed):,} failed",
         SERVER: f"{accepted:,} pictures accepted, {painted:,} ended, {last['waiting'] + last['pending']:,} unfinished at the end, "
-        f"{len(run.seconds[-1]['ops'].get('deadLetters', [])):,} given up",
+        f"{len(run.seconds[-1]['ops'].get('dead_letters', [])):,} given up"
+        + (f"; {cut_off:,} of them were cut off by Locust when it stopped the users" if cut_off > 0 else ""),
     }
     rows = "".join(
         f"<tr><td>{step['users']:,}<td>{step['workers']:.1f}<td>{step['rate']:.1f}<td>{cell(step['batch'], 1)}"
