@@ -16,9 +16,6 @@ public enum ImageFormat
 /// <summary>Writes pictures as files.</summary>
 public static class ImageEncoder
 {
-    // Level 1 and one filter: encoding must not take as long as painting.
-    static readonly SKPngEncoderOptions Png = new(SKPngEncoderFilterFlags.Sub, zLibLevel: 1);
-
     /// <summary>Encodes a picture.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="format">The file format.</param>
@@ -28,20 +25,19 @@ public static class ImageEncoder
     {
         ArgumentOutOfRangeException.ThrowIfNegative(quality);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(quality, 100);
+        if (format == ImageFormat.Png)
+            return PngWriter.Write(image, parameters is null ? null : ("parameters", parameters));
         using var bitmap = ToBitmap(image);
         using var pixels = bitmap.PeekPixels();
         using var data = format switch
         {
-            ImageFormat.Png => pixels.Encode(Png),
             ImageFormat.Jpeg => pixels.Encode(new SKJpegEncoderOptions(quality)),
             ImageFormat.WebP => pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossy, quality)),
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, "There is no such format."),
         };
         if (data is null)
             throw new InvalidOperationException($"A picture of {image.Width}x{image.Height} can't be written as {format}.");
-        return format == ImageFormat.Png && parameters is not null
-            ? PngText.Insert(data.AsSpan(), "parameters", parameters)
-            : data.ToArray();
+        return data.ToArray();
     }
 
     internal static SKBitmap ToBitmap(RgbImage image)

@@ -1,0 +1,77 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.IO.Hashing;
+using System.Numerics.Tensors;
+using System.Text;
+
+namespace Muse.Diffusion;
+
+/// <summary>Writes PNG files (PNG specification, third edition) quickly: encoding must not take as long as painting.</summary>
+/// <remarks>
+/// After the Sub filter nearly all there is to gain lies in runs and in short codes, not in matches from afar: zlib's run-length strategy
+/// takes a quarter of the time of Skia's encoder (libpng, level 1) for files a little smaller.
+/// </remarks>
+static class PngWriter
+{
+    static readonly ZLibCompressionOptions Runs = new() { CompressionLevel = 1, CompressionStrategy = ZLibCompressionStrategy.RunLengthEncoding };
+
+    const int Pixel = 3;
+    const byte EightBits = 8, TrueColour = 2, SubFilter = 1;
+
+    /// <summary>The picture as a file.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="text">A text to put into the file (§11.3.3), by its keyword; <c>tEXt</c> where Latin-1 can say it, otherwise <c>iTXt</c>. Null for none.</param>
+    public static byte[] Write(RgbImage image, (string Keyword, string Text)? text)
+    {
+        // Noise does not get smaller; most pictures do by half.
+        var file = new MemoryStream(image.Pixels.Length / 2 + 1024);
+        file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
+        var header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, image.Width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), image.Height);
+        (header[8], header[9]) = (EightBits, TrueColour);
+        Chunk(file, "IHDR"u8, chunk => chunk.Write(header));
+        if (text is var (keyword, said))
+            Text(file, keyword, said);
+        Chunk(file, "IDAT"u8, chunk => Compress(image, chunk));
+        Chunk(file, "IEND"u8, static _ => { });
+        return file.ToArray();
+    }
+
+    static void Text(MemoryStream file, string keyword, string text)
+    {
+        byte[] word = [.. Encoding.Latin1.GetBytes(keyword), 0];
+        if (text.All(c => c is '\n' or (>= ' ' and <= '~') or (>= '\u00a0' and <= '\u00ff')))
+            Chunk(file, "tEXt"u8, chunk => chunk.Write([.. word, .. Encoding.Latin1.GetBytes(text)]));
+        else
+            Chunk(file, "iTXt"u8, chunk => chunk.Write([.. word, /* not compressed */ 0, 0, /* language */ 0, /* keyword in it */ 0, .. Encoding.UTF8.GetBytes(text)]));
+    }
+
+    static void Compress(RgbImage image, Stream chunk)
+    {
+        using var zlib = new ZLibStream(chunk, Runs, leaveOpen: true);
+        int length = Pixel * image.Width;
+        var filtered = new byte[1 + length];
+        filtered[0] = SubFilter;
+        for (int row = 0; row < image.Height; row++)
+        {
+            var pixels = image.Pixels.AsSpan(row * length, length);
+            pixels[..Pixel].CopyTo(filtered.AsSpan(1));
+            TensorPrimitives.Subtract(pixels[Pixel..], pixels[..^Pixel], filtered.AsSpan(1 + Pixel));
+            zlib.Write(filtered);
+        }
+    }
+
+    static void Chunk(MemoryStream file, ReadOnlySpan<byte> type, Action<Stream> write)
+    {
+        Span<byte> number = stackalloc byte[4];
+        long start = file.Position;
+        file.Write(number);
+        file.Write(type);
+        write(file);
+        BinaryPrimitives.WriteInt32BigEndian(number, (int)(file.Position - start - 8));
+        number.CopyTo(file.GetBuffer().AsSpan((int)start));
+        BinaryPrimitives.WriteUInt32BigEndian(number, Crc32.HashToUInt32(file.GetBuffer().AsSpan((int)start + 4, (int)(file.Position - start - 4))));
+        file.Write(number);
+    }
+}
