@@ -15,6 +15,10 @@ static class PngWriter
 {
     static readonly ZLibCompressionOptions Runs = new() { CompressionLevel = 1, CompressionStrategy = ZLibCompressionStrategy.RunLengthEncoding };
 
+    // Large arrays are dear to the garbage collector: each thread keeps the one it writes into.
+    [ThreadStatic]
+    static MemoryStream? scratch;
+
     const int Pixel = 3;
     const byte EightBits = 8, TrueColour = 2, SubFilter = 1;
 
@@ -23,8 +27,8 @@ static class PngWriter
     /// <param name="text">A text to put into the file (§11.3.3), by its keyword; <c>tEXt</c> where Latin-1 can say it, otherwise <c>iTXt</c>. Null for none.</param>
     public static byte[] Write(RgbImage image, (string Keyword, string Text)? text)
     {
-        // Noise does not get smaller; most pictures do by half.
-        var file = new MemoryStream(image.Pixels.Length / 2 + 1024);
+        var file = scratch ??= new MemoryStream();
+        file.SetLength(0);
         file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, image.Width);

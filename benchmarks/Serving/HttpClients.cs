@@ -9,8 +9,8 @@ namespace Muse.Benchmarks;
 /// <summary>What came of a load: answers that were 200, others, and how long each of the former took.</summary>
 /// <param name="Seconds">How long it was measured.</param>
 /// <param name="Latencies">Seconds of each good answer, ascending.</param>
-/// <param name="Failures">Answers that were not 200, or none.</param>
-sealed record LoadResult(double Seconds, double[] Latencies, int Failures)
+/// <param name="Failures">How many answers had which other status; 0 is a broken connection.</param>
+sealed record LoadResult(double Seconds, double[] Latencies, IReadOnlyDictionary<int, int> Failures)
 {
     public double PerSecond => Latencies.Length / Seconds;
     public double Percentile(double share) => Latencies.Length == 0 ? double.NaN : Latencies[(int)(share * (Latencies.Length - 1))];
@@ -25,7 +25,7 @@ static class HttpClients
         var request = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
             $"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n{json}"));
         var latencies = new ConcurrentBag<List<double>>();
-        var failures = 0;
+        var failures = new ConcurrentDictionary<int, int>();
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Task.Run(async () =>
         {
@@ -42,7 +42,7 @@ static class HttpClients
                 if (status == 200)
                     mine.Add(answered - asked);
                 else
-                    Interlocked.Increment(ref failures);
+                    failures.AddOrUpdate(status, 1, static (_, count) => count + 1);
             }
         })));
         return new(seconds, [.. latencies.SelectMany(list => list).Order()], failures);
