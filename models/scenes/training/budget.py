@@ -9,16 +9,17 @@ import torch
 
 
 class Budget:
-    """Time spent on training, kept across restarts. `progress` runs from 0 to 1."""
+    """Time this process has spent computing, kept across restarts; other work on the machine, or a pause, doesn't use it
+    up. `progress` runs from 0 to 1."""
 
     def __init__(self, hours, spent=0.0):
         self.seconds = hours * 3600
         self.spent_before = spent
-        self.started = time.monotonic()
+        self.started = time.process_time()
 
     @property
     def spent(self):
-        return self.spent_before + time.monotonic() - self.started
+        return self.spent_before + time.process_time() - self.started
 
     @property
     def progress(self):

@@ -7,7 +7,7 @@ from multiprocessing import Pool
 
 import numpy as np
 
-from scenes import SIZE, draw, sample_scene
+from scenes import SIZE, draw, sample_scene, shape_map
 
 
 def _draw_block(job):
@@ -31,3 +31,12 @@ def draw_pictures(path, count, workers, block=250):
                 print(f"drawn {stop} of {count}", flush=True)
     done.write_text(str(count))
     return np.load(path, mmap_mode="r")
+
+
+def shape_maps(scenes, path, size=32):
+    """uint8 [n, size, size]: `scenes.shape_map` of every scene, cached in `path`."""
+    if path.exists():
+        return np.load(path)
+    maps = np.stack([shape_map(scene, size) for scene in scenes])
+    np.save(path, maps)
+    return maps

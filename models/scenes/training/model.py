@@ -196,7 +196,11 @@ class Denoiser(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
 
     def forward(self, sample, timestep, text):
-        """sample [b, 4, h, w], timestep [b] in 0..999, text [b, l, D]; h and w are even."""
+        """sample [b, 4, h, w], timestep [b] in 0..999, text [b, l, D]; h and w are even. Gives v [b, 4, h, w]."""
+        return self.with_cells(sample, timestep, text)[0]
+
+    def with_cells(self, sample, timestep, text):
+        """(v, what the coarse cells hold before it is painted out [b, COARSE, h/2, w/2])."""
         present = (text.abs().sum(-1) > 0).float()
         angles = timestep.float()[:, None] * self.frequencies[None]
         condition = F.silu(self.time(torch.cat([angles.cos(), angles.sin()], 1)) + self.pool(text, present))
@@ -210,6 +214,31 @@ class Denoiser(nn.Module):
             b, c, h, w = x.shape
             tokens = x.permute(0, 2, 3, 1).reshape(b, h * w, c)
             x = transformer(tokens, text, only(present)).reshape(b, h, w, c).permute(0, 3, 1, 2)
+        cells = x
         x = torch.cat([fine, F.pixel_shuffle(self.grow(x), 2)], 1)
         x = self.fine_up(x, condition)
-        return self.leave(F.silu(self.leave_norm(x)))
+        return self.leave(F.silu(self.leave_norm(x))), cells
+
+
+class ShapeReader(nn.Module):
+    """What the denoiser is asked about its picture while it trains; not part of the shipped model.
+
+    From each coarse cell: which shape covers each quarter of a latent cell. The squared error of v says little about
+    shapes, which are a small part of a picture; asked for them directly, the denoiser learns in an hour to plan them
+    from the text. The idea is that of REPA (Yu et al. 2024, https://arxiv.org/abs/2410.06940), whose answers come from
+    a large vision model; here the drawing itself knows them.
+    """
+
+    FINENESS = 4      # questions per side of a coarse cell
+
+    def __init__(self, shapes):
+        super().__init__()
+        self.norm, self.ask = nn.GroupNorm(8, COARSE), nn.Conv2d(COARSE, (1 + shapes) * self.FINENESS ** 2, 1)
+        nn.init.zeros_(self.ask.weight)
+
+    def forward(self, cells, answers):
+        """Cross entropy with answers [b, 4h', 4w'] (see `scenes.shape_map`), and how often a thing's cells are told right."""
+        told = F.pixel_shuffle(self.ask(self.norm(cells)), self.FINENESS)
+        loss = F.cross_entropy(told, answers)
+        on_things = answers > 0
+        return loss, (told.argmax(1) == answers)[on_things].float().mean().item()

@@ -269,9 +269,9 @@ def _paint_of(paint, colour):
     return np.asarray(paint, np.float32)
 
 
-def paint_thing(canvas, thing):
-    """Paints a thing with a soft shadow and light from the upper left. canvas: float32 [h, w, 3], changed in place."""
-    h, w = canvas.shape[:2]
+def window(thing, h, w):
+    """(the part of a picture of h x w pixels that a thing and its shadow reach, px, py, x, y): px and py are the part's
+    pixels as offsets from the thing's centre in half extents, x and y the same after its tilt and flip."""
     r = thing.r * w
     x0, x1 = int(max(0, thing.x * w - 1.3 * r)), int(min(w, thing.x * w + 1.3 * r + 2))
     y0, y1 = int(max(0, thing.y * h - 1.3 * r)), int(min(h, thing.y * h + 1.3 * r + 2))
@@ -281,8 +281,25 @@ def paint_thing(canvas, thing):
     x, y = c * px + s * py, c * py - s * px
     if thing.flip and thing.shape in ("fish", "boat", "moon", "house"):
         x = -x
+    return np.s_[y0:y1, x0:x1], px, py, x, y
+
+
+def shape_map(scene, size):
+    """uint8 [size, size]: what covers the centre of each cell, 0 for the background, 1 + its place in SHAPES for a thing."""
+    cells = np.zeros((size, size), np.uint8)
+    for thing in scene.things:
+        part, _, _, x, y = window(thing, size, size)
+        cells[part][union(*[d for d, _ in layers(thing.shape, x, y)]) < 0] = 1 + SHAPES.index(thing.shape)
+    return cells
+
+
+def paint_thing(canvas, thing):
+    """Paints a thing with a soft shadow and light from the upper left. canvas: float32 [h, w, 3], changed in place."""
+    h, w = canvas.shape[:2]
+    r = thing.r * w
+    part, px, py, x, y = window(thing, h, w)
     parts = layers(thing.shape, x, y)
-    view = canvas[y0:y1, x0:x1]
+    view = canvas[part]
     # The shadow is the silhouette's own distance field moved by a few pixels and faded over a wide band.
     silhouette = union(*[d for d, _ in parts])
     shift = max(1, int(round(0.05 * w / 2.2)))

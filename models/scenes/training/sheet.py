@@ -1,4 +1,9 @@
-"""A contact sheet of pictures, six to a row."""
+"""A contact sheet of pictures, six to a row, painted by PyTorch or by a running Muse."""
+import base64
+import io
+import json
+import urllib.request
+
 import numpy as np
 from PIL import Image
 
@@ -16,4 +21,17 @@ def save_sheet(path, pictures, columns=6, gap=4):
 
 def paint_sheet(painter, prompts, path, seed=1, **options):
     save_sheet(path, painter.paint(prompts, seed=seed, **options))
+    print(f"wrote {path}", flush=True)
+
+
+def paint_by_server(url, prompts, path, seed=1):
+    """The same sheet, painted by the Muse at `url` with its own defaults."""
+    pictures = []
+    for i, prompt in enumerate(prompts):
+        body = json.dumps({"prompt": prompt, "seed": seed + i, "response_format": "b64_json"}).encode()
+        request = urllib.request.Request(f"{url}/v1/images/generations", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            png = base64.b64decode(json.load(answer)["data"][0]["b64_json"])
+        pictures.append(np.asarray(Image.open(io.BytesIO(png)).convert("RGB")))
+    save_sheet(path, np.stack(pictures))
     print(f"wrote {path}", flush=True)

@@ -22,13 +22,13 @@ import train_denoiser
 import train_text
 from autoencoder import Autoencoder
 from captioned import all_scenes, learn_tokenizer
-from dataset import draw_pictures
+from dataset import draw_pictures, shape_maps
 from evaluate import evaluate, negative_prompt
 from export import export
 from judge import Judge
 from resume import resume
 from sampler import SAMPLERS, Painter
-from sheet import paint_sheet
+from sheet import paint_by_server, paint_sheet
 
 HERE = Path(__file__).resolve().parent
 
@@ -45,6 +45,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--workers", type=int, default=1, help="processes that train the denoiser, one thread each")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--server", help="sheet: the address of a Muse that paints it, into the model's folder")
     parser.add_argument("--prompts", type=int, default=500, help="prompts for each figure of the evaluation")
     parser.add_argument("--sampler", choices=tuple(SAMPLERS), default="dpm++")
     parser.add_argument("--steps", type=int, default=20)
@@ -57,6 +58,9 @@ def main():
     torch.set_num_threads(o.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     o.runs.mkdir(parents=True, exist_ok=True)
+    prompts = (HERE / "sheet_prompts.txt").read_text().strip().split("\n")
+    if o.stage == "sheet" and o.server:
+        return paint_by_server(o.server, prompts, o.out / "sheet.png")
     stages = ("draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate") if o.stage == "all" else (o.stage,)
     tokenizer = learn_tokenizer(o.runs / "tokenizer")
     files = {name: o.runs / f"{name}.pt" for name in ("autoencoder", "text", "denoiser")}
@@ -75,7 +79,8 @@ def main():
         autoencoder = load_autoencoder(files["autoencoder"]).to(device)
         latents = train_autoencoder.latents(autoencoder, pictures, o.runs / "latents.npy", device)
         team = gather_team(o)
-        train_denoiser.train(latents, scenes, tokenizer, text, files["denoiser"], o.hours, device, team)
+        shapes = shape_maps(scenes, o.runs / "shapes.npy")
+        train_denoiser.train(latents, shapes, scenes, tokenizer, text, files["denoiser"], o.hours, device, team)
 
     if {"export", "sheet", "evaluate"} & set(stages):
         autoencoder = load_autoencoder(files["autoencoder"])
@@ -83,7 +88,6 @@ def main():
         painter = Painter(tokenizer, text, denoiser, autoencoder.decoder)
         look = {"sampler": o.sampler, "steps": o.steps, "guidance": o.guidance}
     if "sheet" in stages:
-        prompts = (HERE / "sheet_prompts.txt").read_text().strip().split("\n")
         paint_sheet(painter, prompts, o.runs / "sheet.png", **look)
     if "evaluate" in stages:
         judge = Judge()

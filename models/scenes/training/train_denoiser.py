@@ -7,12 +7,15 @@ out plain.
 import numpy as np
 import torch
 from torch import distributed
+from torch.nn import functional as F
 
 import budget as clock
 from captioned import caption_batch
-from model import Denoiser, TextEncoder
+from model import Denoiser, ShapeReader, TextEncoder
+from scenes import SHAPES
 
 BATCH, PEAK, DROPPED, TOGETHER = 32, 1e-3, 0.1, 8
+ASKED, ON_THINGS = 0.1, 3      # weights: of the questions about shapes; of v's error where things are
 STEPS, BETA_START, BETA_END = 1000, 1e-4, 0.02
 
 
@@ -21,14 +24,17 @@ def alphas_cumprod():
     return torch.cumprod(1 - torch.linspace(BETA_START, BETA_END, STEPS, dtype=torch.float64), 0).float()
 
 
-def denoising_loss(denoiser, latents, text, timestep, signal):
-    """Squared error of v. Where there is little noise, v's error counts a clean picture's error many times over; the
-    weight caps that at five, so that such steps don't drown those that decide what is painted."""
+def losses(denoiser, reader, latents, shapes, text, timestep, signal):
+    """(squared error of v, error about shapes, share of things' cells told right). Where there is little noise, v's
+    error counts a clean picture's error many times over; the weight caps that at five, so that such steps don't drown
+    those that decide what is painted. Things cover a tenth of a picture, so cells that they touch count more."""
     noise = torch.randn_like(latents)
     a, s = signal.sqrt()[:, None, None, None], (1 - signal).sqrt()[:, None, None, None]
-    v = denoiser(a * latents + s * noise, timestep, text)
-    error = (v - (a * noise - s * latents)).pow(2).mean((1, 2, 3))
-    return (error * (5 * (1 - signal)).clamp(max=1)).mean()
+    v, cells = denoiser.with_cells(a * latents + s * noise, timestep, text)
+    touched = F.max_pool2d((shapes > 0).float()[:, None], 2)
+    error = ((v - (a * noise - s * latents)).pow(2) * (1 + (ON_THINGS - 1) * touched)).mean((1, 2, 3))
+    about_shapes, right = reader(cells, shapes)
+    return (error * (5 * (1 - signal)).clamp(max=1)).mean(), about_shapes, right
 
 
 def timesteps(count):
@@ -66,16 +72,19 @@ class Team:
         return bool(flat[-1] > 0)
 
 
-def train(latents, scenes, tokenizer, text, path, hours, device, team, seed=2):
-    """`text` is the text encoder, which has learnt to read and stays as it is. Goes on from `path` where it exists."""
+def train(latents, shapes, scenes, tokenizer, text, path, hours, device, team, seed=2):
+    """latents float16 [n, 4, h, w]; shapes uint8 [n, 2h, 2w]. `text` is the text encoder, which has learnt to read and stays as it is. Goes on from `path` where it exists."""
     torch.manual_seed(seed)
     denoiser = Denoiser().to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=PEAK, betas=(0.9, 0.99), weight_decay=0.01)
+    reader = ShapeReader(len(SHAPES)).to(device)
+    parameters = [*denoiser.parameters(), *reader.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=PEAK, betas=(0.9, 0.99), weight_decay=0.01)
     average, state, step, spent = clock.Average(denoiser), clock.load(path), 0, 0.0
     if state:
         text.load_state_dict(state["text"])
         denoiser.load_state_dict(state["denoiser"])
         if "optimizer" in state:      # not in one that was made from the shipped files
+            reader.load_state_dict(state["reader"])
             optimizer.load_state_dict(state["optimizer"])
         average.weights, step, spent = state["average"], state["step"], state["spent"]
     torch.manual_seed(seed + step + 1_000_003 * team.rank)
@@ -83,7 +92,7 @@ def train(latents, scenes, tokenizer, text, path, hours, device, team, seed=2):
     signal_at, time, seen, saved = alphas_cumprod().to(device), clock.Budget(hours, spent), [], spent
 
     def checkpoint():
-        clock.save(path, text=text.state_dict(), denoiser=denoiser.state_dict(), optimizer=optimizer.state_dict(),
+        clock.save(path, text=text.state_dict(), denoiser=denoiser.state_dict(), reader=reader.state_dict(), optimizer=optimizer.state_dict(),
                    average=average.weights, step=step, spent=time.spent)
 
     finished = False
@@ -95,22 +104,25 @@ def train(latents, scenes, tokenizer, text, path, hours, device, team, seed=2):
             hidden, _ = text(ids.to(device))
         timestep = timesteps(BATCH).to(device)
         clean = latents[torch.from_numpy(picked)].to(device).float().contiguous(memory_format=torch.channels_last)
-        loss = denoising_loss(denoiser, clean, hidden, timestep, signal_at[timestep])
+        answers = torch.from_numpy(shapes[picked]).long().to(device)
+        of_v, of_shapes, right = losses(denoiser, reader, clean, answers, hidden, timestep, signal_at[timestep])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
+        (of_v + ASKED * of_shapes).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
-        seen.append(loss.item())
+        seen.append([of_v.item(), of_shapes.item(), right])
         if step % TOGETHER:
             continue
-        finished = team.average(list(denoiser.parameters()), time.progress >= 1)
+        finished = team.average(parameters, time.progress >= 1)
         if team.rank:
             continue
         average.update(denoiser, step, TOGETHER)
         if step % (10 * TOGETHER) == 0:
-            print(f"denoiser {step:6d}  {time.progress:5.1%}  {time.spent / 60:5.1f} min  "
-                  f"loss {np.mean(seen[-100:]):.4f}", flush=True)
+            mean = np.mean(seen[-100:], 0)
+            print(f"denoiser {step:6d}  {time.progress:5.1%}  {time.spent / 60:5.1f} min  v {mean[0]:.4f}  "
+                  f"shapes {mean[1]:.4f}, told right {mean[2]:.1%}", flush=True)
+            seen.clear()
         if time.spent - saved > 150:
             checkpoint()
             saved = time.spent
