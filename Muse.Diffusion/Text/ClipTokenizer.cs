@@ -3,7 +3,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Muse.Diffusion;
 
-/// <summary>CLIP's tokenizer: lower-cased text in words, each by byte-pair encoding with a mark at its end (Radford et al., "Learning Transferable Visual Models", 2021).</summary>
+/// <summary>CLIP's tokenizer: composed, lower-cased text in words, each by byte-pair encoding with a mark at its end (Radford et al., "Learning Transferable Visual Models", 2021).</summary>
 /// <remarks>Reads a Hugging Face tokenizer folder. Safe to share between threads.</remarks>
 public sealed class ClipTokenizer
 {
@@ -61,7 +61,7 @@ public sealed class ClipTokenizer
     /// <summary>The ids of a text, without start, end and padding.</summary>
     public int[] Encode(string text)
     {
-        var lowered = Lowered(text);
+        var lowered = Lowered(Composed(text));
         var ids = new List<int>();
         foreach (var word in ClipWords.Split(lowered, special.Keys)) ids.AddRange(EncodeWord(lowered, word));
         return [.. ids];
@@ -74,6 +74,7 @@ public sealed class ClipTokenizer
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxChunks, 1);
         var room = ContextLength - 2;
+        text = Composed(text);
         var lowered = Lowered(text);
         var chunks = new List<List<int>> { new() };
         foreach (var word in ClipWords.Split(lowered, special.Keys))
@@ -114,6 +115,9 @@ public sealed class ClipTokenizer
             ? [special[span.ToString()]]
             : [.. bpe.EncodeToIds(span, considerPreTokenization: false, considerNormalization: false)];
     }
+
+    /// <summary>The text as CLIP splits it, but for case: composed, only that the one capital whose small letter is two characters is two as well.</summary>
+    static string Composed(string text) => CanonicalComposition.Compose(text).Replace("\u0130", "I\u0307", StringComparison.Ordinal);
 
     /// <summary>Lower case, character by character, so that places in the text stay.</summary>
     static string Lowered(string text) => text.ToLowerInvariant();

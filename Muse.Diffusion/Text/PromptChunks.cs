@@ -15,7 +15,7 @@ public sealed class PromptChunks
     /// <summary>At least one chunk, each of <see cref="ClipTokenizer.ContextLength"/> ids: start, text, end, padding.</summary>
     public IReadOnlyList<int[]> Chunks { get; }
 
-    /// <summary>The end of the prompt, as it was written, that did not fit: from the first word that is not wholly used. Null when all of it did.</summary>
+    /// <summary>The end of the prompt, as it was written (accents composed), that did not fit: from the first word that is not wholly used. Null when all of it did.</summary>
     public string? CutOff { get; }
 
     /// <summary>The same prompt with empty chunks after it: a prompt and its negative need equally many.</summary>
