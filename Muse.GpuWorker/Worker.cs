@@ -1,9 +1,10 @@
+using Muse.Diffusion;
 using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
 /// <summary>The worker's life: open the model, warm up, work, drain, leave.</summary>
-internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, TimeProvider time, ILogger<Worker> logger) : IHostedService
+internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
 {
     /// <summary>What is not handed back by then is left to its lease: whoever stops us kills after 6 s.</summary>
     static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3.5);
@@ -30,6 +31,14 @@ internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, Work
         catch (OperationCanceledException)
         {
             return; // Stopped while it warmed up: it has nothing to hand back.
+        }
+        catch (Exception problem)
+        {
+            // It will never be ready: whoever started it must hear of it, and not wait.
+            WorkerLog.NeverReady(logger, queue.Worker, problem.Message, problem is DeviceMemoryException or ModelFolderException ? null : problem);
+            Environment.ExitCode = 1;
+            lifetime.StopApplication();
+            return;
         }
         atelier.Become(WorkerState.Ready);
         WorkerLog.Ready(logger, queue.Worker, atelier.Model.Name, atelier.Model.Device, atelier.Slots);

@@ -32,14 +32,14 @@ internal static class WorkerHosting
             // A folder that can't be used stops the program here, before anybody counts on it: with a sentence, not with a stack.
             app.Services.GetRequiredService<Atelier>().Open();
             app.Run();
-            return 0;
+            return Environment.ExitCode;
         }
         catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
         {
             app.StopAsync().GetAwaiter().GetResult(); // Terminated while it started: what began must still end.
-            return 0;
+            return Environment.ExitCode;
         }
-        catch (Exception problem) when (problem is ModelFolderException or OptionsValidationException or ArgumentException)
+        catch (Exception problem) when (problem is ModelFolderException or DeviceMemoryException or OptionsValidationException or ArgumentException)
         {
             Console.Error.WriteLine($"Muse.GpuWorker can't start: {problem.Message}");
             return 1;

@@ -6,6 +6,9 @@ internal static partial class WorkerLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Worker {Worker} is ready: {Model} on {Device}, {Slots} slots")]
     public static partial void Ready(ILogger logger, string worker, string model, string device, int slots);
 
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Worker {Worker} can't paint and ends: {Reason}")]
+    public static partial void NeverReady(ILogger logger, string worker, string reason, Exception? problem);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Draining: {Count} pictures in work are handed back")]
     public static partial void Draining(ILogger logger, int count);
 

@@ -14,6 +14,7 @@ public static class MuseSettings
         ("MUSE_GPU_INDEX", ["Device:DeviceId"]),
         ("MUSE_INSTANCE", ["Worker:Instance"]),
         ("MUSE_MAX_BATCH_SIZE", ["Engine:MaxBatchSize"]),
+        ("MUSE_WARM_UP_SIZES", ["Engine:WarmUpSizes"]),
         ("MUSE_MIN_WORKERS", ["Autoscaler:MinWorkers"]),
         ("MUSE_MAX_WORKERS", ["Autoscaler:MaxWorkers"]),
         ("MUSE_AUTOSCALE_INTERVAL", ["Autoscaler:Interval"]),

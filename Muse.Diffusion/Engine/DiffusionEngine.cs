@@ -22,6 +22,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
     readonly Channel<Slot> toEncode = Channel.CreateUnbounded<Slot>(new() { SingleReader = true });
     readonly Channel<LoopMessage> toLoop = Channel.CreateUnbounded<LoopMessage>(new() { SingleReader = true });
     readonly Channel<Slot> toDecode = Channel.CreateUnbounded<Slot>(new() { SingleReader = true, SingleWriter = true });
+    readonly IReadOnlyList<(int Width, int Height)> warmUpSizes;
     readonly StepLoop loop;
     readonly PromptEncoder encoder;
     readonly PictureDecoder decoder;
@@ -34,12 +35,14 @@ public sealed class DiffusionEngine : IAsyncDisposable
 
     /// <summary>Makes the engine; <see cref="StartAsync"/> warms it up and lets it run.</summary>
     /// <param name="model">The model to paint with; the engine disposes it.</param>
-    /// <param name="options">Batch size, row budget, mode, checkpoints.</param>
+    /// <param name="options">Batch size, row budget, mode, checkpoints, sizes to warm up.</param>
     /// <param name="time">The clock for batch delays and durations.</param>
     /// <param name="logger">Where it tells what it does.</param>
+    /// <exception cref="ArgumentException"><see cref="EngineOptions.WarmUpSizes"/> names something that the model can't paint.</exception>
     public DiffusionEngine(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger<DiffusionEngine> logger)
     {
         (this.model, this.options, this.time, this.logger) = (model, options, time, logger);
+        warmUpSizes = WarmUpSizes.Read(options.WarmUpSizes, model.Traits);
         room = new SemaphoreSlim(options.MaxBatchSize);
         loop = new StepLoop(this, model, options, time, logger, toLoop);
         encoder = new PromptEncoder(model, options, time, logger);
@@ -55,10 +58,11 @@ public sealed class DiffusionEngine : IAsyncDisposable
     /// <summary>What happens to requests, in order for each. Completes after <see cref="DrainAsync"/>.</summary>
     public ChannelReader<EngineEvent> Events => events.Reader;
 
-    /// <summary>Warms the model up at the sizes it will serve, then runs.</summary>
+    /// <summary>Warms the model up at the sizes it will serve (<see cref="EngineOptions.WarmUpSizes"/>), then runs.</summary>
+    /// <exception cref="DeviceMemoryException">The device has no memory for one picture of such a size.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
-        await Task.Factory.StartNew(() => loop.WarmUp(cancellation), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await Task.Factory.StartNew(() => loop.WarmUp(warmUpSizes, cancellation), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         running = 3;
         Start("muse encoder", () =>
         {

@@ -5,8 +5,8 @@ namespace Muse.Diffusion;
 /// <summary>What the engine tells its log.</summary>
 static partial class EngineLog
 {
-    [LoggerMessage(1, LogLevel.Information, "Warmed up {Model} on {Device}: {Rows} rows of {Width}x{Height} in {Milliseconds:F0} ms")]
-    public static partial void WarmedUp(ILogger logger, string model, string device, int rows, int width, int height, double milliseconds);
+    [LoggerMessage(1, LogLevel.Information, "Warmed up {Model} on {Device} at {Width}x{Height}: up to {Rows} rows, in {Milliseconds:F0} ms")]
+    public static partial void WarmedUp(ILogger logger, string model, string device, int width, int height, int rows, double milliseconds);
 
     [LoggerMessage(2, LogLevel.Warning, "Checkpoint of {RequestId} is not used: {Reason}; it starts over")]
     public static partial void CheckpointRefused(ILogger logger, string requestId, string reason);

@@ -24,6 +24,9 @@ public sealed class EngineOptions
     [Range(0, 1000)]
     public int CheckpointEvery { get; set; } = 5;
 
+    /// <summary>Sizes that are run before the first request is taken, in pixels with commas between: <c>512x512, 768x512</c>. Each must be one that the model paints. Default none: the model's default size.</summary>
+    public string? WarmUpSizes { get; set; }
+
     /// <summary>How many encoded prompts are kept for requests that use the same text. Default 128.</summary>
     [Range(2, 100_000)]
     public int EmbeddingCache { get; set; } = 128;

@@ -45,12 +45,12 @@ sealed class StepLoop
         epoch = time.GetTimestamp();
     }
 
-    /// <summary>Runs everything once at the default size, with ever more rows, so that the first request pays for nothing.</summary>
-    public void WarmUp(CancellationToken cancellation)
+    /// <summary>Runs everything once at each size that it will serve, so that the first request pays for nothing.</summary>
+    public void WarmUp(IReadOnlyList<(int Width, int Height)> sizes, CancellationToken cancellation)
     {
         if (!model.TimestepPerRow)
             EngineLog.EqualTimesteps(logger, model.Traits.Name);
-        new WarmUp(model, options, time, logger).Run(batcher, cancellation);
+        new WarmUp(model, options, time, logger).Run(sizes, batcher, cancellation);
     }
 
     /// <summary>Takes steps until it is drained.</summary>

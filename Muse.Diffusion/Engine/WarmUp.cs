@@ -2,53 +2,99 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Runs a model once through all it will do, and learns how many rows fit.</summary>
+/// <summary>Runs a model once through all it will do at each of its sizes, and learns how many rows fit.</summary>
 sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
 {
     // On a slow device more rows would only delay the start; there is little left to prepare by then.
     static readonly TimeSpan Enough = TimeSpan.FromSeconds(2);
 
-    public void Run(Batcher<Slot> batcher, CancellationToken cancellation)
+    /// <exception cref="DeviceMemoryException">The device has no memory for one picture of a size.</exception>
+    public void Run(IReadOnlyList<(int Width, int Height)> sizes, Batcher<Slot> batcher, CancellationToken cancellation)
     {
-        var traits = model.Traits;
-        var (width, height) = (traits.DefaultWidth, traits.DefaultHeight);
-        long started = time.GetTimestamp();
         var embedding = model.Encode("", negative: true, minTokens: 0);
-        var latent = model.Latent(width, height);
-        float timestep = model.Sampler(null).Plan(traits.DefaultSteps).Timesteps[0];
-        var condition = new RowCondition(timestep, embedding, traits.DefaultGuidanceScale, width, height);
-        int most = Math.Min(options.MaxRows, 2 * options.MaxBatchSize), warm = 0;
-        for (int rows = 1; ; rows = Math.Min(2 * rows, most))
+        float timestep = model.Sampler(null).Plan(model.Traits.DefaultSteps).Timesteps[0];
+        foreach (var (width, height) in sizes)
         {
-            cancellation.ThrowIfCancellationRequested();
-            long run = time.GetTimestamp();
-            try
-            {
-                Denoise(latent, condition, rows);
-            }
-            catch (DeviceMemoryException) when (rows > 2)
-            {
-                EngineLog.RowsHalved(logger, rows, width, height, batcher.Halve(width, height, rows));
-                break;
-            }
-            warm = rows;
-            if (rows == most || time.GetElapsedTime(run) > Enough)
-                break;
+            long started = time.GetTimestamp();
+            var condition = new RowCondition(timestep, embedding, model.Traits.DefaultGuidanceScale, width, height);
+            int rows = model.PreparesByShape ? RunEach(condition, batcher, cancellation) : RunDoublings(condition, batcher, cancellation);
+            Decode(model.Latent(width, height), cancellation);
+            EngineLog.WarmedUp(logger, model.Traits.Name, model.Traits.Device, width, height, rows, time.GetElapsedTime(started).TotalMilliseconds);
         }
-        var zero = new float[latent.Length];
-        model.Decode(latent, [zero]);
-        model.Preview(latent, zero);
-        EngineLog.WarmedUp(logger, traits.Name, traits.Device, warm, width, height, time.GetElapsedTime(started).TotalMilliseconds);
     }
 
-    void Denoise(LatentShape latent, RowCondition condition, int rows)
+    int MostRows => Math.Min(options.MaxRows, (model.GuidanceEmbedded ? 1 : 2) * options.MaxBatchSize);
+
+    // Each number of rows is a shape that the device prepares itself for. The largest first: memory is laid out once, and a device that
+    // prepares for a range of shapes (TensorRT) has seen both of its ends after two.
+    int RunEach(RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
     {
-        var batch = model.Batch(latent, condition.Embedding.Tokens, rows);
+        int most = MostRows;
+        while (!Fits(most, condition, batcher, cancellation))
+            most = batcher.RowLimit(condition.Width, condition.Height);
+        for (int rows = 1; rows < most; rows++)
+            Denoise(rows, condition, cancellation);
+        return most;
+    }
+
+    // All that more rows change is how much memory is needed.
+    int RunDoublings(RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
+    {
+        int most = MostRows, warm = 0;
+        for (int rows = 1; ; rows = Math.Min(2 * rows, most))
+        {
+            long started = time.GetTimestamp();
+            if (!Fits(rows, condition, batcher, cancellation))
+                return warm;
+            warm = rows;
+            if (rows == most || time.GetElapsedTime(started) > Enough)
+                return warm;
+        }
+    }
+
+    bool Fits(int rows, RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
+    {
+        try
+        {
+            Denoise(rows, condition, cancellation);
+            return true;
+        }
+        catch (DeviceMemoryException) when (rows > 2)
+        {
+            EngineLog.RowsHalved(logger, rows, condition.Width, condition.Height, batcher.Halve(condition.Width, condition.Height, rows));
+            return false;
+        }
+    }
+
+    void Denoise(int rows, RowCondition condition, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var batch = model.Batch(model.Latent(condition.Width, condition.Height), condition.Embedding.Tokens, rows);
         for (int row = 0; row < rows; row++)
         {
             batch.Input(row).Clear();
             batch.SetCondition(row, condition);
         }
         batch.Run();
+    }
+
+    void Decode(LatentShape latent, CancellationToken cancellation)
+    {
+        var zero = new float[latent.Length];
+        model.Preview(latent, zero);
+        int most = model.PreparesByShape ? Math.Min(model.DecodeBatch, options.MaxBatchSize) : 1;
+        for (int count = 1; count <= most; count++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                model.Decode(latent, [.. Enumerable.Repeat(zero, count)]);
+            }
+            catch (DeviceMemoryException) when (count > 1)
+            {
+                // Whoever decodes them learns the limit when it is met.
+                break;
+            }
+        }
     }
 }

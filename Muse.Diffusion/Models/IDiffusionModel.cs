@@ -19,6 +19,9 @@ public interface IDiffusionModel : IDisposable
     /// <summary>How many pictures are worth decoding in one call on this device.</summary>
     int DecodeBatch { get; }
 
+    /// <summary>Whether the device prepares itself for each number of rows of each size when it first meets it (an accelerator that picks or builds its kernels by shape).</summary>
+    bool PreparesByShape => false;
+
     /// <summary>A sampler over this model's noise schedule.</summary>
     /// <param name="name">One of <see cref="ModelTraits.Samplers"/>; null for the folder's own.</param>
     Sampler Sampler(string? name);

@@ -61,6 +61,9 @@ public sealed class OnnxModel : IDiffusionModel
     /// <inheritdoc/>
     public int DecodeBatch => provider.OnHost || decoder.OneByOne ? 1 : DecodeBatchOnDevice;
 
+    /// <inheritdoc/>
+    public bool PreparesByShape => !provider.OnHost;
+
     /// <summary>Opens a folder.</summary>
     /// <exception cref="ModelFolderException">The folder can't be used.</exception>
     /// <exception cref="DeviceMemoryException">The model does not fit.</exception>

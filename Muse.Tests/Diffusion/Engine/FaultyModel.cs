@@ -9,14 +9,18 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 
     /// <summary>Looks at a step before it runs: the prompts' tokens and the number of rows; may throw.</summary>
     public Action<int, IReadOnlyList<PromptEmbedding>>? BeforeStep { get; set; }
+    /// <summary>Looks at a step before it runs: the latent's shape and the number of rows; may throw.</summary>
+    public Action<LatentShape, int>? BeforeRun { get; set; }
     public Action<string>? BeforeEncode { get; set; }
     public Action<int>? BeforeDecode { get; set; }
     public PromptEmbedding EmbeddingOf(string prompt) => inner.Encode(prompt, false, 0);
 
     public ModelTraits Traits => inner.Traits;
     public bool TimestepPerRow { get; init; } = true;
+    public bool PreparesByShape { get; init; }
     public bool GuidanceEmbedded => inner.GuidanceEmbedded;
-    public int DecodeBatch => inner.DecodeBatch;
+    public int DecodeBatch => MostDecoded ?? inner.DecodeBatch;
+    public int? MostDecoded { get; init; }
     public Sampler Sampler(string? name) => inner.Sampler(name);
     public LatentShape Latent(int width, int height) => inner.Latent(width, height);
 
@@ -26,7 +30,7 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
         return inner.Encode(prompt, negative, minTokens);
     }
 
-    public DenoiserBatch Batch(LatentShape latent, int tokens, int rows) => new Watched(this, inner.Batch(latent, tokens, rows), rows);
+    public DenoiserBatch Batch(LatentShape latent, int tokens, int rows) => new Watched(this, inner.Batch(latent, tokens, rows), latent, rows);
 
     public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents)
     {
@@ -38,7 +42,7 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 
     public void Dispose() => inner.Dispose();
 
-    sealed class Watched(FaultyModel model, DenoiserBatch batch, int rows) : DenoiserBatch
+    sealed class Watched(FaultyModel model, DenoiserBatch batch, LatentShape latent, int rows) : DenoiserBatch
     {
         readonly PromptEmbedding[] embeddings = new PromptEmbedding[rows];
 
@@ -52,6 +56,7 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 
         public override void Run()
         {
+            model.BeforeRun?.Invoke(latent, rows);
             model.BeforeStep?.Invoke(rows, embeddings);
             batch.Run();
         }

@@ -29,6 +29,8 @@ sealed class OnnxFolderBuilder
     public TimestepUse TimestepUse { get; init; } = TimestepUse.PerRow;
     public int Channels { get; init; } = 4;
     public object[]? SampleShape { get; init; }
+    /// <summary>Whether the denoiser fails, when it runs, at all latents but those of 8×8.</summary>
+    public bool SmallOnly { get; init; }
     public object Tokens { get; init; } = "sequence";
     public int OutputChannels { get; init; } = 4;
     public int VaeChannels { get; init; } = 4;
@@ -120,6 +122,8 @@ sealed class OnnxFolderBuilder
     {
         var graph = new OnnxGraph();
         string sample = graph.ToFloat(graph.Input("sample", Real, SampleShape ?? ["batch", Channels, "height", "width"]));
+        if (SmallOnly)
+            sample = graph.Do("Reshape", [sample, graph.Longs(-1, Channels, 8, 8)]);
         string timestep = graph.ToFloat(graph.Input("timestep", TimestepType, TimestepShape));
         string text = graph.ToFloat(graph.Input("encoder_hidden_states", Real, "batch", Tokens, UnetTextWidth));
         if (TimestepUse == TimestepUse.First && TimestepShape.Length > 0)
