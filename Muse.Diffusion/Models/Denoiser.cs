@@ -6,7 +6,7 @@ namespace Muse.Diffusion;
 /// <summary>A model's UNet, run over any number of rows in buffers that stay where they are.</summary>
 /// <remarks>
 /// Each number of rows of each shape has one <see cref="DenoiserBinding"/>, all over the same buffers. For a device with memory of its own,
-/// inputs are copied there when they are bound, those that don't change from step to step only when they do.
+/// inputs are copied there when they are bound, those that don't change from step to step only when they do, and for one number of rows at a time.
 /// </remarks>
 sealed class Denoiser : IDisposable
 {
@@ -22,6 +22,7 @@ sealed class Denoiser : IDisposable
     readonly Dictionary<(LatentShape, int Tokens, int Rows), DenoiserBinding> bindings = [];
     RowCondition[] held = [];
     int heldTokens;
+    DenoiserBinding? inUse;
 
     public Denoiser(Graph graph, int? guidanceEmbeddingLength)
     {
@@ -99,7 +100,7 @@ sealed class Denoiser : IDisposable
     {
         var key = (latent, like.Tokens, rows);
         if (bindings.TryGetValue(key, out var binding) && heldTokens == like.Tokens)
-            return binding;
+            return Use(binding);
         try
         {
             Reserve(latent, like, rows);
@@ -107,7 +108,7 @@ sealed class Denoiser : IDisposable
                 Unbind();
             if (!bindings.TryGetValue(key, out binding))
                 bindings[key] = binding = new DenoiserBinding(this, latent, like, rows);
-            return binding;
+            return Use(binding);
         }
         catch (OutOfMemoryException e)
         {
@@ -148,6 +149,14 @@ sealed class Denoiser : IDisposable
         Graph.Dispose();
     }
 
+    // What a device holds for another number of rows is seldom of use again, as those rows' prompts change with their number.
+    DenoiserBinding Use(DenoiserBinding binding)
+    {
+        if (inUse is not null && inUse != binding && !Graph.Provider.OnHost)
+            inUse.Release();
+        return inUse = binding;
+    }
+
     void Reserve(LatentShape latent, PromptEmbedding like, int rows)
     {
         int values = rows * latent.Length;
@@ -176,6 +185,7 @@ sealed class Denoiser : IDisposable
         foreach (var binding in bindings.Values)
             binding.Dispose();
         bindings.Clear();
+        inUse = null;
     }
 
     void CheckAddedConditions()

@@ -30,7 +30,6 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
             lasting.Add((Denoiser.GuidanceEmbedding, guidance.View(rows, denoiser.GuidanceLength)));
         output = denoiser.Out.View(shape);
         binding.BindOutput(denoiser.OutputName, output);
-        Bind(changing);
     }
 
     public override Span<float> Input(int row) => denoiser.In.Values(row * latent.Length, latent.Length);
@@ -50,17 +49,17 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
         denoiser.In.Push(values);
         try
         {
-            // The host's memory is read in place; a device gets a copy, made by binding.
-            if (boundVersion < 0 || (!denoiser.Graph.Provider.OnHost && boundVersion != denoiser.ConditionsVersion))
+            // The host's memory is read in place; a device gets a copy, made by binding, on a stream of its own.
+            bool copied = !denoiser.Graph.Provider.OnHost;
+            if (boundVersion < 0 || (copied && boundVersion != denoiser.ConditionsVersion))
                 Bind(lasting);
-            boundVersion = denoiser.ConditionsVersion;
-            if (!denoiser.Graph.Provider.OnHost)
-            {
+            if (boundVersion < 0 || copied)
                 Bind(changing);
+            boundVersion = denoiser.ConditionsVersion;
+            if (copied)
                 binding.SynchronizeBoundInputs();
-            }
             denoiser.Graph.Session.RunWithBinding(run, binding);
-            if (!denoiser.Graph.Provider.OnHost)
+            if (copied)
                 binding.SynchronizeBoundOutputs();
         }
         catch (OnnxRuntimeException e) when (Graph.IsOutOfMemory(e))
@@ -68,6 +67,13 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
             throw new DeviceMemoryException($"{rows} rows of {latent.Channels}×{latent.Height}×{latent.Width} need more memory than there is.", e);
         }
         denoiser.Out.Pull(values);
+    }
+
+    /// <summary>Gives back the device's copies of the inputs, as while another number of rows runs.</summary>
+    public void Release()
+    {
+        binding.ClearBoundInputs();
+        boundVersion = -1;
     }
 
     public void Dispose()

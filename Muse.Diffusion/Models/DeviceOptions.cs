@@ -24,13 +24,16 @@ public sealed class DeviceOptions
     [RegularExpression("EXHAUSTIVE|HEURISTIC|DEFAULT")]
     public string CudnnConvAlgoSearch { get; set; } = "HEURISTIC";
 
-    /// <summary>Most device memory that CUDA's arena takes, bytes; 0 for no limit. Default 0.</summary>
+    /// <summary>Most device memory that CUDA's arena takes for each of the model's graphs, bytes; 0 for no limit. Default 0.</summary>
     [Range(0, long.MaxValue)]
     public long GpuMemoryLimit { get; set; }
 
     /// <summary>Whether CUDA may compute single-precision products in TF32. Default yes.</summary>
     public bool UseTf32 { get; set; } = true;
 
-    /// <summary>Where TensorRT keeps the engines it builds, which takes minutes the first time. Default a folder <c>trt-engines</c> in the temporary folder.</summary>
+    /// <summary>Whether TensorRT may compute single-precision graphs in half precision; half-precision graphs need it. SDXL's first decoder overflows in half precision. Default yes.</summary>
+    public bool TensorRtHalf { get; set; } = true;
+
+    /// <summary>Where TensorRT keeps the engines it builds, which takes minutes the first time; a folder in it for each graph's content. Default a folder <c>trt-engines</c> in the temporary folder.</summary>
     public string TensorRtCache { get; set; } = Path.Combine(Path.GetTempPath(), "trt-engines");
 }

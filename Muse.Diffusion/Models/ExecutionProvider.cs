@@ -6,9 +6,12 @@ namespace Muse.Diffusion;
 /// <summary>Where ONNX Runtime runs a model's graphs.</summary>
 /// <param name="Name">As a person would name the device.</param>
 /// <param name="OnHost">Whether graphs read and write the host's memory directly, so that bound buffers need no copies.</param>
-/// <param name="Configure">Adds the provider to a session's options.</param>
-sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions> Configure)
+/// <param name="Configure">Adds the provider to the options of a session over a graph's file; without a file when it is only tried whether it works.</param>
+sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions, string?> Configure)
 {
+    /// <summary>The GPU, where there are several.</summary>
+    public int DeviceId { get; init; }
+
     const string PluginPrefix = "plugin:";
 
     /// <summary>What device settings there are, for messages.</summary>
@@ -47,14 +50,14 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions>
         "cpu" => Cpu(options),
         "cuda" => Tried(Cuda(options), "CUDAExecutionProvider"),
         "tensorrt" => Tried(TensorRt(options), "TensorrtExecutionProvider"),
-        var text when text.StartsWith(PluginPrefix, StringComparison.Ordinal) => Plugin(device[PluginPrefix.Length..]),
+        var text when text.StartsWith(PluginPrefix, StringComparison.Ordinal) => Plugin(device[PluginPrefix.Length..], options),
         _ => throw new ArgumentException($"There is no device '{device}'; it can be {Settings}."),
     };
 
     static ExecutionProvider Cpu(DeviceOptions options)
     {
         int threads = options.Threads > 0 ? options.Threads : Math.Max(1, Environment.ProcessorCount / options.WorkersOnMachine);
-        return new ExecutionProvider($"CPU ({threads} thread{(threads == 1 ? "" : "s")})", OnHost: true, session =>
+        return new ExecutionProvider($"CPU ({threads} thread{(threads == 1 ? "" : "s")})", OnHost: true, (session, _) =>
         {
             session.IntraOpNumThreads = threads;
             session.InterOpNumThreads = 1;
@@ -63,50 +66,29 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions>
         });
     }
 
-    static ExecutionProvider Cuda(DeviceOptions options) => new($"CUDA (GPU {options.DeviceId})", OnHost: false, session =>
-    {
-        using var cuda = CudaOptions(options);
-        session.AppendExecutionProvider_CUDA(cuda);
-    });
+    static ExecutionProvider Cuda(DeviceOptions options) =>
+        new($"CUDA (GPU {options.DeviceId})", OnHost: false, (session, _) => AppendCuda(session, options)) { DeviceId = options.DeviceId };
 
-    static OrtCUDAProviderOptions CudaOptions(DeviceOptions options)
+    static ExecutionProvider TensorRt(DeviceOptions options) => new($"TensorRT (GPU {options.DeviceId})", OnHost: false, (session, graph) =>
     {
-        var values = new Dictionary<string, string>
-        {
-            ["device_id"] = $"{options.DeviceId}",
-            ["cudnn_conv_algo_search"] = options.CudnnConvAlgoSearch,
-            ["cudnn_conv_use_max_workspace"] = "1",
-            // Doubling the arena would take memory that another row could use.
-            ["arena_extend_strategy"] = "kSameAsRequested",
-            ["do_copy_in_default_stream"] = "1",
-            ["use_tf32"] = options.UseTf32 ? "1" : "0",
-        };
-        if (options.GpuMemoryLimit > 0)
-            values["gpu_mem_limit"] = $"{options.GpuMemoryLimit}";
-        var cuda = new OrtCUDAProviderOptions();
-        cuda.UpdateOptions(values);
-        return cuda;
-    }
-
-    static ExecutionProvider TensorRt(DeviceOptions options) => new($"TensorRT (GPU {options.DeviceId})", OnHost: false, session =>
-    {
-        Directory.CreateDirectory(options.TensorRtCache);
+        var settings = GpuSettings.TensorRt(options, graph);
+        Directory.CreateDirectory(settings["trt_engine_cache_path"]);
         using var tensorRt = new OrtTensorRTProviderOptions();
-        tensorRt.UpdateOptions(new Dictionary<string, string>
-        {
-            ["device_id"] = $"{options.DeviceId}",
-            ["trt_fp16_enable"] = "1",
-            ["trt_engine_cache_enable"] = "1",
-            ["trt_engine_cache_path"] = options.TensorRtCache,
-            ["trt_timing_cache_enable"] = "1",
-        });
+        tensorRt.UpdateOptions(settings);
         session.AppendExecutionProvider_Tensorrt(tensorRt);
         // What TensorRT does not take, CUDA does.
-        using var cuda = CudaOptions(options);
-        session.AppendExecutionProvider_CUDA(cuda);
-    });
+        AppendCuda(session, options);
+    })
+    { DeviceId = options.DeviceId };
 
-    static ExecutionProvider Plugin(string library)
+    static void AppendCuda(SessionOptions session, DeviceOptions options)
+    {
+        using var cuda = new OrtCUDAProviderOptions();
+        cuda.UpdateOptions(GpuSettings.Cuda(options));
+        session.AppendExecutionProvider_CUDA(cuda);
+    }
+
+    static ExecutionProvider Plugin(string library, DeviceOptions options)
     {
         if (!File.Exists(library))
             throw new ArgumentException($"The plug-in execution provider '{library}' is not there.");
@@ -124,9 +106,12 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions>
         var devices = environment.GetEpDevices().Where(d => d.EpName != "CPUExecutionProvider").ToList();
         if (devices.Count == 0)
             throw new ArgumentException($"The plug-in execution provider '{library}' finds no device on this machine.");
-        var own = devices.Where(d => d.EpName == devices[0].EpName).Take(1).ToList();
+        var own = devices.Where(d => d.EpName == devices[0].EpName).ToList();
+        if (options.DeviceId >= own.Count)
+            throw new ArgumentException($"Device:DeviceId is {options.DeviceId}, but {own[0].EpName} finds {own.Count} device{(own.Count == 1 ? "" : "s")}, counted from 0.");
         return new ExecutionProvider($"{own[0].EpName} (plug-in)", OnHost: false,
-            session => session.AppendExecutionProvider(environment, own, new Dictionary<string, string>()));
+            (session, _) => session.AppendExecutionProvider(environment, [own[options.DeviceId]], new Dictionary<string, string>()))
+        { DeviceId = options.DeviceId };
     }
 
     // Whether a provider works shows only when it is asked to: its libraries are loaded then.
@@ -137,7 +122,7 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions>
         try
         {
             using var options = new SessionOptions();
-            provider.Configure(options);
+            provider.Configure(options, null);
             return provider;
         }
         catch (OnnxRuntimeException e)

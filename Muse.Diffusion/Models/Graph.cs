@@ -6,7 +6,12 @@ namespace Muse.Diffusion;
 /// <summary>One ONNX graph of a model folder, loaded; what it takes and gives is checked against what Muse can give and take.</summary>
 sealed class Graph : IDisposable
 {
-    static readonly string[] OutOfMemory = ["out of memory", "Failed to allocate memory", "bad_alloc", "bad allocation", "ALLOC_FAILED", "OUT_OF_MEMORY"];
+    // As the C++ library, ONNX Runtime's arena (the third under a memory limit), CUDA's libraries and TensorRT say it.
+    static readonly string[] OutOfMemory =
+    [
+        "bad_alloc", "bad allocation", "Failed to allocate memory", "is smaller than requested bytes", "Failed to find a free memory block",
+        "out of memory", "ALLOC_FAILED", "OUT_OF_MEMORY", "OutOfMemory",
+    ];
 
     Graph(InferenceSession session, string file, ExecutionProvider provider)
     {
@@ -33,7 +38,7 @@ sealed class Graph : IDisposable
     {
         using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
         options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR;
-        provider.Configure(options);
+        provider.Configure(options, path);
         try
         {
             return new Graph(new InferenceSession(path, options), file, provider);
@@ -48,8 +53,10 @@ sealed class Graph : IDisposable
         }
     }
 
-    public static bool IsOutOfMemory(OnnxRuntimeException e) =>
-        OutOfMemory.Any(sign => e.Message.Contains(sign, StringComparison.OrdinalIgnoreCase));
+    public static bool IsOutOfMemory(OnnxRuntimeException e) => SaysOutOfMemory(e.Message);
+
+    internal static bool SaysOutOfMemory(string message) =>
+        OutOfMemory.Any(sign => message.Contains(sign, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>An input by name; null when the graph does not take it.</summary>
     public GraphPort? Input(string name) => Inputs.FirstOrDefault(input => input.Name == name);

@@ -116,15 +116,19 @@ abstract unsafe class HostMemory : IDisposable
     {
         if (provider.OnHost)
             return new Own();
-        try
+        // Page-locked memory belongs to all of the host; which GPU's number it goes by differs between providers.
+        foreach (int device in new[] { provider.DeviceId, 0 }.Distinct())
         {
-            return new PageLocked(session);
+            try
+            {
+                return new PageLocked(session, device);
+            }
+            catch (OnnxRuntimeException)
+            {
+                // Not every provider has it; copies from ordinary memory are slower and right.
+            }
         }
-        catch (OnnxRuntimeException)
-        {
-            // Not every provider has page-locked memory; copies from ordinary memory are slower and right.
-            return new Own();
-        }
+        return new Own();
     }
 
     sealed class Own : HostMemory
@@ -138,11 +142,15 @@ abstract unsafe class HostMemory : IDisposable
 
     sealed class PageLocked : HostMemory
     {
-        readonly OrtMemoryInfo info = new("CudaPinned", OrtAllocatorType.DeviceAllocator, 0, OrtMemType.CpuOutput);
+        readonly OrtMemoryInfo info;
         readonly OrtAllocator allocator;
         readonly Dictionary<nint, OrtMemoryAllocation> taken = [];
 
-        public PageLocked(InferenceSession session) => allocator = new OrtAllocator(session, info);
+        public PageLocked(InferenceSession session, int device)
+        {
+            info = new OrtMemoryInfo("CudaPinned", OrtAllocatorType.DeviceAllocator, device, OrtMemType.CpuOutput);
+            allocator = new OrtAllocator(session, info);
+        }
 
         public override void* Allocate(nuint bytes)
         {

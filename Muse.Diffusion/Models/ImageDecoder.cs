@@ -55,7 +55,7 @@ sealed class ImageDecoder : IDisposable
             if (dimensions is not [_, 3, var high, var wide] || high != height || wide != width)
                 throw graph.Refused($"gives {string.Join('×', dimensions)} for a latent of {shape.Height}×{shape.Width}; with the {pixelsPerCell} pixels a cell of its config.json it should be {latents.Count}×3×{height}×{width}.");
             var pixels = Singles.Of(results[0]);
-            return [.. Enumerable.Range(0, latents.Count).Select(i => ToImage(pixels.AsSpan(i * 3 * width * height, 3 * width * height), width, height))];
+            return [.. latents.Select((latent, i) => ToImage(latent, pixels.AsSpan(i * 3 * width * height, 3 * width * height), width, height))];
         }
         catch (OnnxRuntimeException e) when (Graph.IsOutOfMemory(e))
         {
@@ -70,12 +70,14 @@ sealed class ImageDecoder : IDisposable
     }
 
     // From planes of -1 to 1 to interleaved bytes.
-    static RgbImage ToImage(Span<float> planes, int width, int height)
+    RgbImage ToImage(float[] latent, Span<float> planes, int width, int height)
     {
+        if (!TensorPrimitives.IsFiniteAll<float>(planes) && TensorPrimitives.IsFiniteAll<float>(latent))
+            throw graph.Refused("gives values that are not numbers for a latent that is: it overflows, as SDXL's first decoder does in half precision.");
         TensorPrimitives.Multiply(planes, 127.5f, planes);
         TensorPrimitives.Add(planes, 128f, planes);
         TensorPrimitives.Min(planes, 255f, planes);
-        // What is not a number becomes black here; the engine tells of it.
+        // What comes of a latent that is not a number becomes black here; the engine tells of it.
         TensorPrimitives.MaxNumber(planes, 0f, planes);
         int count = width * height;
         var pixels = new byte[3 * count];

@@ -36,6 +36,8 @@ sealed class OnnxFolderBuilder
     public int VaeChannels { get; init; } = 4;
     public object VaeBatch { get; init; } = "batch";
     public int Colours { get; init; } = 3;
+    /// <summary>Whether the decoder gives the roots of its values: half of them are not numbers.</summary>
+    public bool VaeRoots { get; init; }
     public int TextWidth { get; init; } = 16;
     public int UnetTextWidth { get; init; } = 16;
     /// <summary>SDXL: a second text encoder, pooled embeddings and sizes.</summary>
@@ -158,7 +160,7 @@ sealed class OnnxFolderBuilder
         string latent = graph.ToFloat(graph.Input("latent_sample", Real, VaeBatch, VaeChannels, "height", "width"));
         string larger = graph.Do("ConvTranspose", [latent, graph.Floats(Random(9, VaeChannels * Colours * 64), VaeChannels, Colours, PixelsPerCell, PixelsPerCell)],
             OnnxGraph.Attribute("kernel_shape", [PixelsPerCell, PixelsPerCell]), OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
-        graph.Output("sample", Real, graph.Do("Tanh", [larger]), VaeBatch, Colours, "pixels_high", "pixels_wide");
+        graph.Output("sample", Real, graph.Do(VaeRoots ? "Sqrt" : "Tanh", [larger]), VaeBatch, Colours, "pixels_high", "pixels_wide");
         return graph;
     }
 

@@ -1,0 +1,49 @@
+using System.IO.Hashing;
+
+namespace Muse.Diffusion;
+
+/// <summary>What CUDA and TensorRT are told, under the names that ONNX Runtime reads.</summary>
+static class GpuSettings
+{
+    public static Dictionary<string, string> Cuda(DeviceOptions options)
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["device_id"] = $"{options.DeviceId}",
+            ["cudnn_conv_algo_search"] = options.CudnnConvAlgoSearch,
+            ["cudnn_conv_use_max_workspace"] = "1",
+            // Doubling the arena would take memory that another row could use.
+            ["arena_extend_strategy"] = "kSameAsRequested",
+            ["do_copy_in_default_stream"] = "1",
+            ["use_tf32"] = options.UseTf32 ? "1" : "0",
+        };
+        if (options.GpuMemoryLimit > 0)
+            settings["gpu_mem_limit"] = $"{options.GpuMemoryLimit}";
+        return settings;
+    }
+
+    /// <param name="options">The device's options.</param>
+    /// <param name="graph">The graph's file; null when it is only tried whether TensorRT works.</param>
+    public static Dictionary<string, string> TensorRt(DeviceOptions options, string? graph) => new()
+    {
+        ["device_id"] = $"{options.DeviceId}",
+        ["trt_fp16_enable"] = options.TensorRtHalf ? "1" : "0",
+        ["trt_engine_cache_enable"] = "1",
+        ["trt_engine_cache_path"] = graph is null ? options.TensorRtCache : EngineFolder(options.TensorRtCache, graph),
+        ["trt_timing_cache_enable"] = "1",
+    };
+
+    // TensorRT's engines hold the weights, but ONNX Runtime finds them by file name and structure alone: of two fine-tuned models,
+    // or of a model that was replaced, the wrong one would paint. So each graph's content has a folder of its own.
+    static string EngineFolder(string cache, string graph)
+    {
+        var hash = new XxHash128();
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(Path.GetFullPath(graph))!).Order(StringComparer.Ordinal))
+        {
+            hash.Append(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(file)));
+            using var content = File.OpenRead(file);
+            hash.Append(content);
+        }
+        return Path.Combine(cache, Convert.ToHexStringLower(hash.GetCurrentHash()));
+    }
+}

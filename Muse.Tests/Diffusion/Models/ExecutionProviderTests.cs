@@ -1,0 +1,126 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.ML.OnnxRuntime;
+using Muse.Diffusion;
+using Muse.Tests.Autoscaler;
+using Muse.Tests.Diffusion.Engine;
+using Muse.Tests.Diffusion.OnnxFolders;
+
+namespace Muse.Tests.Diffusion.Models;
+
+/// <summary>What can be seen of devices without one: what is handed to them, and what is said where they are missing.</summary>
+public class ExecutionProviderTests
+{
+    static bool HasGpuBuild => OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider");
+
+    [SkippableFact]
+    public void Auto_falls_back_to_the_CPU_and_says_why_each_other_was_passed_over()
+    {
+        Skip.If(HasGpuBuild, "This build of ONNX Runtime has CUDA.");
+        var log = new LinesLogger();
+        var chosen = ExecutionProvider.Choose("auto", new DeviceOptions { Threads = 2, PluginLibrary = "/no/such/library.so" }, log.For<DiffusionEngine>());
+        Assert.True(chosen.OnHost);
+        Assert.Equal(
+        [
+            "tensorrt is passed over: This build of ONNX Runtime has no TensorrtExecutionProvider; the package Microsoft.ML.OnnxRuntime.Gpu brings it.",
+            "cuda is passed over: This build of ONNX Runtime has no CUDAExecutionProvider; the package Microsoft.ML.OnnxRuntime.Gpu brings it.",
+            "plugin:/no/such/library.so is passed over: The plug-in execution provider '/no/such/library.so' is not there.",
+            "CPU (2 threads): no accelerator was found",
+        ], log.All);
+    }
+
+    [SkippableTheory]
+    [InlineData("cuda", "This build of ONNX Runtime has no CUDAExecutionProvider; the package Microsoft.ML.OnnxRuntime.Gpu brings it.")]
+    [InlineData("TensorRT", "This build of ONNX Runtime has no TensorrtExecutionProvider; the package Microsoft.ML.OnnxRuntime.Gpu brings it.")]
+    public void A_GPU_that_is_asked_for_and_can_not_be_had_is_an_error(string device, string message)
+    {
+        Skip.If(HasGpuBuild, "This build of ONNX Runtime has CUDA.");
+        Assert.Equal(message, Refused(device));
+    }
+
+    [Fact]
+    public void A_device_that_is_none_is_refused_with_those_that_there_are() =>
+        Assert.Equal($"There is no device 'gpu'; it can be {ExecutionProvider.Settings}.", Refused("gpu"));
+
+    [Fact]
+    public void A_plug_in_that_is_no_library_is_refused_by_its_name()
+    {
+        string file = Path.GetTempFileName();
+        Assert.StartsWith($"The plug-in execution provider '{file}' can't be loaded: ", Refused($"plugin:{file}"));
+        File.Delete(file);
+    }
+
+    [Fact]
+    public void CUDA_is_told_what_the_options_say()
+    {
+        var settings = GpuSettings.Cuda(new DeviceOptions { DeviceId = 3, CudnnConvAlgoSearch = "EXHAUSTIVE", UseTf32 = false, GpuMemoryLimit = 8_000_000_000 });
+        Assert.Equal(("3", "EXHAUSTIVE", "0", "8000000000"),
+            (settings["device_id"], settings["cudnn_conv_algo_search"], settings["use_tf32"], settings["gpu_mem_limit"]));
+        var standard = GpuSettings.Cuda(new DeviceOptions());
+        Assert.Equal(("0", "HEURISTIC", "1", false),
+            (standard["device_id"], standard["cudnn_conv_algo_search"], standard["use_tf32"], standard.ContainsKey("gpu_mem_limit")));
+    }
+
+    [Fact]
+    public void TensorRT_is_told_what_the_options_say()
+    {
+        var settings = GpuSettings.TensorRt(new DeviceOptions { DeviceId = 1, TensorRtHalf = false, TensorRtCache = "/cache" }, graph: null);
+        Assert.Equal(("1", "0", "/cache"), (settings["device_id"], settings["trt_fp16_enable"], settings["trt_engine_cache_path"]));
+        Assert.Equal("1", GpuSettings.TensorRt(new DeviceOptions(), graph: null)["trt_fp16_enable"]);
+    }
+
+    [Fact]
+    public void TensorRT_s_engines_of_one_model_are_never_taken_for_another_s()
+    {
+        // The same structure and file names, as two models have that were fine-tuned from one.
+        string one = new OnnxFolderBuilder { ExternalData = true }.Write(), other = new OnnxFolderBuilder { ExternalData = true }.Write();
+        Assert.Equal(EnginesOf(one), EnginesOf(other));
+
+        string weights = Path.Combine(other, "unet", "model.onnx_data");
+        var changed = File.ReadAllBytes(weights);
+        changed[^1] ^= 1;
+        File.WriteAllBytes(weights, changed);
+        Assert.NotEqual(EnginesOf(one), EnginesOf(other));
+        Assert.StartsWith("/cache/", EnginesOf(one));
+
+        static string EnginesOf(string folder) =>
+            GpuSettings.TensorRt(new DeviceOptions { TensorRtCache = "/cache" }, Path.Combine(folder, "unet", "model.onnx"))["trt_engine_cache_path"];
+    }
+
+    [Theory]
+    [InlineData("Non-zero status code returned while running Conv node. Failed to allocate memory for requested buffer of size 4294967296", true)]
+    [InlineData("bfc_arena.cc AllocateRawInternal Available memory of 1024 is smaller than requested bytes of 4096", true)]
+    [InlineData("CUDA failure 2: out of memory ; GPU=0", true)]
+    [InlineData("CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", true)]
+    [InlineData("TensorRT EP: Error Code 2: OutOfMemory (no further information)", true)]
+    [InlineData("Got invalid dimensions for input: sample", false)]
+    public void A_device_without_memory_is_known_by_what_it_says(string message, bool outOfMemory) =>
+        Assert.Equal(outOfMemory, Graph.SaysOutOfMemory(message));
+
+    [Fact]
+    public async Task A_device_that_gets_copies_paints_what_the_host_paints()
+    {
+        // The CPU in the part of a device: what is bound, released and bound again for every step is right, if not what a GPU makes of it.
+        var device = ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance) with { OnHost = false };
+        string folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
+        var host = await PaintAll(OnnxModelTests.Open(folder));
+        var copies = await PaintAll(OnnxModel.Open(folder, device));
+        Assert.Equal(host.Count, copies.Count);
+        for (int i = 0; i < host.Count; i++)
+            Assert.All(host[i].Zip(copies[i]), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
+    }
+
+    // Of two sizes, with prompts of two lengths, that join and leave at different steps.
+    static async Task<List<byte[]>> PaintAll(IDiffusionModel model)
+    {
+        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = 4 });
+        for (int i = 0; i < 4; i++)
+            engine.Submit(Requests.Of($"r{i}", steps: 2 + 3 * i, size: i % 2 == 0 ? 128 : 64, guidance: i == 1 ? 1 : 5, prompt: i == 3 ? string.Concat(Enumerable.Repeat("sea ", 40)) : null));
+        var pictures = new List<byte[]>();
+        for (int i = 0; i < 4; i++)
+            pictures.Add(await engine.PictureOf($"r{i}"));
+        return pictures;
+    }
+
+    static string Refused(string device) =>
+        Assert.Throws<ArgumentException>(() => ExecutionProvider.Choose(device, new DeviceOptions(), NullLogger.Instance)).Message;
+}
