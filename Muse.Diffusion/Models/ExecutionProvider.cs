@@ -110,7 +110,7 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
         if (options.DeviceId >= own.Count)
             throw new ArgumentException($"Device:DeviceId is {options.DeviceId}, but {own[0].EpName} finds {own.Count} device{(own.Count == 1 ? "" : "s")}, counted from 0.");
         return new ExecutionProvider($"{own[0].EpName} (plug-in)", OnHost: false,
-            (session, _) => session.AppendExecutionProvider(environment, [own[options.DeviceId]], new Dictionary<string, string>()))
+            (session, _) => session.AppendExecutionProvider(environment, [own[options.DeviceId]], GpuSettings.Plugin(own[0].EpName, options)))
         { DeviceId = options.DeviceId };
     }
 

@@ -22,6 +22,16 @@ static class GpuSettings
         return settings;
     }
 
+    /// <summary>What a plug-in is told: CUDA comes as one too, and reads the same names; which GPU it is to use is said by handing it that one.</summary>
+    public static Dictionary<string, string> Plugin(string provider, DeviceOptions options)
+    {
+        if (!provider.StartsWith("cuda", StringComparison.OrdinalIgnoreCase))
+            return [];
+        var settings = Cuda(options);
+        settings.Remove("device_id");
+        return settings;
+    }
+
     /// <param name="options">The device's options.</param>
     /// <param name="graph">The graph's file; null when it is only tried whether TensorRT works.</param>
     public static Dictionary<string, string> TensorRt(DeviceOptions options, string? graph) => new()

@@ -60,6 +60,17 @@ public class ExecutionProviderTests
             (standard["device_id"], standard["cudnn_conv_algo_search"], standard["use_tf32"], standard.ContainsKey("gpu_mem_limit")));
     }
 
+    [Theory]
+    [InlineData("CUDAExecutionProvider", "EXHAUSTIVE")]
+    [InlineData("CudaPluginExecutionProvider", "EXHAUSTIVE")]
+    [InlineData("SomeOtherExecutionProvider", null)]
+    public void CUDA_as_a_plug_in_is_told_the_same_and_another_nothing(string provider, string? search)
+    {
+        var settings = GpuSettings.Plugin(provider, new DeviceOptions { DeviceId = 2, CudnnConvAlgoSearch = "EXHAUSTIVE" });
+        Assert.Equal(search, settings.GetValueOrDefault("cudnn_conv_algo_search"));
+        Assert.False(settings.ContainsKey("device_id"));
+    }
+
     [Fact]
     public void TensorRT_is_told_what_the_options_say()
     {
