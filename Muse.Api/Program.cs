@@ -2,18 +2,23 @@ using Muse.Api;
 using Muse.Queue;
 using Muse.ServiceDefaults;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddServiceDefaults();
-builder.AddMuseQueue();
-builder.AddMuseApi();
+return await ProgramStart.RunAsync("Muse.Api", [new("Api", typeof(ApiOptions)), new("Queue", typeof(QueueOptions))], async () =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults();
+    builder.AddMuseQueue();
+    builder.AddMuseApi();
 
-var app = builder.Build();
-app.UseMuseApi();
-app.MapDefaultEndpoints();
-app.MapImages();
-app.MapGenerations();
-app.MapOriginalMuse();
-app.MapModels();
-app.MapOperations();
-app.MapApiDocument();
-app.Run();
+    var app = builder.Build();
+    app.CheckSettings();
+    app.UseMuseApi();
+    app.MapDefaultEndpoints();
+    app.MapImages();
+    app.MapGenerations();
+    app.MapOriginalMuse();
+    app.MapModels();
+    app.MapOperations();
+    app.MapApiDocument();
+    await app.RunAsync();
+    return 0;
+});

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using Muse.Diffusion;
 using Muse.Queue;
+using Muse.ServiceDefaults;
 
 namespace Muse.GpuWorker;
 
@@ -29,10 +30,19 @@ internal sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOp
 
     /// <summary>Opens the model.</summary>
     /// <exception cref="ModelFolderException">The folder can't be used.</exception>
+    /// <exception cref="CannotStartException">The device can't be used.</exception>
     public void Open()
     {
         var folder = ModelFolder.Find(options.Value.Model, AppContext.BaseDirectory, Environment.CurrentDirectory);
-        var model = DiffusionModels.Open(folder, options.Value.Device, deviceOptions.Value, time, loggers.CreateLogger(typeof(DiffusionModels)));
+        IDiffusionModel model;
+        try
+        {
+            model = DiffusionModels.Open(folder, options.Value.Device, deviceOptions.Value, time, loggers.CreateLogger(typeof(DiffusionModels)));
+        }
+        catch (ArgumentException problem)
+        {
+            throw new CannotStartException($"Worker:Device (MUSE_GPU_TYPE): {problem.Message.Split(" (Parameter '")[0]}", problem);
+        }
         engine = new DiffusionEngine(model, engineOptions.Value, time, loggers.CreateLogger<DiffusionEngine>());
     }
 

@@ -1,13 +1,19 @@
+using Muse.Diffusion;
 using Muse.GpuWorker;
 using Muse.Queue;
 using Muse.ServiceDefaults;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.AddServiceDefaults();
-builder.AddMuseQueue();
-builder.AddGpuWorker();
+SettingsSection[] settings = [new("Worker", typeof(WorkerOptions)), new("Engine", typeof(EngineOptions)), new("Device", typeof(DeviceOptions)), new("Queue", typeof(QueueOptions))];
+return await ProgramStart.RunAsync("Muse.GpuWorker", settings, async () =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults();
+    builder.AddMuseQueue();
+    builder.AddGpuWorker();
 
-var app = builder.Build();
-app.MapDefaultEndpoints();
-app.MapMetrics();
-return app.RunWorker();
+    var app = builder.Build();
+    app.CheckSettings();
+    app.MapDefaultEndpoints();
+    app.MapMetrics();
+    return await app.RunWorkerAsync();
+});

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Options;
 using Muse.Diffusion;
 using Muse.Queue;
 using Muse.ServiceDefaults;
@@ -23,27 +22,26 @@ internal static class WorkerHosting
         return builder;
     }
 
-    /// <summary>Runs the program; what stops it at its start is said in a sentence.</summary>
+    /// <summary>Opens the model and runs the program.</summary>
     /// <returns>The exit code.</returns>
-    public static int RunWorker(this WebApplication app)
+    /// <exception cref="CannotStartException">The model's folder or the device can't be used.</exception>
+    public static async Task<int> RunWorkerAsync(this WebApplication app)
     {
         try
         {
-            // A folder that can't be used stops the program here, before anybody counts on it: with a sentence, not with a stack.
+            // Here, before anybody counts on it.
             app.Services.GetRequiredService<Atelier>().Open();
-            app.Run();
-            return Environment.ExitCode;
+            await app.RunAsync();
         }
         catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            app.StopAsync().GetAwaiter().GetResult(); // Terminated while it started: what began must still end.
-            return Environment.ExitCode;
+            await app.StopAsync(); // Terminated while it started: what began must still end.
         }
-        catch (Exception problem) when (problem is ModelFolderException or DeviceMemoryException or OptionsValidationException or ArgumentException)
+        catch (Exception problem) when (problem is ModelFolderException or DeviceMemoryException or ArgumentException)
         {
-            Console.Error.WriteLine($"Muse.GpuWorker can't start: {problem.Message}");
-            return 1;
+            throw new CannotStartException(problem.Message, problem);
         }
+        return Environment.ExitCode;
     }
 
     /// <summary>Healthy while the worker takes work.</summary>

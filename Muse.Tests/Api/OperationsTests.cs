@@ -26,8 +26,7 @@ public sealed partial class OperationsTests
     {
         await using var server = await ApiServer.StartAsync(withoutPainter: true);
         var port = RedisServer.FreePort();
-        await using var worker = new ProgramProcess("Muse.GpuWorker", ("ConnectionStrings__redis", server.Redis.ConnectionString),
-            ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
+        await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
         using (var painted = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
             Assert.Equal(HttpStatusCode.OK, painted.StatusCode);
 

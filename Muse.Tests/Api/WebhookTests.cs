@@ -38,8 +38,8 @@ public sealed class WebhookTests
         await using var receiver = await Receiver.StartAsync(failures: 0);
         await using var other = await ApiServer.StartAsync(settings: receiver.Settings);
         var port = RedisServer.FreePort();
-        await using var accepting = new ProgramProcess("Muse.Api", [
-            ("ConnectionStrings__redis", other.Redis.ConnectionString), ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
+        await using var accepting = new ProgramProcess("Muse.Api", other.Redis, [
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
             .. receiver.Settings.Select(setting => (setting.Key.Replace(":", "__"), setting.Value)),
         ]);
         using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using Muse.Diffusion;
 using Muse.GpuWorker;
@@ -12,9 +13,8 @@ internal static class WorkerFleet
 {
     /// <summary>Starts a worker process.</summary>
     public static ProgramProcess Start(RedisServer redis, string device, params (string Name, string Value)[] settings) =>
-        new("Muse.GpuWorker",
+        new("Muse.GpuWorker", redis,
         [
-            ("ConnectionStrings__redis", redis.ConnectionString),
             ("MUSE_GPU_TYPE", device),
             ("Queue__Lease", "00:00:02"),
             ("Queue__MaxDeliveries", "100"), // Chance may hit one picture often; poison has its own test.
@@ -24,7 +24,8 @@ internal static class WorkerFleet
         ]);
 
     /// <summary>Paints the same in this process, undisturbed.</summary>
-    public static async Task<Dictionary<string, byte[]>> PaintAsync(IReadOnlyCollection<ImageJob> jobs)
+    /// <returns>The <see cref="Hash"/> of each picture's file, by <see cref="WorkItem.Id"/>.</returns>
+    public static async Task<Dictionary<string, string>> PaintAsync(IReadOnlyCollection<ImageJob> jobs)
     {
         using var model = DiffusionModels.Open(ModelFolder.Find(null, Repository.Root), "simulated:base=0ms,picture=0ms", new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
         await using var engine = new DiffusionEngine(model, new EngineOptions { CheckpointEvery = 0 }, TimeProvider.System, NullLogger<DiffusionEngine>.Instance);
@@ -36,11 +37,14 @@ internal static class WorkerFleet
             foreach (var request in requests.Values)
                 while (!engine.TrySubmit(request)) await engine.WaitForRoomAsync(CancellationToken.None);
         });
-        var pictures = new Dictionary<string, byte[]>();
+        var pictures = new Dictionary<string, string>();
         while (pictures.Count < requests.Count)
             if (await engine.Events.ReadAsync(Samples.Limit(120)) is EngineEvent.Completed completed)
-                pictures[completed.RequestId] = ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90, ImageParameters.Describe(requests[completed.RequestId], engine.Model));
+                pictures[completed.RequestId] = Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90, ImageParameters.Describe(requests[completed.RequestId], engine.Model)));
         await feeding;
         return pictures;
     }
+
+    /// <summary>A picture's bytes in short.</summary>
+    public static string Hash(ReadOnlySpan<byte> picture) => Convert.ToHexStringLower(SHA256.HashData(picture));
 }

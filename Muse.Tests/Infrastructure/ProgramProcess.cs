@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Muse.Tests.Infrastructure;
@@ -10,6 +9,13 @@ public sealed class ProgramProcess : IAsyncDisposable
     readonly Process process;
     readonly StringBuilder output = new();
     bool disposed;
+
+    /// <summary>Starts a program over a test's Redis.</summary>
+    /// <param name="project">Its project, e.g. Muse.GpuWorker.</param>
+    /// <param name="redis">The Redis.</param>
+    /// <param name="settings">Environment variables.</param>
+    public ProgramProcess(string project, RedisServer redis, params (string Name, string Value)[] settings)
+        : this(project, [("ConnectionStrings__redis", redis.ConnectionString), .. settings]) { }
 
     /// <summary>Starts a program as it was built with the tests.</summary>
     /// <param name="project">Its project, e.g. Muse.GpuWorker.</param>
@@ -47,18 +53,18 @@ public sealed class ProgramProcess : IAsyncDisposable
     }
 
     /// <summary>SIGKILL.</summary>
-    public void Kill() => Signal(9);
+    public void Kill() => Send(Signal.Kill);
     /// <summary>SIGTERM.</summary>
-    public void Terminate() => Signal(15);
+    public void Terminate() => Send(Signal.Terminate);
     /// <summary>SIGSTOP.</summary>
-    public void Pause() => Signal(19);
+    public void Pause() => Send(Signal.Stop);
     /// <summary>SIGCONT.</summary>
-    public void Resume() => Signal(18);
+    public void Resume() => Send(Signal.Continue);
 
-    void Signal(int number)
+    void Send(Signal signal)
     {
         lock (process)
-            if (!disposed && !process.HasExited) _ = kill(process.Id, number);
+            if (!disposed && !process.HasExited) signal.SendTo(process.Id);
     }
 
     public Task WaitForExitAsync(CancellationToken cancellation) => process.WaitForExitAsync(cancellation);
@@ -74,9 +80,4 @@ public sealed class ProgramProcess : IAsyncDisposable
             process.Dispose();
         }
     }
-
-#pragma warning disable SYSLIB1054 // One call with two numbers: nothing to generate.
-    [DllImport("libc")]
-    static extern int kill(int id, int signal);
-#pragma warning restore SYSLIB1054
 }

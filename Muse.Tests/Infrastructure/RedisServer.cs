@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using StackExchange.Redis;
 
 namespace Muse.Tests.Infrastructure;
@@ -38,6 +39,15 @@ public sealed class RedisServer : IAsyncDisposable
         process = null;
     }
 
+    /// <summary>The file to which it appends, once it has begun one.</summary>
+    public FileInfo AppendOnlyFile => new DirectoryInfo(Path.Combine(folder, "appendonlydir")).EnumerateFiles("*.incr.aof").OrderBy(file => file.Name.Length).ThenBy(file => file.Name).Last();
+
+    /// <summary>SIGSTOP: it is there and says nothing.</summary>
+    public void Pause() => Signal.Stop.SendTo(ProcessId);
+
+    /// <summary>SIGCONT.</summary>
+    public void Resume() => Signal.Continue.SendTo(ProcessId);
+
     /// <summary>Starts it again after <see cref="KillAsync"/>, on the same port and data.</summary>
     public async Task LaunchAsync()
     {
@@ -70,11 +80,18 @@ public sealed class RedisServer : IAsyncDisposable
     static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
 
-    /// <summary>A loopback port that nobody listens on.</summary>
+    /// <summary>A loopback port that nobody listens on. Below those that the system gives to clients: a server that is restarted finds it free again.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, RandomNumberGenerator.GetInt32(10_000, 32_000));
+            try
+            {
+                listener.Start();
+                return ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+            catch (SocketException) { } // Taken: another one.
+        }
     }
 }

@@ -49,7 +49,7 @@ public sealed class RatioTests
     {
         const double allowed = 12 / 0.44; // Twelve pictures in 200 ms + 12 × 20 ms.
         await using var server = await ApiServer.StartAsync(withoutPainter: true);
-        await using var worker = new ProgramProcess("Muse.GpuWorker", ("ConnectionStrings__redis", server.Redis.ConnectionString),
+        await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis,
             ("MUSE_GPU_TYPE", "simulated:base=200ms,picture=20ms,bytes=20000"), ("MUSE_MODEL", "scenes"));
         await PaintAsync(); // The worker has started.
 

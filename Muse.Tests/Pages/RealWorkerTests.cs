@@ -1,5 +1,6 @@
 using Microsoft.Playwright;
 using Muse.Tests.Api;
+using Muse.Tests.Infrastructure;
 using static Microsoft.Playwright.Assertions;
 
 namespace Muse.Tests.Pages;
@@ -12,7 +13,7 @@ public sealed class RealWorkerTests(Browser browser)
     public async Task A_prompt_becomes_a_picture_that_sharpens_on_the_way_and_the_batch_is_seen_filling()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
-        await using var worker = MuseProgram.Start("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
+        await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         await using var watching = await browser.VisitAsync(server.Address);
         await watching.Page.GotoAsync("/ops");
         await Expect(watching.Page.Locator(".pill[data-state=ready]")).ToBeVisibleAsync(new() { Timeout = 60_000 });

@@ -40,15 +40,15 @@ public sealed class Screenshots(Browser browser)
     {
         Skip.IfNot(Environment.GetEnvironmentVariable("MUSE_SCREENSHOTS") == "1", "Set MUSE_SCREENSHOTS=1 to draw docs/img anew.");
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
-        await using var worker = MuseProgram.Start("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
+        await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         foreach (var (prompt, index) in Prompts.Select((prompt, index) => (prompt, index)))
             await AskAsync(server, new { prompt, seed = 1000 + index });
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
             foreach (var (name, width, height) in Screens)
                 await PaintAsync(server, scheme, name, width, height);
 
-        await using var simulated = MuseProgram.Start("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=400ms,picture=100ms"));
-        await using var autoscaler = MuseProgram.Start("Muse.Autoscaler", server.Redis, ("MUSE_AUTOSCALE_INTERVAL", "00:00:05"));
+        await using var simulated = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=400ms,picture=100ms"));
+        await using var autoscaler = new ProgramProcess("Muse.Autoscaler", server.Redis, ("MUSE_AUTOSCALE_INTERVAL", "00:00:05"));
         var visits = new List<(Visit Visit, string File)>();
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
             foreach (var (name, width, height) in Screens)
