@@ -9,14 +9,14 @@ internal static class Audit
     public static async Task<List<string>> KeysWithoutExpiryAsync(IDatabase redis)
     {
         var found = new List<string>();
-        var server = redis.Multiplexer.GetServers()[0];
-        await foreach (var key in server.KeysAsync(pattern: "*", pageSize: 1000))
-        {
-            var name = key.ToString();
-            if (name.EndsWith(":stream:interactive", StringComparison.Ordinal) || name.EndsWith(":stream:batch", StringComparison.Ordinal)
-                || name.EndsWith(":stats", StringComparison.Ordinal) || name.EndsWith(":dead", StringComparison.Ordinal)) continue;
-            if (await redis.KeyTimeToLiveAsync(key) is null && await redis.KeyExistsAsync(key)) found.Add(name);
-        }
+        foreach (var server in redis.Multiplexer.GetServers())
+            await foreach (var key in server.KeysAsync(pattern: "*", pageSize: 1000))
+            {
+                var name = key.ToString();
+                if (name.EndsWith(":stream:interactive", StringComparison.Ordinal) || name.EndsWith(":stream:batch", StringComparison.Ordinal)
+                    || name.EndsWith(":stats", StringComparison.Ordinal) || name.EndsWith(":dead", StringComparison.Ordinal)) continue;
+                if (await redis.KeyTimeToLiveAsync(key) is null && await redis.KeyExistsAsync(key)) found.Add(name);
+            }
         return found;
     }
 }

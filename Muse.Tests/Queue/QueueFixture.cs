@@ -11,11 +11,18 @@ public sealed class QueueFixture : IAsyncDisposable
 {
     readonly List<IHost> programs = [];
 
-    QueueFixture(RedisServer redis) => Redis = redis;
+    readonly RedisServer? redis;
+    readonly RedisCluster? cluster;
 
-    public RedisServer Redis { get; }
+    QueueFixture(RedisServer? redis, RedisCluster? cluster) => (this.redis, this.cluster) = (redis, cluster);
 
-    public static async Task<QueueFixture> StartAsync(params string[] redisArguments) => new(await RedisServer.StartAsync(redisArguments));
+    public RedisServer Redis => redis ?? throw new InvalidOperationException("It is a cluster.");
+    public RedisCluster Cluster => cluster ?? throw new InvalidOperationException("It is a single Redis.");
+
+    public static async Task<QueueFixture> StartAsync(params string[] redisArguments) => new(await RedisServer.StartAsync(redisArguments), null);
+
+    /// <summary>The same over a Redis Cluster of three masters.</summary>
+    public static async Task<QueueFixture> StartOnClusterAsync() => new(null, await RedisCluster.StartAsync());
 
     /// <summary>A program with the queue in it.</summary>
     /// <param name="settings">Queue options, e.g. <c>("Lease", "00:00:01")</c>.</param>
@@ -24,7 +31,7 @@ public sealed class QueueFixture : IAsyncDisposable
     public Program Start(TimeProvider? time, params (string Name, string Value)[] settings)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Configuration["ConnectionStrings:redis"] = Redis.ConnectionString;
+        builder.Configuration["ConnectionStrings:redis"] = cluster?.ConnectionString ?? Redis.ConnectionString;
         foreach (var (name, value) in settings) builder.Configuration[$"Queue:{name}"] = value;
         if (time is not null) builder.Services.AddSingleton(time);
         builder.AddMuseQueue();
@@ -37,7 +44,8 @@ public sealed class QueueFixture : IAsyncDisposable
     {
         foreach (var program in programs)
             if (program is IAsyncDisposable disposable) await disposable.DisposeAsync();
-        await Redis.DisposeAsync();
+        if (redis is not null) await redis.DisposeAsync();
+        if (cluster is not null) await cluster.DisposeAsync();
     }
 
     public sealed class Program(IServiceProvider services)
