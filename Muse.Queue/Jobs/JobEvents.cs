@@ -168,7 +168,8 @@ internal sealed class JobListener(JobEvents events, string jobId, bool finalOnly
         if (finalOnly && !state.IsFinal()) return;
         lock (gate)
         {
-            if (revision <= told) return;
+            // Not "newer than": a Redis that lost its last second counts on from an earlier revision.
+            if (revision == told && !state.IsFinal()) return;
             told = revision;
             changed.TrySetResult();
         }

@@ -116,14 +116,14 @@ public sealed class JobQueue
         }
     }
 
-    /// <summary>The job now (if its revision is above <paramref name="afterRevision"/>), then again after each change, ending with the final state. Changes in quick succession may come as one.</summary>
+    /// <summary>The job now (if its revision is not <paramref name="afterRevision"/>), then again after each change, ending with the final state. Changes in quick succession may come as one.</summary>
     public async IAsyncEnumerable<JobSnapshot> WatchAsync(string jobId, long afterRevision, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: false, cancellation);
         var job = await FindAsync(jobId, cancellation);
         while (job is not null)
         {
-            if (job.Revision > afterRevision)
+            if (job.Revision != afterRevision)
             {
                 afterRevision = job.Revision;
                 yield return job;

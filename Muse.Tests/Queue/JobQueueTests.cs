@@ -272,6 +272,29 @@ public sealed class JobQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
+    public async Task After_a_Redis_that_lost_its_last_second_those_who_wait_still_hear_of_the_end()
+    {
+        var job = Job();
+        await api.Jobs.SubmitAsync(job, null, Limit());
+        var item = (await worker.Work.TakeAsync(1))[0];
+        for (var step = 1; step <= 10; step++) await worker.Work.ReportAsync(item, step, 20, null);
+        await using var watching = api.Jobs.WatchAsync(job.Id, 0, Limit()).GetAsyncEnumerator();
+        Assert.True(await watching.MoveNextAsync());
+        Assert.Equal(12, watching.Current.Revision);
+        var waiting = api.Jobs.WaitAsync(job.Id, Limit());
+        var next = watching.MoveNextAsync().AsTask();
+        await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 1);
+
+        // It had ended, which they were told, and that was lost with most of its steps.
+        await api.Redis.PublishAsync(api.Keys.Events, $"{job.Id} 13 {(int)JobState.Succeeded}");
+        await api.Redis.HashSetAsync(api.Keys.Job(job.Id), "revision", 3);
+        Assert.True(await worker.Work.CompleteAsync(item, Painted(), Limit()));
+        Assert.Equal((JobState.Succeeded, 4), ((await waiting)!.State, (await waiting)!.Revision));
+        while (await next && !watching.Current.State.IsFinal()) next = watching.MoveNextAsync().AsTask();
+        Assert.Equal(JobState.Succeeded, watching.Current.State);
+    }
+
+    [RedisFact]
     public async Task Two_thousand_who_wait_cost_one_subscription()
     {
         var jobs = Enumerable.Range(0, 200).Select(_ => Job(count: 1)).ToList();
