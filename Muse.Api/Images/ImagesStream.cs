@@ -38,7 +38,7 @@ public sealed class ImagesStream(ImagesQuestion asked, int partials) : IResult
         }
         finally
         {
-            await waiters.LeaveAsync(asked.JobId, final);
+            await waiters.LeaveAsync(asked.JobId, httpContext.RequestAborted);
         }
     }
 

@@ -4,7 +4,8 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Clients that wait for a job on an open connection: when the last of a job's hangs up, the job is cancelled.</summary>
-public sealed partial class Waiters(JobQueue queue, ILogger<Waiters> logger)
+/// <remarks>Nobody hangs up by being told that the queue is away, or because this process ends: such a client comes back for its job.</remarks>
+public sealed partial class Waiters(JobQueue queue, IHostApplicationLifetime lifetime, ILogger<Waiters> logger)
 {
     readonly ConcurrentDictionary<string, int> waiting = new();
 
@@ -16,29 +17,26 @@ public sealed partial class Waiters(JobQueue queue, ILogger<Waiters> logger)
     public async Task<FinishedJob?> WaitAsync(string jobId, CancellationToken hangup)
     {
         Enter(jobId);
-        var final = false;
         try
         {
-            var finished = await queue.WaitWithPicturesAsync(jobId, hangup);
-            final = true;
-            return finished;
+            return await queue.WaitWithPicturesAsync(jobId, hangup);
         }
         finally
         {
-            await LeaveAsync(jobId, final);
+            await LeaveAsync(jobId, hangup);
         }
     }
 
     /// <summary>Counts a client in that waits for the job.</summary>
     public void Enter(string jobId) => waiting.AddOrUpdate(jobId, 1, static (_, count) => count + 1);
 
-    /// <summary>Counts it out, and cancels the job if it was the last and did not see the end.</summary>
-    public async Task LeaveAsync(string jobId, bool sawTheEnd)
+    /// <summary>Counts it out, and cancels the job if it was the last and hung up. A job that has ended stays as it is.</summary>
+    public async Task LeaveAsync(string jobId, CancellationToken hangup)
     {
         if (waiting.AddOrUpdate(jobId, 0, static (_, count) => count - 1) > 0)
             return;
         waiting.TryRemove(new(jobId, 0));
-        if (sawTheEnd)
+        if (!hangup.IsCancellationRequested || lifetime.ApplicationStopping.IsCancellationRequested)
             return;
         try
         {

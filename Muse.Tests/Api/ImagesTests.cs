@@ -72,6 +72,29 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task A_client_that_is_told_that_Redis_is_away_has_not_hung_up_and_its_job_is_painted()
+    {
+        var job = Queue.Samples.Job();
+        await server.Services.GetRequiredService<JobQueue>().SubmitAsync(job with { Prompt = "hold this" }, null, CancellationToken.None);
+        server.Redis.Pause();
+        try
+        {
+            await Assert.ThrowsAsync<QueueUnavailableException>(() => server.Services.GetRequiredService<Waiters>().WaitAsync(job.Id, CancellationToken.None));
+        }
+        finally
+        {
+            server.Redis.Resume(); // What was sent to it meanwhile is done now.
+        }
+        await Queue.Samples.EventuallyAsync(async () =>
+        {
+            using var health = await server.Client.GetAsync("/health");
+            return health.IsSuccessStatusCode;
+        }, well => well);
+        server.Painter!.Release();
+        Assert.Equal(JobState.Succeeded, (await server.Services.GetRequiredService<JobQueue>().WaitAsync(job.Id, Queue.Samples.Limit()))!.State);
+    }
+
+    [SkippableFact]
     public async Task Hanging_up_cancels_the_job()
     {
         using var hangup = new CancellationTokenSource();
