@@ -8,152 +8,149 @@ using static Muse.Tests.Queue.Samples;
 
 namespace Muse.Tests.Chaos;
 
-/// <summary>Breaks everything at random times and counts afterwards. Real processes, a real Redis, a simulated device.</summary>
-/// <remarks><c>MUSE_CHAOS=long</c> runs the long form; <c>MUSE_CHAOS_REPORT</c> names a file for its report.</remarks>
+/// <summary>Breaks everything at random times and counts afterwards: real processes, a real Redis, real HTTP clients, a simulated device.</summary>
+/// <remarks><c>MUSE_CHAOS=long</c> runs the long form; <c>MUSE_CHAOS_REPORT</c> names a file to which the reports are added.</remarks>
 public sealed class ChaosTests(ITestOutputHelper output)
 {
+    /// <summary>How much of everything.</summary>
+    /// <param name="Requests">Requests at least.</param>
+    /// <param name="Each">Blows of each kind but the pauses of Redis.</param>
+    /// <param name="RedisPauses">Pauses of Redis.</param>
+    /// <param name="RedisPause">How long each is; longer than the 3 s after which a command is given up.</param>
+    sealed record Extent(int Requests, int Each, int RedisPauses, TimeSpan RedisPause);
+
     static readonly bool Long = Environment.GetEnvironmentVariable("MUSE_CHAOS") == "long";
-    static int Requests => Long ? 10_000 : 300;
-    static int EachKind => Long ? 100 : 10;
-    const int Clients = 24;
-    const int Workers = 3;
-    const int Seed = 20261124;
+    const int Clients = 24, Workers = 3, Seed = 20261124;
 
     [RedisFact]
-    public async Task Whatever_crashes_every_accepted_request_is_painted_exactly_once()
+    public Task Whatever_crashes_every_accepted_request_is_painted_exactly_once() =>
+        RunAsync("always", Long ? new(10_000, 25, 3, TimeSpan.FromSeconds(20)) : new(300, 10, 1, TimeSpan.FromSeconds(5)));
+
+    [RedisFact]
+    public Task With_a_file_synced_every_second_a_crash_of_Redis_takes_the_last_second_and_breaks_nothing_else() =>
+        RunAsync("everysec", Long ? new(2_000, 20, 1, TimeSpan.FromSeconds(20)) : new(150, 10, 0, default));
+
+    async Task RunAsync(string sync, Extent extent)
     {
         var clock = Stopwatch.StartNew();
-        await using var fixture = await QueueFixture.StartAsync("--appendonly", "yes", "--appendfsync", "always");
-        var api = fixture.Start(("MaxWait", "1.00:00:00"));
-        await using var workers = new Crew(fixture, Workers);
-        using var stop = new CancellationTokenSource();
-        var accepted = new ConcurrentBag<ImageJob>();
-        var retries = 0;
-        var clients = Enumerable.Range(0, Clients).Select(ClientAsync).ToList();
+        await using var fixture = await QueueFixture.StartAsync("--appendonly", "yes", "--appendfsync", sync, "--auto-aof-rewrite-percentage", sync == "always" ? "100" : "0");
+        var redis = fixture.Redis;
+        var reader = fixture.Start();
+        await using var crew = new Crew(redis, Workers);
+        await using var crashes = sync == "everysec" ? new LastSecond(redis, reader) : null;
+        var accepted = new ConcurrentQueue<Wish>();
+        using var client = new ChaosClient(crew.Address, TimeProvider.System, accepted.Enqueue);
+        var done = false;
+        var clients = Enumerable.Range(0, Clients).Select(async number =>
+        {
+            for (var n = 0; accepted.Count < extent.Requests || !Volatile.Read(ref done); n++)
+                await client.PaintAsync(new($"chaos-{number}-{n}", $"a red star above house {number}", number * 100_000 + n, 1 + n % 2, waits: (number + n) % 3 == 0));
+        }).ToList();
 
         var random = new Random(Seed);
-        string[] kinds = ["kill", "pause", "terminate", "redis", "cut", "front"];
-        string[] plan = [.. kinds.SelectMany(kind => Enumerable.Repeat(kind, EachKind))];
+        string[] kinds = ["workers killed with -9", "workers paused with SIGSTOP for 3 s, past their lease of 2 s, and resumed", "workers terminated with SIGTERM in mid-batch",
+            "Redis killed with -9 and restarted", "all connections to Redis cut (`CLIENT KILL`)", "the API killed with -9 and restarted"];
+        int[] plan = [.. Enumerable.Range(0, kinds.Length).SelectMany(kind => Enumerable.Repeat(kind, extent.Each)), .. Enumerable.Repeat(kinds.Length, extent.RedisPauses)];
         random.Shuffle(plan);
-        var resuming = new List<Task>();
-        foreach (var action in plan)
+        var blows = new int[kinds.Length + 1];
+        foreach (var kind in plan)
         {
-            // Not by the clock: after some more work was done, so that each hits work.
-            var before = accepted.Count;
-            await EventuallyAsync(() => Task.FromResult(accepted.Count), count => count >= before + 2 || clients.All(client => client.IsCompleted), seconds: 120);
+            // Not by the clock: after some more work was done, so that each hits work. Spread over all of it.
+            var wait = Math.Max(accepted.Count + 2, extent.Requests * blows.Sum() / plan.Length);
+            await EventuallyAsync(() => Task.FromResult(accepted.Count), count => count >= wait || clients.Any(client => client.IsFaulted), seconds: 120);
             var victim = random.Next(Workers);
-            switch (action)
+            switch (kind)
             {
-                case "kill":
-                    workers[victim].Kill();
-                    await workers.ReplaceAsync(victim);
-                    break;
-                case "terminate":
-                    workers[victim].Terminate();
-                    await workers.ReplaceAsync(victim);
-                    break;
-                case "pause":
-                    var paused = workers[victim];
-                    paused.Pause();
-                    resuming.Add(Task.Run(async () =>
-                    {
-                        await Task.Delay(TimeSpan.FromSeconds(3)); // Past its lease of 2 s.
-                        paused.Resume();
-                    }));
-                    break;
-                case "redis":
-                    await fixture.Redis.KillAsync();
-                    await fixture.Redis.LaunchAsync();
-                    break;
-                case "cut":
-                    await CutConnectionsAsync(fixture.Redis);
-                    break;
-                case "front":
-                    api = fixture.Start(("MaxWait", "1.00:00:00")); // Those who wait come back to another one.
-                    break;
+                case 0: await crew.KillWorkerAsync(victim); break;
+                case 1: crew.PauseWorker(victim); break;
+                case 2: await crew.TerminateWorkerAsync(victim); break;
+                case 3 when crashes is not null: await crashes.CrashAsync(powerLost: blows[3] % 2 == 1, () => accepted); break;
+                case 3: await redis.KillAsync(); await redis.LaunchAsync(); break;
+                case 4: await CutConnectionsAsync(redis); break;
+                case 5: await crew.KillServerAsync(); break;
+                case 6: await PauseRedisAsync(blows[6]); break;
             }
+            blows[kind]++;
         }
-        await Task.WhenAll(resuming);
-        await stop.CancelAsync();
+        await crew.AllResumedAsync();
+        Volatile.Write(ref done, true);
         await Task.WhenAll(clients);
 
-        var expected = await WorkerFleet.PaintAsync(accepted);
-        foreach (var job in accepted)
+        // The audit, over every id that was accepted.
+        Assert.Equal(accepted.Count, accepted.Select(wish => wish.JobId).Distinct().Count());
+        var expected = await WorkerFleet.PaintAsync([.. accepted.Select(wish => wish.Job)]);
+        int gone = 0, pictures = 0;
+        foreach (var wish in accepted)
         {
-            var finished = await api.Jobs.WaitWithPicturesAsync(job.Id, Limit(120));
-            Assert.True(finished is not null, $"{job.Id} is lost.");
-            Assert.True(finished.Job.State == JobState.Succeeded, $"{job.Id} ended as {finished.Job.State}: {finished.Job.Pictures[0].Error}");
-            for (var index = 0; index < job.Count; index++)
-                Assert.True(finished.Pictures[index]!.Bytes.Span.SequenceEqual(expected[$"{job.Id}/{index}"]), $"{job.Id}/{index} has other bytes than its seed gives.");
-        }
-        var measured = await EventuallyAsync(() => api.Fleet.MeasureAsync(Limit()), m => m is { Waiting: 0, Pending: 0 });
-        var pictures = accepted.Sum(job => job.Count);
-        Assert.Equal((pictures, pictures), (measured.Arrivals, measured.Completed)); // Each ended once.
-        Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
-        Assert.Empty(await api.Dead.ListAsync(10, Limit()));
-        Assert.InRange(accepted.Count, Requests, int.MaxValue);
-        var report = $"{accepted.Count} requests, {pictures} pictures, {plan.Length} blows ({EachKind} of each: {string.Join(", ", kinds)}), {retries} retries by clients, {clock.Elapsed.TotalSeconds:0} s, seed {Seed}: nothing lost, nothing doubled, all bytes right.";
-        output.WriteLine(report);
-        if (Environment.GetEnvironmentVariable("MUSE_CHAOS_REPORT") is { Length: > 0 } file) await File.WriteAllTextAsync(file, report + "\n");
-
-        async Task ClientAsync(int client)
-        {
-            for (var n = 0; accepted.Count < Requests || !stop.IsCancellationRequested; n++)
+            var finished = await reader.Jobs.WaitWithPicturesAsync(wish.JobId!, Limit(120));
+            string[] right = [.. Enumerable.Range(0, wish.Count).Select(index => expected[$"{wish.JobId}/{index}"])];
+            if (wish.Pictures is not null) Assert.True(wish.Pictures.SequenceEqual(right), $"The client got other bytes for {wish.JobId} than its seed gives.");
+            if (finished is null && crashes?.Explains(wish) == true)
             {
-                var job = Job($"chaos-{client}-{n}", count: 1 + n % 2) with { Seed = client * 100_000 + n, Steps = 10 };
-                await AlwaysAsync(() => api.Jobs.SubmitAsync(job, null, Limit()));
-                accepted.Add(job);
-                while (true)
-                {
-                    using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-                    var front = api;
-                    try
-                    {
-                        var final = await front.Jobs.WaitAsync(job.Id, patience.Token);
-                        Assert.True(final is { State: JobState.Succeeded }, $"{job.Id}: {final?.State.ToString() ?? "lost"}");
-                        break;
-                    }
-                    catch (Exception problem) when (problem is QueueUnavailableException or OperationCanceledException) { Interlocked.Increment(ref retries); } // It comes back for its job.
-                }
+                gone++;
+                continue;
+            }
+            Assert.True(finished is not null, $"{wish.JobId} is lost.");
+            Assert.True(finished.Job.State == JobState.Succeeded, $"{wish.JobId} ended as {finished.Job.State}: {finished.Job.Pictures[0].Error}");
+            Assert.True(wish.Pictures is not null, $"The client of {wish.JobId} did not get its pictures.");
+            Assert.True(finished.Pictures.Select(picture => WorkerFleet.Hash(picture!.Bytes.Span)).SequenceEqual(right), $"{wish.JobId} has other bytes than its seed gives.");
+            Assert.Equal(2 * wish.Count, await reader.Redis.HashLengthAsync(reader.Keys.Pictures(wish.JobId!))); // Bytes and facts of each, no more.
+            pictures += wish.Count;
+        }
+        var measured = await EventuallyAsync(() => reader.Fleet.MeasureAsync(Limit()), m => m is { Waiting: 0, Pending: 0 });
+        Assert.Equal((pictures, pictures), (measured.Arrivals, measured.Completed)); // Each came once and ended once.
+        foreach (var lane in Enum.GetValues<JobPriority>()) Assert.Equal(0, await reader.Redis.StreamLengthAsync(reader.Keys.Stream(lane)));
+        Assert.Empty(await Audit.KeysWithoutExpiryAsync(reader.Redis));
+        Assert.Empty(await reader.Dead.ListAsync(10, Limit()));
+        Assert.InRange(accepted.Count, extent.Requests, int.MaxValue);
+        await ReportAsync();
+
+        async Task PauseRedisAsync(int number)
+        {
+            await crew.ServerIsWellAsync();
+            redis.Pause();
+            try
+            {
+                using var asking = new ChaosClient(crew.Address, TimeProvider.System, accepted.Enqueue);
+                var wish = new Wish($"chaos-paused-{number}", "a red star above a quiet house", number, 1, waits: false);
+                var pause = Task.Delay(extent.RedisPause);
+                await asking.DemandRefusalAsync(wish);
+                await pause;
+                redis.Resume();
+                await asking.PaintAsync(wish); // It comes back, and is let in once.
+            }
+            finally
+            {
+                redis.Resume();
             }
         }
 
-        async Task AlwaysAsync<T>(Func<Task<T>> ask)
+        async Task ReportAsync()
         {
-            while (true)
-                try
-                {
-                    await ask();
-                    return;
-                }
-                catch (Exception problem) when (problem is QueueUnavailableException or OperationCanceledException)
-                {
-                    Interlocked.Increment(ref retries);
-                    await Task.Delay(100); // As a client told to come back would.
-                }
+            var rows = new List<(string What, string Count)>
+            {
+                ("requests / pictures", $"{accepted.Count:N0} / {accepted.Sum(wish => wish.Count):N0}"),
+                ("of these on an open connection / by coming back for the job", $"{accepted.Count(wish => wish.Waits):N0} / {accepted.Count(wish => !wish.Waits):N0}"),
+                ("blows, in seeded random order", $"{plan.Length}"),
+            };
+            rows.AddRange(kinds.Select((kind, i) => (kind, $"{blows[i]}")));
+            if (extent.RedisPauses > 0) rows.Add(($"Redis paused with SIGSTOP for {extent.RedisPause.TotalSeconds:0} s, and the API found to answer 503 with `Retry-After`", $"{blows[^1]}"));
+            rows.Add(("answers of 503 / connections to the API that broke, seen by clients", $"{client.Refusals:N0} / {client.LostConnections:N0}"));
+            rows.Add(("time", $"{clock.Elapsed.TotalSeconds:0} s"));
+            if (crashes is not null)
+            {
+                rows.Add(("every second crash of Redis as a loss of power: bytes of its last second that were cut off the file", $"{crashes.BytesCut:N0}"));
+                rows.Add(("accepted jobs that vanished", $"{gone}"));
+                rows.Add(("the longest time between a vanished job's acceptance and the crash that took it", $"{crashes.Longest.TotalSeconds:0.00} s"));
+            }
+            rows.Add((crashes is null ? "accepted requests that did not end as succeeded" : "other accepted requests that did not end as succeeded", "0"));
+            rows.Add(("pictures with other bytes than an undisturbed worker paints for the same seed, stored or received", "0"));
+            rows.Add(("arrivals / endings by the atomic counters", $"{measured.Arrivals:N0} / {measured.Completed:N0}"));
+            rows.Add(("entries left in the streams / pending / dead letters / keys without expiry beside the named ones", "0 / 0 / 0 / 0"));
+            var report = $"`appendfsync {sync}`, {Workers} workers, {Clients} clients, seed {Seed}:\n\n| | |\n| --- | --- |\n{string.Concat(rows.Select(row => $"| {row.What} | {row.Count} |\n"))}\n";
+            output.WriteLine(report);
+            if (Environment.GetEnvironmentVariable("MUSE_CHAOS_REPORT") is { Length: > 0 } file) await File.AppendAllTextAsync(file, report);
         }
-    }
-
-    /// <summary>The worker processes; none outlives the test, however it ends.</summary>
-    sealed class Crew(QueueFixture fixture, int count) : IAsyncDisposable
-    {
-        readonly List<ProgramProcess> members = [.. Enumerable.Range(0, count).Select(_ => StartOne(fixture))];
-
-        public ProgramProcess this[int index] => members[index];
-
-        public async Task ReplaceAsync(int index)
-        {
-            await members[index].WaitForExitAsync(Limit());
-            await members[index].DisposeAsync();
-            members[index] = StartOne(fixture);
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            foreach (var member in members) await member.DisposeAsync();
-        }
-
-        static ProgramProcess StartOne(QueueFixture fixture) => WorkerFleet.Start(fixture.Redis, "simulated:base=100ms,picture=2ms,steps=10");
     }
 
     static async Task CutConnectionsAsync(RedisServer redis)
