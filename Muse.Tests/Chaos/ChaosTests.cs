@@ -24,11 +24,11 @@ public sealed class ChaosTests(ITestOutputHelper output)
 
     [RedisFact]
     public Task Whatever_crashes_every_accepted_request_is_painted_exactly_once() =>
-        RunAsync("always", Long ? new(10_000, 25, 3, TimeSpan.FromSeconds(20)) : new(300, 10, 1, TimeSpan.FromSeconds(5)));
+        RunAsync("always", Long ? new(10_000, 20, 3, TimeSpan.FromSeconds(20)) : new(300, 10, 1, TimeSpan.FromSeconds(5)));
 
     [RedisFact]
     public Task With_a_file_synced_every_second_a_crash_of_Redis_takes_the_last_second_and_breaks_nothing_else() =>
-        RunAsync("everysec", Long ? new(2_000, 20, 1, TimeSpan.FromSeconds(20)) : new(150, 10, 0, default));
+        RunAsync("everysec", Long ? new(2_000, 12, 1, TimeSpan.FromSeconds(20)) : new(150, 10, 0, default));
 
     async Task RunAsync(string sync, Extent extent)
     {

@@ -16,7 +16,7 @@ public sealed class RedisServer : IAsyncDisposable
     RedisServer(int port, string[] arguments) => (Port, this.arguments) = (port, arguments);
 
     public int Port { get; }
-    public string ConnectionString => $"127.0.0.1:{Port},abortConnect=false,connectTimeout=1000";
+    public string ConnectionString => $"127.0.0.1:{Port},abortConnect=false,connectTimeout=5000"; // Busy machines take their time; one that is not there is told at once.
     public int ProcessId => process?.Id ?? throw new InvalidOperationException("It is not running.");
 
     /// <summary>Starts one and waits until it answers. Skips the test where there is no redis-server.</summary>
