@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Muse.Api;
 using Muse.Queue;
+using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
 
@@ -89,6 +90,29 @@ public sealed class ImagesTests : IAsyncLifetime
         }
         await Queue.Samples.EventuallyAsync(async () => (await idle.Client.GetAsync("/health")).StatusCode, status => status == HttpStatusCode.OK);
         Assert.Equal(JobState.Queued, (await queue.FindAsync(job.Id, Queue.Samples.Limit()))!.State);
+    }
+
+    [SkippableFact]
+    public async Task A_server_that_is_stopped_cancels_nobodys_job_and_the_client_comes_back_for_it_to_another()
+    {
+        var address = new Uri($"http://127.0.0.1:{RedisServer.FreePort()}");
+        await using var stopping = new ProgramProcess("Muse.Api", server.Redis, ("ASPNETCORE_URLS", address.ToString()), ("ASPNETCORE_SHUTDOWNTIMEOUTSECONDS", "1"), ("MUSE_RATE_LIMITS", "false"));
+        await Until(() => stopping.Output.Contains("Now listening on"));
+        var asking = server.Client.SendAsync(Ask(address));
+        await Until(() => server.Painter!.Seen.Count == 1);
+        stopping.Terminate();
+        await stopping.WaitForExitAsync(Queue.Samples.Limit());
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => asking);
+
+        server.Painter!.Release();
+        using var answer = await server.Client.SendAsync(Ask(server.Address));
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Single(server.Painter.Seen);
+
+        static HttpRequestMessage Ask(Uri server) => new(HttpMethod.Post, new Uri(server, "/v1/images/generations"))
+        {
+            Headers = { { "Idempotency-Key", "the one" } }, Content = JsonContent.Create(new { prompt = "hold this" }),
+        };
     }
 
     [SkippableFact]
