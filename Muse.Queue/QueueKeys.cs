@@ -61,7 +61,7 @@ internal sealed class QueueKeys(string model)
     /// <summary>The autoscaler's decisions, a list, newest first.</summary>
     public RedisKey Decisions => Prefix.Append("fleet:decisions");
 
-    /// <summary>The channel that tells of changed jobs: <c>{id} {revision} {state}</c>.</summary>
+    /// <summary>The channel that tells of changed jobs: <c>{id} {revision} {state}</c>, one job a line.</summary>
     public RedisChannel Events => RedisChannel.Literal($"muse:{{{model}}}:events");
 
     /// <summary>The channel that tells workers and the autoscaler: <c>work</c>, <c>handback</c>, <c>cancel {job}</c>, <c>drain {worker}</c>, <c>decision</c>.</summary>

@@ -27,7 +27,7 @@ public static class ImagesEndpoints
         var asked = new ImagesQuestion(entry.JobId!, body!.ResponseFormat == "url", body.Quality, entry.Warnings);
         if (body.Stream == true)
             return new ImagesStream(asked, body.PartialImages ?? 0);
-        if (await waiters.WaitAsync(asked.JobId, context.RequestAborted) is not var (job, pictures))
+        if (await waiters.WaitAsync(entry, context.RequestAborted) is not var (job, pictures))
             return (Refusal)ApiError.NotFound("job");
         if (job.State != JobState.Succeeded)
             return (Refusal)Failure(job);

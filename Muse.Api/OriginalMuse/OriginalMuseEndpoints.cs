@@ -43,7 +43,7 @@ public static class OriginalMuseEndpoints
     {
         if (entry.Error is { } error)
             return (Refusal)error;
-        if (await waiters.WaitAsync(entry.JobId!, context.RequestAborted) is not var (job, pictures))
+        if (await waiters.WaitAsync(entry, context.RequestAborted) is not var (job, pictures))
             return (Refusal)ApiError.NotFound("job");
         return job.State == JobState.Succeeded && pictures[0] is { } picture ? new DataUrlAnswer(picture) : (Refusal)ImagesEndpoints.Failure(job);
     }

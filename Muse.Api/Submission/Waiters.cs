@@ -12,14 +12,17 @@ public sealed partial class Waiters(JobQueue queue, IHostApplicationLifetime lif
     /// <summary>How many wait now.</summary>
     public int Count => waiting.Count;
 
-    /// <summary>Waits until the job is final, and brings its pictures.</summary>
+    /// <summary>Waits until the job of a request that got in is final, and brings its pictures.</summary>
     /// <exception cref="OperationCanceledException">When the client hung up; the job is cancelled then, unless another client waits for it.</exception>
-    public async Task<FinishedJob?> WaitAsync(string jobId, CancellationToken hangup)
+    public async Task<FinishedJob?> WaitAsync(Entry entry, CancellationToken hangup)
     {
+        var jobId = entry.JobId!;
         Enter(jobId);
         try
         {
-            return await queue.WaitWithPicturesAsync(jobId, hangup);
+            return entry.Job is { } accepted && accepted.Id == jobId
+                ? await queue.WaitWithPicturesAsync(accepted, hangup)
+                : await queue.WaitWithPicturesAsync(jobId, hangup);
         }
         finally
         {

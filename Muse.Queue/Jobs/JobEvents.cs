@@ -12,23 +12,31 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
     static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(2);
     const int SweepBatch = 500;
 
+    /// <summary>Ends of jobs that nobody listened to, remembered for those whose waiting begins a moment later.</summary>
+    const int EndsRemembered = 1024;
+
     readonly ConcurrentDictionary<string, Listeners> jobs = new();
     readonly CancellationTokenSource stopping = new();
     readonly SemaphoreSlim starting = new(1);
+    readonly Ends ends = new();
     Task? reading, sweeping;
 
     /// <summary>How many wait now.</summary>
     public int Count => jobs.Count;
 
-    /// <summary>Begins to listen; read the job's state after this, so that no change falls between.</summary>
+    /// <summary>Begins to listen. Read the job's state after this, so that no change falls between; for a job that was submitted here once <see cref="StartAsync"/> had returned, its end is told even if it came before.</summary>
     public async ValueTask<JobListener> ListenAsync(string jobId, bool finalOnly, CancellationToken cancellation)
     {
-        if (reading is null) await StartAsync(cancellation);
+        await StartAsync(cancellation);
         while (true)
         {
             var listeners = jobs.GetOrAdd(jobId, static _ => new Listeners());
             var listener = new JobListener(this, jobId, finalOnly);
-            if (listeners.Add(listener)) return listener;
+            if (listeners.Add(listener))
+            {
+                if (ends.Find(jobId) is var (revision, state)) listener.Tell(revision, state);
+                return listener;
+            }
             // The last listener of this job left between the two lines and took the set with it.
             jobs.TryRemove(KeyValuePair.Create(jobId, listeners));
         }
@@ -40,7 +48,10 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
             jobs.TryRemove(KeyValuePair.Create(listener.JobId, listeners));
     }
 
-    async Task StartAsync(CancellationToken cancellation)
+    /// <summary>Subscribes, unless that is done.</summary>
+    public ValueTask StartAsync(CancellationToken cancellation) => reading is null ? new(SubscribeAsync(cancellation)) : ValueTask.CompletedTask;
+
+    async Task SubscribeAsync(CancellationToken cancellation)
     {
         await starting.WaitAsync(cancellation);
         try
@@ -61,22 +72,35 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
     {
         try
         {
-            var byId = jobs.GetAlternateLookup<ReadOnlySpan<char>>();
-            await foreach (var message in messages.WithCancellation(stopping.Token))
-                if (Parse(message.Message.ToString(), out var id, out var revision, out var state) && byId.TryGetValue(id, out var listeners))
-                    listeners.Tell(revision, state);
+            await foreach (var message in messages.WithCancellation(stopping.Token)) Hear(message.Message.ToString());
         }
         catch (OperationCanceledException) { } // Disposed.
     }
 
-    static bool Parse(string message, out ReadOnlySpan<char> id, out long revision, out JobState state)
+    void Hear(string message)
+    {
+        var listening = jobs.GetAlternateLookup<ReadOnlySpan<char>>();
+        foreach (var line in message.AsSpan().EnumerateLines())
+        {
+            if (!Parse(line, out var id, out var revision, out var state)) continue;
+            if (listening.TryGetValue(id, out var listeners)) listeners.Tell(revision, state);
+            else if (state.IsFinal())
+            {
+                ends.Add(id.ToString(), revision, state);
+                // Someone may have begun to listen after the look and before the end was remembered.
+                if (listening.TryGetValue(id, out listeners)) listeners.Tell(revision, state);
+            }
+        }
+    }
+
+    static bool Parse(ReadOnlySpan<char> message, out ReadOnlySpan<char> id, out long revision, out JobState state)
     {
         (revision, state) = (0, default);
         var (first, last) = (message.IndexOf(' '), message.LastIndexOf(' '));
-        id = first < 0 ? default : message.AsSpan(0, first);
+        id = first < 0 ? default : message[..first];
         if (first < 0 || last <= first) return false;
-        if (!long.TryParse(message.AsSpan(first + 1, last - first - 1), CultureInfo.InvariantCulture, out revision)) return false;
-        if (!int.TryParse(message.AsSpan(last + 1), CultureInfo.InvariantCulture, out var number) || number is < 0 or > (int)JobState.Cancelled) return false;
+        if (!long.TryParse(message[(first + 1)..last], CultureInfo.InvariantCulture, out revision)) return false;
+        if (!int.TryParse(message[(last + 1)..], CultureInfo.InvariantCulture, out var number) || number is < 0 or > (int)JobState.Cancelled) return false;
         state = (JobState)number;
         return true;
     }
@@ -125,6 +149,28 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Redis did not say where the awaited jobs stand: {Reason}")]
     static partial void SweepFailed(ILogger logger, string reason);
+
+    /// <summary>The last so many ends.</summary>
+    sealed class Ends
+    {
+        readonly Dictionary<string, (long Revision, JobState State)> byJob = new(EndsRemembered);
+        readonly Queue<string> order = new(EndsRemembered);
+
+        public void Add(string jobId, long revision, JobState state)
+        {
+            lock (order)
+            {
+                if (!byJob.TryAdd(jobId, (revision, state))) return;
+                order.Enqueue(jobId);
+                if (order.Count > EndsRemembered) byJob.Remove(order.Dequeue());
+            }
+        }
+
+        public (long Revision, JobState State)? Find(string jobId)
+        {
+            lock (order) return byJob.TryGetValue(jobId, out var end) ? end : null;
+        }
+    }
 
     /// <summary>Those who wait for one job.</summary>
     sealed class Listeners

@@ -14,10 +14,18 @@ public sealed class JobQueue
     /// <summary>A caller's list reaches back this many jobs.</summary>
     const int ListedAtMost = 1000;
 
+    /// <summary>Most jobs in one call: so many that sharing a call gains no more.</summary>
+    const int SubmittedTogether = 32;
+
     readonly QueueConnection connection;
     readonly JobEvents events;
+    readonly GroupCommit<RedisValue[], RedisResult> submissions;
 
-    internal JobQueue(QueueConnection connection, JobEvents events) => (this.connection, this.events) = (connection, events);
+    internal JobQueue(QueueConnection connection, JobEvents events)
+    {
+        (this.connection, this.events) = (connection, events);
+        submissions = new(SubmitTogetherAsync, SubmittedTogether);
+    }
 
     QueueKeys Keys => connection.Keys;
     QueueOptions Options => connection.Options;
@@ -35,15 +43,16 @@ public sealed class JobQueue
         var json = QueueJson.Write(job);
         if (json.Length > QueueJson.MaxJobBytes) throw new ArgumentException($"The job has {json.Length} bytes; at most {QueueJson.MaxJobBytes} are allowed.", nameof(job));
 
-        var answer = (RedisResult[])(await connection.RunAsync(QueueScripts.Submit, cancellation,
-            QueueConnection.UnfinishedMilliseconds,
+        // Before the job can end: whoever waits for it then need not look first.
+        await events.StartAsync(cancellation);
+        var answer = (RedisResult[])(await submissions.AddAsync([
             job.Id, json, job.Owner, job.Count, Lane(job.Priority),
             job.Deadline is { } deadline ? deadline.ToUnixTimeMilliseconds() : RedisValue.EmptyString,
-            (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength,
             idempotency?.Key ?? "", idempotency?.RequestHash ?? "", (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
-            ListedAtMost, idempotency?.FirstTry == true ? 1 : 0,
-            job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds))!;
+            idempotency?.FirstTry == true ? 1 : 0,
+            job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds]).WaitAsync(cancellation))!;
         var outcome = (string)answer[0]!;
+        if (outcome == "error") throw QueueConnection.Refusal((string)answer[1]!);
         activity?.SetTag("muse.outcome", outcome);
         QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
         return outcome switch
@@ -55,6 +64,10 @@ public sealed class JobQueue
         };
     }
 
+    async Task<IReadOnlyList<RedisResult>> SubmitTogetherAsync(IReadOnlyList<RedisValue[]> jobs) =>
+        (RedisResult[])(await connection.RunAsync(QueueScripts.Submit, CancellationToken.None,
+            [QueueConnection.UnfinishedMilliseconds, (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength, ListedAtMost, .. jobs.SelectMany(job => job)]))!;
+
     static TimeSpan AtLeastASecond(double milliseconds) => TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(milliseconds / 1000)));
 
     internal static string Lane(JobPriority priority) => priority == JobPriority.Interactive ? "interactive" : "batch";
@@ -63,15 +76,13 @@ public sealed class JobQueue
     public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) =>
         connection.TryAsync(async database => JobRecord.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
 
-    /// <summary>The job with the pictures it has so far, in one round trip; null if there is no such job.</summary>
-    public Task<FinishedJob?> FindWithPicturesAsync(string jobId, CancellationToken cancellation) =>
+    /// <summary>What has become of a known job, and its pictures, in one round trip.</summary>
+    Task<FinishedJob?> FindWithPicturesAsync(ImageJob job, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
-            var (hash, pictures) = (database.HashGetAllAsync(Keys.Job(jobId)), database.HashGetAllAsync(Keys.Pictures(jobId)));
-            if (JobRecord.Read(await hash) is not { } job) return null;
-            var fields = (await pictures).ToDictionary(entry => entry.Name.ToString(), entry => entry.Value);
-            return new FinishedJob(job, [.. job.Pictures.Select(picture =>
-                JobRecord.Picture(fields.GetValueOrDefault($"{picture.Index}"), fields.GetValueOrDefault($"{picture.Index}:info")))]);
+            var (fields, pictures) = (database.HashGetAsync(Keys.Job(job.Id), JobRecord.Fields(job)), database.HashGetAsync(Keys.Pictures(job.Id), JobRecord.PictureFields(job)));
+            var (snapshot, stored) = (JobRecord.Read(job, await fields), await pictures);
+            return snapshot is null ? null : new FinishedJob(snapshot, [.. snapshot.Pictures.Select(picture => JobRecord.Picture(stored[2 * picture.Index], stored[2 * picture.Index + 1]))]);
         }, cancellation);
 
     /// <summary>Waits until the job is final. One subscription a process serves every waiter.</summary>
@@ -84,16 +95,25 @@ public sealed class JobQueue
         return await FinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
-    /// <summary>As <see cref="WaitAsync"/>, and brings the pictures with it: one round trip less than fetching them after.</summary>
+    /// <summary>As <see cref="WaitAsync"/>, and brings the pictures with it.</summary>
     /// <returns>The final job and its pictures, or null if there is no such job.</returns>
     public async Task<FinishedJob?> WaitWithPicturesAsync(string jobId, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
-        // Mostly it has only just been submitted: a look at its state is enough.
-        var state = JobRecord.State(await connection.TryAsync(database => database.HashGetAsync(Keys.Job(jobId), "state"), cancellation));
-        if (state?.IsFinal() != false) return await FindWithPicturesAsync(jobId, cancellation);
-        return await FinalAsync(listener, () => FindWithPicturesAsync(jobId, cancellation), job => job.Job.State, cancellation);
+        if (await FindAsync(jobId, cancellation) is not { } first) return null;
+        if (first.State.IsFinal()) return await FindWithPicturesAsync(first.Job, cancellation);
+        return await WaitWithPicturesAsync(listener, first.Job, cancellation);
     }
+
+    /// <summary>The same for a job that <see cref="SubmitAsync"/> has just accepted here: it need not be looked up first, nor its request be read back.</summary>
+    public async Task<FinishedJob?> WaitWithPicturesAsync(ImageJob accepted, CancellationToken cancellation)
+    {
+        using var listener = await events.ListenAsync(accepted.Id, finalOnly: true, cancellation);
+        return await WaitWithPicturesAsync(listener, accepted, cancellation);
+    }
+
+    Task<FinishedJob?> WaitWithPicturesAsync(JobListener listener, ImageJob job, CancellationToken cancellation) =>
+        FinalAsync(listener, () => FindWithPicturesAsync(job, cancellation), finished => finished.Job.State, cancellation);
 
     /// <summary>Waits for word of the end and reads it; a Redis that is away just then is waited for, since the job is not lost with it.</summary>
     async Task<T?> FinalAsync<T>(JobListener listener, Func<Task<T?>> read, Func<T, JobState> state, CancellationToken cancellation) where T : class

@@ -5,33 +5,53 @@ namespace Muse.Queue;
 /// <summary>Reads a job's hash.</summary>
 internal static class JobRecord
 {
+    const int OfJob = 5, OfPicture = 8, MaxPictures = 10;
+
+    static readonly RedisValue[][] AllFields = [.. Enumerable.Range(0, MaxPictures + 1).Select(count => (RedisValue[])
+        ["state", "revision", "started", "finished", "at", .. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])
+            [$"{i}:state", $"{i}:result", $"{i}:begun", $"{i}:ended", $"{i}:step", $"{i}:steps", $"{i}:previews", $"{i}:worker"])])];
+
+    static readonly RedisValue[][] AllPictureFields = [.. Enumerable.Range(0, MaxPictures + 1).Select(count => (RedisValue[])
+        [.. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])[$"{i}", $"{i}:info"])])];
+
+    /// <summary>The fields of a job's hash that tell what has become of it.</summary>
+    public static RedisValue[] Fields(ImageJob job) => AllFields[job.Count];
+
+    /// <summary>The fields of a job's pictures: bytes and info of each.</summary>
+    public static RedisValue[] PictureFields(ImageJob job) => AllPictureFields[job.Count];
+
     /// <summary>The snapshot, or null for a hash that is missing or damaged.</summary>
     public static JobSnapshot? Read(HashEntry[] hash)
     {
         if (hash.Length == 0) return null;
-        var fields = new Dictionary<string, RedisValue>(hash.Length);
-        foreach (var entry in hash) fields[entry.Name.ToString()] = entry.Value;
-        RedisValue Field(string name) => fields.GetValueOrDefault(name);
+        var fields = new Dictionary<RedisValue, RedisValue>(hash.Length);
+        foreach (var entry in hash) fields[entry.Name] = entry.Value;
+        return QueueJson.ReadJob(fields.GetValueOrDefault("job"), out _) is { } job
+            ? Read(job, Array.ConvertAll(Fields(job), name => fields.GetValueOrDefault(name)))
+            : null;
+    }
 
-        if (QueueJson.ReadJob(Field("job"), out _) is not { } job) return null;
-        if (State(Field("state")) is not { } state) return null;
-        var accepted = Time(Field("at"));
+    /// <summary>The snapshot of a known job from the values of its <see cref="Fields"/>, or null for a hash that is missing or damaged.</summary>
+    public static JobSnapshot? Read(ImageJob job, ReadOnlySpan<RedisValue> values)
+    {
+        if (State(values[0]) is not { } state) return null;
+        var accepted = Time(values[4]);
         var pictures = new PictureSnapshot[job.Count];
         for (var index = 0; index < job.Count; index++)
         {
-            var i = PictureFields[index];
-            if (State(Field(i.State)) is not { } pictureState) return null;
-            var result = QueueJson.ReadResult(Field(i.Result));
-            var (begun, ended) = (Time(Field(i.Begun)), Time(Field(i.Ended)));
+            var of = values.Slice(OfJob + index * OfPicture, OfPicture);
+            if (State(of[0]) is not { } pictureState) return null;
+            var result = QueueJson.ReadResult(of[1]);
+            var (begun, ended) = (Time(of[2]), Time(of[3]));
             pictures[index] = new PictureSnapshot
             {
                 Index = index,
                 State = pictureState,
                 Seed = unchecked(job.Seed + index),
-                Step = pictureState == JobState.Succeeded ? result?.Steps ?? 0 : Int(Field(i.Step)),
-                Steps = result is { Steps: > 0 } ? result.Steps : Int(Field(i.Steps)),
-                Previews = Int(Field(i.Previews)),
-                Worker = Field(i.Worker),
+                Step = pictureState == JobState.Succeeded ? result?.Steps ?? 0 : Int(of[4]),
+                Steps = result is { Steps: > 0 } ? result.Steps : Int(of[5]),
+                Previews = Int(of[6]),
+                Worker = of[7],
                 Timings = ended is null ? null : new PictureTimings((begun ?? ended) - accepted ?? default, ended - begun ?? default),
                 Width = result?.Width ?? 0,
                 Height = result?.Height ?? 0,
@@ -44,10 +64,10 @@ internal static class JobRecord
         {
             Job = job,
             State = state,
-            Revision = (long)Math.Max(1, Number(Field("revision"))),
+            Revision = (long)Math.Max(1, Number(values[1])),
             Pictures = pictures,
-            StartedAt = Time(Field("started")),
-            FinishedAt = Time(Field("finished")),
+            StartedAt = Time(values[2]),
+            FinishedAt = Time(values[3]),
         };
     }
 
@@ -72,13 +92,4 @@ internal static class JobRecord
     static DateTimeOffset? Time(RedisValue value) =>
         // A missing field parses as 0, which would be a time.
         !value.IsNull && value.TryParse(out long milliseconds) && milliseconds is >= 0 and < 253_402_300_799_000 ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
-
-    static readonly Names[] PictureFields = [.. Enumerable.Range(0, 10).Select(i => new Names(i))];
-
-    /// <summary>The names of one picture's fields, made once.</summary>
-    sealed class Names(int i)
-    {
-        public readonly string State = $"{i}:state", Result = $"{i}:result", Begun = $"{i}:begun", Ended = $"{i}:ended", Step = $"{i}:step",
-            Steps = $"{i}:steps", Previews = $"{i}:previews", Worker = $"{i}:worker";
-    }
 }

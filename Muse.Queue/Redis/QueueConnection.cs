@@ -87,9 +87,14 @@ internal sealed class QueueConnection
     static bool IsAway(Exception problem) => problem switch
     {
         RedisConnectionException or RedisTimeoutException or TimeoutException => true,
-        RedisServerException { Message: var message } => AwayReplies.Any(reply => message.StartsWith(reply, StringComparison.Ordinal)),
+        RedisServerException { Message: var message } => IsAway(message),
         _ => false,
     };
+
+    /// <summary>What a script says that one of its items failed with: Redis can't do it now, or what lies there is damaged.</summary>
+    public static Exception Refusal(string reply) => IsAway(reply) ? new QueueUnavailableException($"Redis is away: {reply}") : new InvalidDataException(reply);
+
+    static bool IsAway(string reply) => AwayReplies.Any(away => reply.StartsWith(away, StringComparison.Ordinal));
 
     static readonly string[] AwayReplies = ["LOADING", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"];
 

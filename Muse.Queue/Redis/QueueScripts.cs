@@ -21,7 +21,15 @@ internal static class QueueScripts
     public static readonly QueueScript Complete = Script("complete"), Fail = Script("fail"), Bury = Script("bury"), HandBack = Script("handback");
     public static readonly QueueScript Beat = Script("beat"), Leave = Script("leave"), Measure = Script("measure"), Requeue = Script("requeue"), Webhooks = Script("webhooks");
 
-    static QueueScript Script(string name) => new(Common + Read(name));
+    static QueueScript Script(string name) => new($"""
+        {Common}
+        local function run()
+        {Read(name)}
+        end
+        local answer = run()
+        if #told > 0 then redis.call('PUBLISH', EVENTS, table.concat(told, '\n')) end
+        return answer
+        """);
 
     static string Read(string name)
     {

@@ -7,16 +7,24 @@ local WAITS_KEPT, WAITS_RETENTION = 4096, 600000
 
 local function is_final(state) return state == SUCCEEDED or state == FAILED or state == CANCELLED end
 
--- Redis' clock in milliseconds: the one clock that all machines share.
+-- Redis' clock in milliseconds: the one clock that all machines share. It stands still while a script runs.
+local moment
 local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not moment then
+    local time = redis.call('TIME')
+    moment = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return moment
 end
+
+-- What a protected call failed with, in words.
+local function reason_of(problem) return type(problem) == 'table' and problem.err or tostring(problem) end
 
 local function next_revision(revision) return string.format('%.0f', (tonumber(revision) or 0) + 1) end
 
--- Tells those who wait for the job.
-local function tell(id, revision, state) redis.call('PUBLISH', EVENTS, id .. ' ' .. revision .. ' ' .. state) end
+-- Tells those who wait for the job, in one message with all else that the script tells.
+local told = {}
+local function tell(id, revision, state) told[#told + 1] = id .. ' ' .. revision .. ' ' .. state end
 
 -- Grows the job's revision and tells of it.
 local function changed(id, state)

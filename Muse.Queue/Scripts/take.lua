@@ -64,7 +64,7 @@ local function try(lane, entry, fields, deliveries)
   local ok, problem = pcall(begin, lane, entry, fields, deliveries)
   if ok then return end
   taken[before + 1] = nil
-  bury(lane, entry, '', '', 'The job is damaged: ' .. string.sub(type(problem) == 'table' and problem.err or tostring(problem), 1, 200))
+  bury(lane, entry, '', '', 'The job is damaged: ' .. string.sub(reason_of(problem), 1, 200))
   settle(lane, entry)
 end
 

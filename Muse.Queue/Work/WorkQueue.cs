@@ -11,6 +11,9 @@ public sealed partial class WorkQueue
     /// <summary>Most pictures taken at once.</summary>
     const int ReadAtMost = 12;
 
+    /// <summary>Pictures up to so many bytes are stored together; with larger ones the call itself costs nothing beside the bytes.</summary>
+    const int StoredTogetherBytes = 32 * 1024;
+
     /// <summary>Between two tries to write a result while Redis is away.</summary>
     static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
@@ -19,6 +22,7 @@ public sealed partial class WorkQueue
     readonly QueueCalls.Ear ear;
     readonly ILogger logger;
     readonly ConcurrentDictionary<string, WorkItem> held = new();
+    readonly GroupCommit<RedisValue[], RedisResult> completions;
     readonly Channel<string> cancellations = Channel.CreateBounded<string>(new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
     long taken, lookedForAbandoned;
     volatile bool answerLost, handedBack;
@@ -27,6 +31,7 @@ public sealed partial class WorkQueue
     {
         (this.connection, this.calls, this.logger) = (connection, calls, logger);
         ear = calls.Listen(Heeds);
+        completions = new(CompleteTogetherAsync, ReadAtMost);
     }
 
     /// <summary>This worker's name, unique to the process: its consumer in the group and its <see cref="WorkerHeartbeat.Worker"/>.</summary>
@@ -98,8 +103,7 @@ public sealed partial class WorkQueue
         if (job is null || reason != "")
         {
             Damaged(logger, jobId, index, reason);
-            await EndAsync(QueueScripts.Fail, lane, entry, jobId, index, reason,
-                [connection.RetentionMilliseconds, jobId, index, Worker, lane, entry, Unreadable, reason], CancellationToken.None);
+            await FailAsync(lane, entry, jobId, index, Unreadable, reason, reason, CancellationToken.None);
             return null;
         }
         var item = new WorkItem(entry, job, index, deliveries, (byte[])row[6]!)
@@ -166,9 +170,13 @@ public sealed partial class WorkQueue
     public async Task<bool> CompleteAsync(WorkItem item, FinishedPicture picture, CancellationToken cancellation)
     {
         var result = QueueJson.Write(new PictureResult(picture.Steps, picture.Picture.Width, picture.Picture.Height, picture.PromptCutOff, picture.Flagged));
-        var counts = await EndAsync(QueueScripts.Complete, JobQueue.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, "The result could not be stored.",
-            [connection.RetentionMilliseconds, item.Job.Id, item.Index, Worker, JobQueue.Lane(item.Lane), item.EntryId,
-                result, JobRecord.Info(picture.Picture), picture.Picture.Bytes, QueueConnection.UnfinishedMilliseconds], cancellation);
+        RedisValue[] fields = [item.Job.Id, item.Index, JobQueue.Lane(item.Lane), item.EntryId, result, JobRecord.Info(picture.Picture), picture.Picture.Bytes];
+        var counts = await EndAsync(async () =>
+        {
+            var storing = picture.Picture.Bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);
+            var answer = await storing.WaitAsync(cancellation);
+            return answer.Resp2Type == ResultType.Integer ? (int)answer == 1 : throw QueueConnection.Refusal((string)answer!);
+        }, JobQueue.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation);
         Release(item);
         QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "succeeded" : "second"));
         return counts;
@@ -177,28 +185,37 @@ public sealed partial class WorkQueue
     /// <summary>Ends the picture with an error and acknowledges its entry, unless it is final already or another worker has it now. Waits for a Redis that is away.</summary>
     public async Task<bool> FailAsync(WorkItem item, JobError error, CancellationToken cancellation)
     {
-        var counts = await EndAsync(QueueScripts.Fail, JobQueue.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, error.Message,
-            [connection.RetentionMilliseconds, item.Job.Id, item.Index, Worker, JobQueue.Lane(item.Lane), item.EntryId,
-                QueueJson.Write(new PictureResult(Error: error)), ""], cancellation);
+        var counts = await FailAsync(JobQueue.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, QueueJson.Write(new PictureResult(Error: error)), error.Message, "", cancellation);
         Release(item);
         QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "failed" : "second"));
         return counts;
     }
 
-    /// <summary>Runs an ending script until Redis has answered; buries what its job's damage makes fail.</summary>
-    async Task<bool> EndAsync(QueueScript script, string lane, string entry, string jobId, int index, string reason, RedisValue[] arguments, CancellationToken cancellation)
+    async Task<RedisResult> CompleteAloneAsync(RedisValue[] fields) => (await CompleteTogetherAsync([fields]))[0];
+
+    async Task<IReadOnlyList<RedisResult>> CompleteTogetherAsync(IReadOnlyList<RedisValue[]> pictures) =>
+        (RedisResult[])(await connection.RunAsync(QueueScripts.Complete, CancellationToken.None,
+            [connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds, Worker, .. pictures.SelectMany(fields => fields)]))!;
+
+    /// <summary>Ends a picture with an error; what <paramref name="buried"/> says, unless it is empty, goes with its entry to the dead letters.</summary>
+    Task<bool> FailAsync(string lane, string entry, string jobId, int index, byte[] result, string reason, string buried, CancellationToken cancellation) =>
+        EndAsync(async () => (int)await connection.RunAsync(QueueScripts.Fail, cancellation, connection.RetentionMilliseconds, jobId, index, Worker, lane, entry, result, buried) == 1,
+            lane, entry, jobId, index, reason, cancellation);
+
+    /// <summary>Does what ends a picture until Redis has answered; buries what its job's damage makes fail.</summary>
+    async Task<bool> EndAsync(Func<Task<bool>> end, string lane, string entry, string jobId, int index, string reason, CancellationToken cancellation)
     {
         while (true)
             try
             {
-                return (int)await connection.RunAsync(script, cancellation, arguments) == 1;
+                return await end();
             }
             catch (QueueUnavailableException problem)
             {
                 Holding(logger, jobId, index, problem.Message);
                 await Task.Delay(RetryInterval, connection.Time, cancellation);
             }
-            catch (RedisServerException problem)
+            catch (Exception problem) when (problem is RedisServerException or InvalidDataException)
             {
                 Damaged(logger, jobId, index, problem.Message);
                 await connection.RunAsync(QueueScripts.Bury, cancellation, lane, entry, jobId, index, $"{reason} {problem.Message}");

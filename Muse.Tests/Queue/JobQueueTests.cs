@@ -77,6 +77,35 @@ public sealed class JobQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
+    public async Task A_wait_that_begins_after_the_end_of_a_job_accepted_here_is_answered_at_once()
+    {
+        var (early, late) = (Job(), Job());
+        await api.Jobs.SubmitAsync(early, null, Limit());
+        await api.Jobs.SubmitAsync(late, null, Limit());
+        var items = await worker.Work.TakeAsync(2);
+        var waiting = api.Jobs.WaitWithPicturesAsync(late, Limit());
+        foreach (var item in items) await worker.Work.CompleteAsync(item, Painted(item.Job.Id), Limit());
+        // Events come in order: this one's has come, so that of the other has, to which nobody listened.
+        Assert.Equal(late.Id, (await waiting)!.Pictures[0]?.Text());
+        var answered = api.Jobs.WaitWithPicturesAsync(early, Limit());
+        Assert.Equal(early.Id, (await answered.WaitAsync(TimeSpan.FromSeconds(1)))!.Pictures[0]?.Text()); // A sweep would take two.
+    }
+
+    [RedisFact]
+    public async Task Jobs_submitted_at_once_are_each_accepted_or_refused_for_themselves()
+    {
+        var damaged = Job();
+        await api.Redis.StringSetAsync(api.Keys.Owner(damaged.Owner + "-damaged"), "no sorted set");
+        var small = fixture.Start(("MaxLength", "40"));
+        var submissions = Enumerable.Range(0, 50).Select(i => small.Jobs.SubmitAsync(i == 7 ? damaged with { Owner = damaged.Owner + "-damaged" } : Job(), null, Limit())).ToList();
+        await Assert.ThrowsAsync<InvalidDataException>(() => submissions[7]);
+        submissions.RemoveAt(7);
+        var outcomes = await Task.WhenAll(submissions);
+        Assert.Equal(39, outcomes.OfType<SubmitOutcome.Accepted>().Select(accepted => accepted.JobId).Distinct().Count());
+        Assert.Equal(10, outcomes.OfType<SubmitOutcome.QueueFull>().Count());
+    }
+
+    [RedisFact]
     public async Task Nothing_is_found_under_an_unknown_id()
     {
         Assert.Null(await api.Jobs.FindAsync("nobody", Limit()));
@@ -144,7 +173,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.Equal(job.Id, await worker.Work.Cancellations.ReadAsync(Limit()));
         Assert.False(await worker.Work.ReportAsync(item, 3, 20, null));
         Assert.False(await worker.Work.CompleteAsync(item, Painted(), Limit()));
-        var final = await api.Jobs.FindWithPicturesAsync(job.Id, Limit());
+        var final = await api.Jobs.WaitWithPicturesAsync(job.Id, Limit());
         Assert.Equal(JobState.Cancelled, final!.Job.State);
         Assert.Null(final.Pictures[0]);
     }
