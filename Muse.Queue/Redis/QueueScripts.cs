@@ -27,7 +27,7 @@ internal static class QueueScripts
         {Read(name)}
         end
         local answer = run()
-        if #told > 0 then redis.call('PUBLISH', EVENTS, table.concat(told, '\n')) end
+        finish()
         return answer
         """);
 

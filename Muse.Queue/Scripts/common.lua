@@ -32,19 +32,22 @@ local function changed(id, state)
 end
 
 -- An entry leaves the stream only after it was delivered, acknowledged and deleted in one step: what is left can be counted.
+local settled = { interactive = {}, batch = {} }
 local function settle(lane, entry)
-  redis.call('XACK', STREAMS[lane], GROUP, entry)
-  redis.call('XDEL', STREAMS[lane], entry)
+  local entries = settled[lane]
+  entries[#entries + 1] = entry
 end
 
 local function bury(lane, entry, id, index, reason)
   redis.call('XADD', DEAD, 'MAXLEN', '~', DEAD_LETTERS, '*', 'job', id, 'index', index, 'lane', lane, 'entry', entry, 'reason', reason)
 end
 
+local completed = 0
+
 -- Ends a picture that is not final; with the last one the job ends, and everything of it gets its expiry.
 -- `fields` are further ones of the job to write.
 local function end_picture(id, index, state, result, retention, fields)
-  local job, at = job_key(id), now()
+  local job, at = job_key(id), string.format('%.0f', now())
   local found = redis.call('HMGET', job, 'left', 'failed', 'cancelled', 'revision')
   local left, revision = (tonumber(found[1]) or 0) - 1, next_revision(found[4])
   local failed, cancelled = tonumber(found[2]), tonumber(found[3])
@@ -62,13 +65,25 @@ local function end_picture(id, index, state, result, retention, fields)
     redis.call('PEXPIRE', pictures_key(id), retention)
   end
   redis.call('HSET', job, unpack(fields))
-  redis.call('HINCRBY', STATS, 'completed', 1)
+  completed = completed + 1
   local work = work_key(id)
   if redis.call('EXISTS', work) == 1 then
     redis.call('HDEL', work, index .. ':checkpoint')
     if left <= 0 then redis.call('PEXPIRE', work, math.min(retention, PREVIEW_RETENTION)) end
   end
   tell(id, revision, job_state)
+end
+
+-- What the script has gathered is done once for all: entries settled, pictures counted, changes told.
+local function finish()
+  for lane, entries in pairs(settled) do
+    if #entries > 0 then
+      redis.call('XACK', STREAMS[lane], GROUP, unpack(entries))
+      redis.call('XDEL', STREAMS[lane], unpack(entries))
+    end
+  end
+  if completed > 0 then redis.call('HINCRBY', STATS, 'completed', completed) end
+  if #told > 0 then redis.call('PUBLISH', EVENTS, table.concat(told, '\n')) end
 end
 
 -- A lane's numbers: waiting, pending, last delivered id. Makes stream and group where there are none.

@@ -9,6 +9,7 @@ for n = 13, #ARGV do held[ARGV[n]] = true end
 
 local EXAMINED_AT_MOST = 200
 local taken, examined, at, waits = {}, 0, now(), {}
+local at_text = string.format('%.0f', at)
 
 local function text(value) return string.sub(tostring(value or ''), 1, 64) end
 
@@ -25,8 +26,10 @@ local function begin(lane, entry, fields, deliveries)
   if not id or #id > 64 or not string.match(id, '^[%w_-]+$') then return refuse('The entry names no job.') end
   if not index or not string.match(index, '^%d$') then return refuse('The entry names no picture.') end
   local job = job_key(id)
-  local found = redis.pcall('HMGET', job, index .. ':state', 'deadline', index .. ':begun', 'state', 'started', 'revision', 'at')
-  if found.err then return refuse('The job is not a hash.') end
+  local size = redis.pcall('HSTRLEN', job, 'job')
+  if type(size) == 'table' then return refuse('The job is not a hash.') end
+  local readable = size > 0 and size <= json_limit
+  local found = redis.call('HMGET', job, index .. ':state', 'deadline', index .. ':begun', 'state', 'started', 'revision', 'at', readable and 'job' or 'at')
   local state, deadline, begun = found[1], tonumber(found[2] or ''), found[3]
   if not found[4] then return refuse('The job is gone or never was.') end
   if not state then return refuse('The job has no such picture.') end
@@ -34,8 +37,7 @@ local function begin(lane, entry, fields, deliveries)
     redis.call('ZREM', CANCELLED_ENTRIES[lane], entry)
     return settle(lane, entry)
   end
-  local size = redis.call('HSTRLEN', job, 'job')
-  if size == 0 or size > json_limit then
+  if not readable then
     end_picture(id, index, FAILED, unreadable, retention)
     return refuse(size == 0 and 'The job does not say what to paint.' or 'The job is larger than a job can be.')
   end
@@ -48,13 +50,13 @@ local function begin(lane, entry, fields, deliveries)
     return refuse('Workers crashed on it ' .. (deliveries - 1) .. ' times.')
   end
   local revision = next_revision(found[6])
-  redis.call('HSET', job, index .. ':state', RUNNING, index .. ':worker', worker, index .. ':begun', begun or at,
-    'state', RUNNING, 'started', found[5] or at, 'revision', revision)
+  redis.call('HSET', job, index .. ':state', RUNNING, index .. ':worker', worker, index .. ':begun', begun or at_text,
+    'state', RUNNING, 'started', found[5] or at_text, 'revision', revision)
   tell(id, revision, RUNNING)
   if not begun then waits[#waits + 1] = math.max(0, at - (tonumber(found[7]) or at)) end
   -- What was never begun has no checkpoint.
   local checkpoint = begun and redis.call('HGET', work_key(id), index .. ':checkpoint') or ''
-  taken[#taken + 1] = { lane, entry, deliveries, id, index, redis.call('HGET', job, 'job'), checkpoint, begun or at }
+  taken[#taken + 1] = { lane, entry, deliveries, id, index, found[8], checkpoint, begun or at_text }
 end
 
 -- A job's hash may hold anything; what it makes fail must not make this script fail with everything else it took.

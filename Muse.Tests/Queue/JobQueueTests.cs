@@ -94,15 +94,17 @@ public sealed class JobQueueTests : IAsyncLifetime
     [RedisFact]
     public async Task Jobs_submitted_at_once_are_each_accepted_or_refused_for_themselves()
     {
-        var damaged = Job();
-        await api.Redis.StringSetAsync(api.Keys.Owner(damaged.Owner + "-damaged"), "no sorted set");
+        await api.Redis.ListRightPushAsync(api.Keys.Idempotency("ada", "damaged"), "no job");
+        await api.Redis.StringSetAsync(api.Keys.Owner("eve"), "no sorted set");
         var small = fixture.Start(("MaxLength", "40"));
-        var submissions = Enumerable.Range(0, 50).Select(i => small.Jobs.SubmitAsync(i == 7 ? damaged with { Owner = damaged.Owner + "-damaged" } : Job(), null, Limit())).ToList();
+        var submissions = Enumerable.Range(0, 50).Select(i => small.Jobs.SubmitAsync(Job(owner: i == 5 ? "eve" : "ada"),
+            i == 7 ? new IdempotencyToken("damaged", "hash", TimeSpan.FromMinutes(1)) : null, Limit())).ToList();
         await Assert.ThrowsAsync<InvalidDataException>(() => submissions[7]);
         submissions.RemoveAt(7);
         var outcomes = await Task.WhenAll(submissions);
-        Assert.Equal(39, outcomes.OfType<SubmitOutcome.Accepted>().Select(accepted => accepted.JobId).Distinct().Count());
-        Assert.Equal(10, outcomes.OfType<SubmitOutcome.QueueFull>().Count());
+        Assert.Equal(40, outcomes.OfType<SubmitOutcome.Accepted>().Select(accepted => accepted.JobId).Distinct().Count());
+        Assert.Equal(9, outcomes.OfType<SubmitOutcome.QueueFull>().Count());
+        Assert.Single((await api.Jobs.ListAsync("eve", null, 10, Limit())).Jobs);
     }
 
     [RedisFact]
