@@ -124,9 +124,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
     /// <summary>Takes no more requests, hands back those it has after the step in progress (finished ones still complete), and ends <see cref="Events"/>.</summary>
     public Task DrainAsync()
     {
-        draining = true;
-        toEncode.Writer.TryComplete();
-        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Drain, null));
+        BeginDraining();
         if (threads.Count == 0)
         {
             foreach (var slot in slots.Values)
@@ -177,6 +175,14 @@ public sealed class DiffusionEngine : IAsyncDisposable
         End(slot, last);
     }
 
+    void BeginDraining()
+    {
+        // The loop hears of it first: once the encoder sees it, it passes requests on that have no latent, which the loop must not run.
+        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Drain, null));
+        draining = true;
+        toEncode.Writer.TryComplete();
+    }
+
     void FreeRoom(Slot slot)
     {
         if (!slot.TakesRoom)
@@ -199,8 +205,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
             {
                 // A defect of the engine itself: nobody must wait for it in vain.
                 EngineLog.Broken(logger, name, e);
-                draining = true;
-                toEncode.Writer.TryComplete();
+                BeginDraining();
                 foreach (var slot in slots.Values)
                     End(slot, new EngineEvent.Failed(slot.Request.Id, $"The engine broke down: {e.Message}", InvalidRequest: false));
                 Stop(e);

@@ -82,7 +82,7 @@ public sealed class ImagesTests : IAsyncLifetime
         idle.Redis.Pause();
         try
         {
-            await Assert.ThrowsAsync<QueueUnavailableException>(() => idle.Services.GetRequiredService<Waiters>().WaitAsync(job.Id, CancellationToken.None));
+            await Assert.ThrowsAsync<QueueUnavailableException>(() => idle.Services.GetRequiredService<Waiters>().WaitAsync(new Entry(null, job.Id, [], null), CancellationToken.None));
         }
         finally
         {
