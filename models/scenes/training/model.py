@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS, TEXT_LENGTH = 128, 3, 4, 77
-LATENT_CHANNELS, FINE, COARSE, HEADS, DEPTH, CONDITION = 4, 64, 128, 4, 3, 256
+LATENT_CHANNELS, FINE, COARSE, HEADS, DEPTH, FINISH, CONDITION = 4, 64, 128, 4, 3, 2, 256
 
 
 class Linear(nn.Linear):
@@ -176,7 +176,8 @@ class TextPool(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """A U-Net of two resolutions that predicts v: convolutions on all cells, transformers at half resolution."""
+    """A U-Net of two resolutions that predicts v: transformers at half resolution plan the picture, convolutions on all
+    cells paint it out."""
 
     def __init__(self):
         super().__init__()
@@ -190,6 +191,7 @@ class Denoiser(nn.Module):
         self.transformers = nn.ModuleList(Transformer(COARSE) for _ in range(DEPTH))
         self.grow = nn.Conv2d(COARSE, 4 * FINE, 1)
         self.fine_up = ResBlock(2 * FINE, FINE)
+        self.finish = nn.ModuleList(ResBlock(FINE, FINE) for _ in range(FINISH))
         self.leave_norm, self.leave = nn.GroupNorm(8, FINE), nn.Conv2d(FINE, LATENT_CHANNELS, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         frequencies = torch.exp(torch.arange(64) * (-math.log(10000.0) / 64))
@@ -217,6 +219,8 @@ class Denoiser(nn.Module):
         cells = x
         x = torch.cat([fine, F.pixel_shuffle(self.grow(x), 2)], 1)
         x = self.fine_up(x, condition)
+        for block in self.finish:
+            x = block(x, condition)
         return self.leave(F.silu(self.leave_norm(x))), cells
 
 

@@ -15,7 +15,7 @@ from model import Denoiser, ShapeReader, TextEncoder
 from scenes import SHAPES
 
 BATCH, PEAK, DROPPED, TOGETHER = 32, 1e-3, 0.1, 8
-ASKED, ON_THINGS = 0.1, 3      # weights: of the questions about shapes; of v's error where things are
+ASKED, ON_THINGS = 0.1, 1      # weights beside v's error: of the questions about shapes; of v's error on things alone
 STEPS, BETA_START, BETA_END = 1000, 1e-4, 0.02
 
 
@@ -27,12 +27,15 @@ def alphas_cumprod():
 def losses(denoiser, reader, latents, shapes, text, timestep, signal):
     """(squared error of v, error about shapes, share of things' cells told right). Where there is little noise, v's
     error counts a clean picture's error many times over; the weight caps that at five, so that such steps don't drown
-    those that decide what is painted. Things cover a tenth of a picture, so cells that they touch count more."""
+    those that decide what is painted. A small thing covers few cells, so the mean over things' cells counts once more:
+    however small they are, they weigh the same."""
     noise = torch.randn_like(latents)
     a, s = signal.sqrt()[:, None, None, None], (1 - signal).sqrt()[:, None, None, None]
     v, cells = denoiser.with_cells(a * latents + s * noise, timestep, text)
     touched = F.max_pool2d((shapes > 0).float()[:, None], 2)
-    error = ((v - (a * noise - s * latents)).pow(2) * (1 + (ON_THINGS - 1) * touched)).mean((1, 2, 3))
+    error = (v - (a * noise - s * latents)).pow(2).mean(1, keepdim=True)
+    on_things = (error * touched).sum((1, 2, 3)) / touched.sum((1, 2, 3)).clamp(min=1)
+    error = error.mean((1, 2, 3)) + ON_THINGS * on_things
     about_shapes, right = reader(cells, shapes)
     return (error * (5 * (1 - signal)).clamp(max=1)).mean(), about_shapes, right
 
