@@ -34,10 +34,7 @@ internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, Work
         }
         catch (Exception problem)
         {
-            // It will never be ready: whoever started it must hear of it, and not wait.
-            WorkerLog.NeverReady(logger, queue.Worker, problem.Message, problem is DeviceMemoryException or ModelFolderException ? null : problem);
-            Environment.ExitCode = 1;
-            lifetime.StopApplication();
+            End(problem);
             return;
         }
         atelier.Become(WorkerState.Ready);
@@ -46,7 +43,7 @@ internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, Work
             beating,
             UntilStoppedAsync(() => work.RunAsync(stopping.Token)),
             UntilStoppedAsync(() => leases.RunAsync(stopping.Token)),
-            pump.RunAsync(giveUp.Token));
+            UntilStoppedAsync(() => pump.RunAsync(giveUp.Token)));
     }
 
     async Task UntilStoppedAsync(Func<Task> run)
@@ -56,6 +53,18 @@ internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, Work
             await run();
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested) { } // As it should be.
+        catch (Exception problem)
+        {
+            End(problem);
+        }
+    }
+
+    /// <summary>Ends the process: it will never paint again, and whoever started it must hear of it, not wait.</summary>
+    void End(Exception problem)
+    {
+        WorkerLog.CannotPaint(logger, queue.Worker, problem.Message, problem is DeviceMemoryException or ModelFolderException ? null : problem);
+        Environment.ExitCode = 1;
+        lifetime.StopApplication();
     }
 
     /// <summary>Takes no more work and hands back what it has; the process waits to be stopped.</summary>
@@ -83,9 +92,9 @@ internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, Work
         {
             await fleet.LeaveAsync(queue.Worker, giveUp.Token);
         }
-        catch (Exception problem) when (problem is QueueUnavailableException or OperationCanceledException)
+        catch (Exception problem)
         {
-            WorkerLog.Away(logger, problem.Message); // It is forgotten by its silence.
+            WorkerLog.LeftSilently(logger, problem.Message);
         }
         WorkerLog.Left(logger, atelier.Paintings.Count);
     }
