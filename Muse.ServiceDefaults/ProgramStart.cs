@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -43,6 +44,7 @@ public static partial class ProgramStart
     static string? Sentence(Exception problem, IReadOnlyList<SettingsSection> sections) => problem switch
     {
         CannotStartException { Message: var message } => message,
+        IOException { InnerException: AddressInUseException, Message: var message } => message,
         OptionsValidationException invalid => string.Join(' ', invalid.Failures.Select(failure => Invalid(failure, sections.FirstOrDefault(section => section.Options == invalid.OptionsType).Name))),
         AggregateException { InnerExceptions: var several } when several.All(each => each is OptionsValidationException) => string.Join(' ', several.Select(each => Sentence(each, sections))),
         InvalidOperationException { Message: var message } when Unreadable().Match(message) is { Success: true } found =>

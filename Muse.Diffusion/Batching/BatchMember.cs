@@ -12,7 +12,7 @@ public abstract class BatchMember
     /// <summary>What its rows must share with the others of a step.</summary>
     public abstract BatchKey Key { get; }
 
-    /// <summary>How many rows of the denoiser it takes: two when guided.</summary>
+    /// <summary>How many rows of the denoiser its next evaluation takes: two when it is guided.</summary>
     public abstract int Rows { get; }
 
     /// <summary>The timestep of its next evaluation.</summary>

@@ -27,7 +27,7 @@ sealed class PromptEncoder(IDiffusionModel model, EngineOptions options, TimePro
             else if (negative is not null && negative.Tokens < positive.Tokens)
                 negative = Embed(request.NegativePrompt, negative: true, positive.Tokens);
             var latent = model.Latent(request.Width, request.Height);
-            if (slot.Begin(model.Traits.Name, sampler, plan, new SeededNoise(request.Seed), latent, positive, negative) is { } refused)
+            if (slot.Begin(model.Traits, sampler, plan, new SeededNoise(request.Seed), latent, positive, negative) is { } refused)
                 EngineLog.CheckpointRefused(logger, request.Id, refused);
             EngineTelemetry.End(span);
         }

@@ -8,7 +8,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 {
     volatile bool cancelled;
     BatchKey key;
-    int rows;
+    float guidanceMaxTimestep;
 
     public GenerationRequest Request { get; } = request;
     public ReadOnlyMemory<byte> Checkpoint { get; set; } = checkpoint;
@@ -46,7 +46,10 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     public int StepAfter(int evaluations) => Plan is null ? 0 : evaluations * Plan.Steps / Plan.Timesteps.Length;
 
     public override BatchKey Key => key;
-    public override int Rows => rows;
+    public override int Rows => Guided ? 2 : 1;
+    /// <summary>Whether its next evaluation is guided, and so takes a row for the negative prompt too. What a negative prompt forbids must be kept out from the first step on, where the picture is planned.</summary>
+    public bool Guided => Negative is not null && !Finished && (Request.NegativePrompt.Length > 0 || Timestep <= guidanceMaxTimestep);
+
     public override float Timestep => Plan.Timesteps[Evaluation];
     public override bool Finished => Evaluation == Plan.Timesteps.Length;
     public override bool Cancelled => cancelled || Failure is not null;
@@ -55,12 +58,12 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     /// <summary>Puts the request at its start, or where its checkpoint stood.</summary>
     /// <returns>Why its checkpoint was not used; null when it was, or when there was none.</returns>
-    public string? Begin(string model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape, PromptEmbedding positive, PromptEmbedding? negative)
+    public string? Begin(ModelTraits model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape, PromptEmbedding positive, PromptEmbedding? negative)
     {
         (Sampler, Plan, Noise, Shape, Positive, Negative) = (sampler, plan, noise, shape, positive, negative);
-        rows = negative is null ? 1 : 2;
+        guidanceMaxTimestep = model.GuidanceMaxTimestep;
         key = new BatchKey(Request.Width, Request.Height, positive.Tokens);
-        Identity = SlotState.IdentityOf(model, sampler.Name, Request);
+        Identity = SlotState.IdentityOf(model.Name, sampler.Name, Request);
         History = new float[sampler.HistoryBuffers * shape.Length];
         var latent = new float[shape.Length];
         string? refused = null;

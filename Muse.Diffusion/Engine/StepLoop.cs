@@ -206,10 +206,10 @@ sealed class StepLoop
         {
             var input = batch.Input(row);
             slot.Sampler.ScaleModelInput(slot.Plan, slot.Evaluation, slot.Latent, input);
-            if (slot.Negative is not null)
+            if (slot.Guided)
             {
                 input.CopyTo(batch.Input(row + 1));
-                batch.SetCondition(row++, Condition(slot, slot.Negative));
+                batch.SetCondition(row++, Condition(slot, slot.Negative!));
             }
             batch.SetCondition(row++, Condition(slot, slot.Positive));
         }
@@ -223,10 +223,11 @@ sealed class StepLoop
         int row = 0;
         foreach (var slot in slots)
         {
+            int rows = slot.Rows;
             try
             {
                 var prediction = batch.Output(row);
-                if (slot.Negative is not null)
+                if (slot.Guided)
                     prediction = Guide(prediction, batch.Output(row + 1), slot.Request.GuidanceScale);
                 Advance(slot, prediction);
             }
@@ -234,7 +235,7 @@ sealed class StepLoop
             {
                 slot.Failure = e;
             }
-            row += slot.Rows;
+            row += rows;
         }
     }
 

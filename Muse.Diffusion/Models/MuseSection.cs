@@ -7,6 +7,8 @@ public sealed record MuseSection
     public int? Steps { get; init; }
     /// <summary>Guidance scale where none is asked for (<c>defaults.guidance_scale</c>).</summary>
     public float? GuidanceScale { get; init; }
+    /// <summary>The highest timestep at which guidance acts without a negative prompt (<c>defaults.guidance_max_timestep</c>).</summary>
+    public float? GuidanceMaxTimestep { get; init; }
     /// <summary>Pixels (<c>defaults.width</c>).</summary>
     public int? Width { get; init; }
     /// <summary>Pixels (<c>defaults.height</c>).</summary>
@@ -26,6 +28,7 @@ public sealed record MuseSection
         {
             Steps = defaults.Whole("steps", 1, 1000),
             GuidanceScale = (float?)defaults.Number("guidance_scale", 0, ModelTraits.MaxGuidanceScale),
+            GuidanceMaxTimestep = (float?)defaults.Number("guidance_max_timestep", 0, 1000),
             Width = defaults.Whole("width", 8, 16384),
             Height = defaults.Whole("height", 8, 16384),
             MinSize = sizes.Whole("min", 8, 16384),

@@ -28,6 +28,7 @@ static class OnnxTraits
             DefaultSteps = muse.Steps ?? (consistency ? 4 : 20),
             MaxSteps = Math.Min(150, Samplers.Create(manifest.Scheduler).MaxSteps),
             DefaultGuidanceScale = muse.GuidanceScale ?? (consistency ? 1 : 7.5f),
+            GuidanceMaxTimestep = muse.GuidanceMaxTimestep ?? float.PositiveInfinity,
             Samplers = samplers,
             SafetyChecker = safetyChecker,
         };

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.ServiceDefaults;
@@ -27,5 +29,20 @@ public class ProgramStartTests
         await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
         Assert.Equal(1, process.ExitCode);
         Assert.Equal($"{program} can't start: {sentence}", process.Output.TrimEnd());
+    }
+
+    [Theory]
+    [InlineData("Muse.Api")]
+    [InlineData("Muse.GpuWorker")]
+    [InlineData("Muse.Autoscaler")]
+    public async Task A_port_that_is_taken_stops_the_program_with_a_sentence_that_names_it(string program)
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var address = $"http://{other.LocalEndpoint}";
+        await using var process = new ProgramProcess(program, ("ConnectionStrings__redis", "127.0.0.1:1,abortConnect=false"), ("MUSE_GPU_TYPE", "simulated:base=0ms"), ("ASPNETCORE_URLS", address));
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+        Assert.Equal(1, process.ExitCode);
+        Assert.Contains($"{program} can't start: Failed to bind to address {address}: address already in use.", process.Output);
     }
 }

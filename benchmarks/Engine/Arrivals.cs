@@ -33,17 +33,9 @@ static class Arrivals
         await using var engine = await Models.StartAsync(open(), new EngineOptions { CheckpointEvery = 0 });
         int batch = new EngineOptions().MaxBatchSize;
         var deck = Steps(2 * batch);
+        using var timeIsUp = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
+        var feeding = Models.FeedAsync(engine, number => deck[number % deck.Length], int.MaxValue, timeIsUp.Token);
         var clock = Stopwatch.StartNew();
-        var feeding = Task.Run(async () =>
-        {
-            int taken = 0;
-            for (; clock.Elapsed.TotalSeconds < seconds; taken++)
-            {
-                await engine.WaitForRoomAsync(CancellationToken.None);
-                engine.TrySubmit(Models.Request(engine.Model, taken, deck[taken % deck.Length]));
-            }
-            return taken;
-        });
         var completed = new List<TimeSpan>();
         await foreach (var e in engine.Events.ReadAllAsync())
         {

@@ -16,7 +16,7 @@ static class BatchSizes
             await using var engine = await Models.StartAsync(open(), new EngineOptions { MaxBatchSize = size, CheckpointEvery = 0 });
             int count = size * rounds;
             var clock = Stopwatch.StartNew();
-            var feeding = FeedAsync(engine, count, steps);
+            var feeding = Models.FeedAsync(engine, _ => steps, count, CancellationToken.None);
             for (int done = 0; done < count;)
                 if (await engine.Events.ReadAsync() is EngineEvent.Completed)
                     done++;
@@ -25,15 +25,6 @@ static class BatchSizes
             if (size == 1)
                 single = perSecond;
             report.Row($"{size}", $"{perSecond:F2}", $"{perSecond / single:F2}");
-        }
-    }
-
-    static async Task FeedAsync(DiffusionEngine engine, int count, int steps)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            await engine.WaitForRoomAsync(CancellationToken.None);
-            engine.TrySubmit(Models.Request(engine.Model, i, steps));
         }
     }
 }

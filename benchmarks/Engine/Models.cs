@@ -15,6 +15,24 @@ static class Models
         return engine;
     }
 
+    /// <summary>Keeps an engine full, until it has had so many requests or time is up.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="steps">Steps of the request with this number.</param>
+    /// <param name="count">Most requests.</param>
+    /// <param name="until">When time is up.</param>
+    /// <returns>How many requests it had.</returns>
+    public static async Task<int> FeedAsync(DiffusionEngine engine, Func<int, int> steps, int count, CancellationToken until)
+    {
+        for (int number = 0; number < count; number++)
+        {
+            await engine.WaitForRoomAsync(CancellationToken.None);
+            if (until.IsCancellationRequested)
+                return number;
+            engine.TrySubmit(Request(engine.Model, number, steps(number)));
+        }
+        return count;
+    }
+
     public static GenerationRequest Request(ModelTraits traits, int number, int steps) => new()
     {
         Id = $"{number}",

@@ -53,13 +53,15 @@ static class Overhead
         var timed = new Timed(Models.Open(folder, device));
         double steps = 0;
         int count = 0;
+        long rows = 0;
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, l) =>
         {
-            if (instrument.Meter.Name == EngineTelemetry.Name && instrument.Name == "muse.step.duration")
+            if (instrument.Meter.Name == EngineTelemetry.Name && instrument.Name is "muse.step.duration" or "muse.batch.rows")
                 l.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<double>((_, seconds, _, _) => (steps, count) = (steps + seconds, count + 1));
+        listener.SetMeasurementEventCallback<int>((_, taken, _, _) => rows += taken);
         listener.Start();
         await using var engine = await Models.StartAsync(timed, new EngineOptions { Mode = BatchingMode.Static, MaxBatchSize = requests });
         timed.InCalls = default;
@@ -69,6 +71,6 @@ static class Overhead
             if (await engine.Events.ReadAsync() is EngineEvent.Completed)
                 done++;
         double inCalls = timed.InCalls.TotalSeconds;
-        report.Row($"{requests}", $"{2 * requests}", $"{1000 * steps / count:F2}", $"{1000 * inCalls / count:F2}", $"{100 * (steps / inCalls - 1):F2} %");
+        report.Row($"{requests}", $"{(double)rows / count:F1}", $"{1000 * steps / count:F2}", $"{1000 * inCalls / count:F2}", $"{100 * (steps / inCalls - 1):F2} %");
     }
 }

@@ -69,16 +69,8 @@ static class ServingBenchmark
     static async Task<double> BareAsync(double seconds)
     {
         await using var engine = await Models.StartAsync(Models.Open("simulated", Gpu), new EngineOptions());
-        var number = 0;
-        var feeding = Task.Run(async () =>
-        {
-            while (number >= 0)
-            {
-                await engine.WaitForRoomAsync(CancellationToken.None);
-                engine.TrySubmit(Models.Request(engine.Model, number, 20));
-                if (number >= 0) number++;
-            }
-        });
+        using var timeIsUp = new CancellationTokenSource();
+        var feeding = Models.FeedAsync(engine, _ => 20, int.MaxValue, timeIsUp.Token);
         var (clock, done) = (System.Diagnostics.Stopwatch.StartNew(), 0);
         const double warmUp = 2;
         await foreach (var happened in engine.Events.ReadAllAsync())
@@ -86,7 +78,9 @@ static class ServingBenchmark
             if (happened is EngineEvent.Completed && clock.Elapsed.TotalSeconds > warmUp) done++;
             if (clock.Elapsed.TotalSeconds > warmUp + seconds) break;
         }
-        number = int.MinValue;
+        await timeIsUp.CancelAsync();
+        await engine.DrainAsync();
+        await feeding;
         return done / seconds;
     }
 

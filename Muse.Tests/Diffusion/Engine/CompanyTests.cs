@@ -10,7 +10,8 @@ public class CompanyTests
 {
     static readonly string[] AllSamplers = ["euler", "euler_a", "ddim", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_2m_sde", "pndm", "heun", "unipc"];
 
-    static SimulatedModel Free() => new("test", SimulationSpec.Free, TimeProvider.System);
+    // Guided requests change from one row to two on their way.
+    static FaultyModel Free() => new() { GuidanceMaxTimestep = 500 };
 
     static readonly Gen<GenerationRequest> Request =
         Gen.Select(Gen.String[Gen.Char['a', 'f'], 1, 6], Gen.Int[1, 14], Gen.OneOf(1f, 2f, 7.5f), Gen.OneOf(128, 192), Gen.OneOf(AllSamplers), Gen.Long[0, 5])

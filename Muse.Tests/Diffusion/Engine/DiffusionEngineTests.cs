@@ -25,6 +25,22 @@ public class DiffusionEngineTests
             }));
     }
 
+    [Theory]
+    [InlineData("", 7.5f, 500, "1 1 1 1 2 2 2 2")]
+    [InlineData("", 7.5f, 1000, "2 2 2 2 2 2 2 2")]
+    [InlineData("a moon", 7.5f, 500, "2 2 2 2 2 2 2 2")]
+    [InlineData("", 1f, 500, "1 1 1 1 1 1 1 1")]
+    public async Task A_request_without_a_negative_prompt_is_guided_only_up_to_the_models_highest_timestep_for_it(string negative, float guidance, float maxTimestep, string rows)
+    {
+        var seen = new List<int>();
+        var model = new FaultyModel { GuidanceMaxTimestep = maxTimestep };
+        await using var engine = await EngineUnderTest.StartAsync(model);
+        model.BeforeRun = (_, count) => seen.Add(count);
+        engine.Submit(Requests.Of("a", steps: 8, guidance: guidance) with { NegativePrompt = negative });
+        await engine.EndOf("a");
+        Assert.Equal(rows, string.Join(' ', seen));
+    }
+
     [Fact]
     public async Task It_takes_no_more_requests_than_its_batch_holds_and_more_when_one_ends()
     {

@@ -15,7 +15,8 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
     public Action<int>? BeforeDecode { get; set; }
     public PromptEmbedding EmbeddingOf(string prompt) => inner.Encode(prompt, false, 0);
 
-    public ModelTraits Traits => inner.Traits;
+    public ModelTraits Traits => inner.Traits with { GuidanceMaxTimestep = GuidanceMaxTimestep ?? inner.Traits.GuidanceMaxTimestep };
+    public float? GuidanceMaxTimestep { get; init; }
     public bool TimestepPerRow { get; init; } = true;
     public bool PreparesByShape { get; init; }
     public bool GuidanceEmbedded => inner.GuidanceEmbedded;

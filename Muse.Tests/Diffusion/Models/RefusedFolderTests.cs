@@ -59,6 +59,7 @@ public class RefusedFolderTests
         ["model_index.json is not JSON"] = (Write("model_index.json", "{"), "tiny/model_index.json: is not JSON: *"),
         ["model_index.json is a list"] = (Write("model_index.json", "[]"), "tiny/model_index.json: is not a JSON object."),
         ["wrong default"] = (Write("model_index.json", """{"_muse": {"defaults": {"steps": "many"}}}"""), "tiny/model_index.json: 'steps' is \"many\"; it must be a whole number from 1 to 1000."),
+        ["guidance from nowhere"] = (Write("model_index.json", """{"_muse": {"defaults": {"guidance_max_timestep": -1}}}"""), "tiny/model_index.json: 'guidance_max_timestep' is -1; it must be a number from 0 to 1000."),
         ["default of no allowed size"] = (Write("model_index.json", """{"_muse": {"defaults": {"width": 100}}}"""), "tiny/model_index.json: the default size can't be painted: Width must be a multiple of 8 between 25 and 256; 100 was asked for."),
         ["no unet"] = (Delete("unet/model.onnx"), "tiny/unet/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),
         ["no text encoder"] = (Delete("text_encoder/model.onnx"), "tiny/text_encoder/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),
