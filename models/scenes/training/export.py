@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from model import COARSE, FINE, LATENT_CHANNELS, TEXT_HEADS, TEXT_LAYERS, TEXT_LENGTH, TEXT_WIDTH
-from sampler import GUIDANCE_BY_DEFAULT, STEPS_BY_DEFAULT
+from sampler import GUIDANCE_BY_DEFAULT, GUIDANCE_MAX_TIMESTEP, STEPS_BY_DEFAULT
 from tokenizer import END, START
 from train_denoiser import BETA_END, BETA_START, STEPS
 
@@ -73,8 +73,8 @@ def export(folder, tokenizer, text, denoiser, autoencoder):
         "scheduler": ["diffusers", "DPMSolverMultistepScheduler"], "text_encoder": ["muse", "MuseTextEncoder"],
         "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["muse", "MuseUNet"],
         "vae_decoder": ["diffusers", "OnnxRuntimeModel"], "vae_encoder": ["diffusers", "OnnxRuntimeModel"],
-        "_muse": {"defaults": {"steps": STEPS_BY_DEFAULT, "guidance_scale": GUIDANCE_BY_DEFAULT, "width": 128,
-                               "height": 128},
+        "_muse": {"defaults": {"steps": STEPS_BY_DEFAULT, "guidance_scale": GUIDANCE_BY_DEFAULT,
+                               "guidance_max_timestep": GUIDANCE_MAX_TIMESTEP, "width": 128, "height": 128},
                   "sizes": {"min": 96, "max": 192, "multiple": 16},
                   "card": "Muse Scenes: paints simple things in named colours, sizes and places"}})
     total = sum(f.stat().st_size for name in ("text_encoder", "unet", "vae_decoder", "vae_encoder", "tokenizer")

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS, TEXT_LENGTH = 128, 3, 4, 77
-LATENT_CHANNELS, FINE, COARSE, HEADS, DEPTH, FINISH, CONDITION = 4, 64, 128, 4, 3, 2, 256
+LATENT_CHANNELS, FINE, COARSE, HEADS, DEPTH, FINISH, CONDITION = 4, 64, 128, 4, 4, 2, 256
 
 
 class Linear(nn.Linear):
@@ -241,8 +241,10 @@ class ShapeReader(nn.Module):
         nn.init.zeros_(self.ask.weight)
 
     def forward(self, cells, answers):
-        """Cross entropy with answers [b, 4h', 4w'] (see `scenes.shape_map`), and how often a thing's cells are told right."""
+        """Cross entropy with answers [b, 4h', 4w'] (see `scenes.shape_map`), and how often a thing's cells are told right.
+        The mean over a picture's things counts as much as the mean over the picture: most of it is background."""
         told = F.pixel_shuffle(self.ask(self.norm(cells)), self.FINENESS)
-        loss = F.cross_entropy(told, answers)
         on_things = answers > 0
-        return loss, (told.argmax(1) == answers)[on_things].float().mean().item()
+        loss = F.cross_entropy(told, answers, reduction="none")
+        of_things = (loss * on_things).sum((1, 2)) / on_things.sum((1, 2)).clamp(min=1)
+        return loss.mean() + of_things.mean(), (told.argmax(1) == answers)[on_things].float().mean().item()

@@ -8,6 +8,8 @@ import torch
 from train_denoiser import STEPS, alphas_cumprod
 
 STEPS_BY_DEFAULT, GUIDANCE_BY_DEFAULT = 20, 3.0
+# Above it the prompt alone decides. There guidance would want a thing wherever one could be, and several would be painted.
+GUIDANCE_MAX_TIMESTEP = 500
 
 
 def trailing(steps):
@@ -51,10 +53,14 @@ class Painter:
             return torch.stack([torch.randn(4, size // 8, size // 8, generator=g) for g in draws])
 
         def predict(x, timestep):
-            """(picture, noise) predicted from x at a timestep, guided."""
-            v = self.denoise(torch.cat([x, x]), torch.full((2 * len(x),), float(timestep)), text)
-            without, having = v.chunk(2)
-            v = without + guidance * (having - without)
+            """(picture, noise) predicted from x at a timestep, guided up to `GUIDANCE_MAX_TIMESTEP`; what a negative
+            prompt forbids must not be planned in the first place, so with one at every timestep."""
+            if negative or timestep <= GUIDANCE_MAX_TIMESTEP:
+                v = self.denoise(torch.cat([x, x]), torch.full((2 * len(x),), float(timestep)), text)
+                without, having = v.chunk(2)
+                v = without + guidance * (having - without)
+            else:
+                v = self.denoise(x, torch.full((len(x),), float(timestep)), text[len(x):])
             alpha, sigma = signal_noise(timestep)
             return alpha * x - sigma * v, alpha * v + sigma * x
 

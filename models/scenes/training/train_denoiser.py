@@ -15,7 +15,8 @@ from model import Denoiser, ShapeReader, TextEncoder
 from scenes import SHAPES
 
 BATCH, PEAK, DROPPED, TOGETHER = 32, 1e-3, 0.1, 8
-ASKED, ON_THINGS = 0.1, 1      # weights beside v's error: of the questions about shapes; of v's error on things alone
+ASKED, ON_THINGS = 0.2, 1      # weights beside v's error: of the questions about shapes; of v's error on things alone
+HOW_MANY = (0.03, 0.3, 0.55, 0.12)      # shares of scenes with none, one, two and three things: two are the hard ones
 STEPS, BETA_START, BETA_END = 1000, 1e-4, 0.02
 
 
@@ -41,15 +42,10 @@ def losses(denoiser, reader, latents, shapes, text, timestep, signal):
 
 
 def timesteps(count):
-    """[count] timesteps, one from each of `count` slices of a density that is flat up to 650 and falls to a third at
-    the end: where there is almost only noise, little can be known and the loss is mostly chance."""
-    u = (torch.arange(count) + torch.rand(count)) / count
-    knots = torch.tensor([0.0, 0.7386, 1.0])      # the share of draws below timesteps 0, 650 and 1000
-    low = u < knots[1]
-    # On the falling part the density is linear, so its inverse solves a quadratic.
-    rest = (u - knots[1]) / (1 - knots[1])
-    falling = 650 + 350 * (1 - (1 - rest * (1 - 1 / 9)).clamp(min=0).sqrt()) / (1 - 1 / 3)
-    return torch.where(low, u / knots[1] * 650, falling).long().clamp(0, STEPS - 1)
+    """[count] timesteps, one from each of `count` slices of a density that is high from 350 to 800. There it is decided
+    what lies where: below, the plan can be seen, above, there is almost only noise and the loss is mostly chance."""
+    u = (np.arange(count) + torch.rand(count).numpy()) / count
+    return torch.from_numpy(np.interp(u, (0, 0.25, 0.85, 1), (0, 350, 800, STEPS))).long().clamp(0, STEPS - 1)
 
 
 class Team:
@@ -92,6 +88,8 @@ def train(latents, shapes, scenes, tokenizer, text, path, hours, device, team, s
         average.weights, step, spent = state["average"], state["step"], state["spent"]
     torch.manual_seed(seed + step + 1_000_003 * team.rank)
     rng = np.random.default_rng([seed, step, team.rank])
+    count = np.array([len(scene.things) for scene in scenes])
+    chances = (np.array(HOW_MANY) / np.bincount(count, minlength=len(HOW_MANY)))[count]
     signal_at, time, seen, saved = alphas_cumprod().to(device), clock.Budget(hours, spent), [], spent
 
     def checkpoint():
@@ -101,7 +99,7 @@ def train(latents, shapes, scenes, tokenizer, text, path, hours, device, team, s
     finished = False
     while not finished:
         clock.set_rate(optimizer, clock.learning_rate(time.progress, step, PEAK))
-        picked = rng.integers(0, len(scenes), BATCH)
+        picked = rng.choice(len(scenes), BATCH, p=chances)
         ids, _ = caption_batch(rng, [scenes[i] for i in picked], tokenizer, DROPPED)
         with torch.no_grad():
             hidden, _ = text(ids.to(device))
