@@ -47,6 +47,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     public override BatchKey Key => key;
     public override int Rows => Guided ? 2 : 1;
+
     /// <summary>Whether its next evaluation is guided, and so takes a row for the negative prompt too. What a negative prompt forbids must be kept out from the first step on, where the picture is planned.</summary>
     public bool Guided => Negative is not null && !Finished && (Request.NegativePrompt.Length > 0 || Timestep <= guidanceMaxTimestep);
 
