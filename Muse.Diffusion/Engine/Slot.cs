@@ -64,7 +64,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
         (Sampler, Plan, Noise, Shape, Positive, Negative) = (sampler, plan, noise, shape, positive, negative);
         guidanceMaxTimestep = model.GuidanceMaxTimestep;
         key = new BatchKey(Request.Width, Request.Height, positive.Tokens);
-        Identity = SlotState.IdentityOf(model.Name, sampler.Name, Request);
+        Identity = SlotState.IdentityOf(model, sampler.Name, Request);
         History = new float[sampler.HistoryBuffers * shape.Length];
         var latent = new float[shape.Length];
         string? refused = null;

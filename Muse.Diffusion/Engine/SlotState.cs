@@ -21,11 +21,11 @@ static class SlotState
     static ReadOnlySpan<byte> Magic => "MUSE"u8;
 
     /// <summary>A hash of all that the picture depends on; a state of anything else is refused.</summary>
-    public static byte[] IdentityOf(string model, string sampler, GenerationRequest request)
+    public static byte[] IdentityOf(ModelTraits model, string sampler, GenerationRequest request)
     {
         // Each text is preceded by its length, so that no two requests write the same line.
         string all = string.Create(CultureInfo.InvariantCulture,
-            $"{model.Length}:{model}{sampler.Length}:{sampler}{request.Prompt.Length}:{request.Prompt}{request.NegativePrompt.Length}:{request.NegativePrompt}{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
+            $"{model.Name.Length}:{model.Name}{model.Content.Length}:{model.Content}{sampler.Length}:{sampler}{request.Prompt.Length}:{request.Prompt}{request.NegativePrompt.Length}:{request.NegativePrompt}{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
         return SHA256.HashData(Encoding.UTF8.GetBytes(all))[..IdentityLength];
     }
 
@@ -57,7 +57,7 @@ static class SlotState
         if (BinaryPrimitives.ReadUInt16LittleEndian(state[4..]) != Version)
             return $"it has format version {BinaryPrimitives.ReadUInt16LittleEndian(state[4..])}, not {Version}";
         if (!state.Slice(8, IdentityLength).SequenceEqual(identity))
-            return "it belongs to another request or model";
+            return "it belongs to another request, or to a model of other weights or settings";
         if (state.Length != body + ChecksumLength
             || BinaryPrimitives.ReadInt32LittleEndian(state[32..]) != latent.Length
             || BinaryPrimitives.ReadInt32LittleEndian(state[36..]) != history.Length)

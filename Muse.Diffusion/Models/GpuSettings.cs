@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 
 namespace Muse.Diffusion;
 
@@ -45,15 +44,5 @@ static class GpuSettings
 
     // TensorRT's engines hold the weights, but ONNX Runtime finds them by file name and structure alone: of two fine-tuned models,
     // or of a model that was replaced, the wrong one would paint. So each graph's content has a folder of its own.
-    static string EngineFolder(string cache, string graph)
-    {
-        var hash = new XxHash128();
-        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(Path.GetFullPath(graph))!).Order(StringComparer.Ordinal))
-        {
-            hash.Append(System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(file)));
-            using var content = File.OpenRead(file);
-            hash.Append(content);
-        }
-        return Path.Combine(cache, Convert.ToHexStringLower(hash.GetCurrentHash()));
-    }
+    static string EngineFolder(string cache, string graph) => Path.Combine(cache, FileContent.HashOf(FileContent.Beside(graph)));
 }

@@ -40,6 +40,15 @@ public sealed record ModelManifest
     /// <summary>What the folder says about itself under <c>_muse</c>.</summary>
     public required MuseSection Muse { get; init; }
 
+    /// <summary>The files that a latent depends on, from the prompt to the last step. The decoder and the safety checker see it only when it is done.</summary>
+    internal IEnumerable<string> DenoisedBy =>
+    [
+        Path.Combine(Folder, "model_index.json"),
+        .. FileContent.In(Path.Combine(Folder, "scheduler")),
+        .. new[] { Tokenizer, Tokenizer2 }.OfType<string>().SelectMany(FileContent.In),
+        .. new[] { TextEncoder, TextEncoder2, Unet }.OfType<string>().SelectMany(FileContent.Beside),
+    ];
+
     /// <summary>A file's name in messages: from the folder's name on.</summary>
     public string Relative(string path) => Relative(Folder, path);
 

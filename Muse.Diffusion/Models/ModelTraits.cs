@@ -5,6 +5,8 @@ public sealed record ModelTraits
 {
     /// <summary>The folder's name.</summary>
     public required string Name { get; init; }
+    /// <summary>Tells its weights and settings apart from those of another model of the same name; empty where there are none (a simulated device).</summary>
+    public string Content { get; init; } = "";
     /// <summary>The device it runs on, as a person would name it; a simulated one says so.</summary>
     public required string Device { get; init; }
     /// <summary>Smallest width and height, pixels.</summary>

@@ -38,7 +38,7 @@ public sealed class OnnxModel : IDiffusionModel
             CheckVocabulary(manifest.Tokenizer, encoder, "text_encoder");
             if (encoder2 is not null)
                 CheckVocabulary(manifest.Tokenizer2!, encoder2, "text_encoder_2");
-            Traits = OnnxTraits.Of(manifest, provider.Name, denoiser.Height, denoiser.Width, safetyChecker is not null);
+            Traits = OnnxTraits.Of(manifest, provider.Name, denoiser.Height, denoiser.Width, safetyChecker is not null) with { Content = FileContent.HashOf(manifest.DenoisedBy) };
             denoiser.TimestepPerRow = denoiser.TimestepMayVary && new TimestepProbe(this, denoiser, channels).TakesOnePerRow();
             preview = LatentPreview.Fit(SmallLatent(), latents => decoder.Decode(SmallLatent(), latents));
         }
