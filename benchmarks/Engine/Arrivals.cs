@@ -9,21 +9,43 @@ static class Arrivals
 {
     const int FewestSteps = 4, MostSteps = 50;
 
-    sealed record Outcome(double Mean, double P50, double P95, double PerSecond);
-
-    public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, double seconds)
+    /// <summary>All rounds of one mode.</summary>
+    sealed class Outcome
     {
-        double capacity = await CapacityAsync(open, seconds / 2);
+        readonly List<double> latencies = [];
+        double seconds;
+
+        public void Add(IEnumerable<double> ofRound, double took)
+        {
+            latencies.AddRange(ofRound);
+            latencies.Sort();
+            seconds += took;
+        }
+
+        public int Count => latencies.Count;
+        public double Mean => latencies.Average();
+        public double PerSecond => latencies.Count / seconds;
+        public double Quantile(double share) => latencies[(int)(share * (latencies.Count - 1))];
+    }
+
+    // The modes take turns, so that a machine whose speed wanders is the same for both.
+    public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, double seconds, int rounds)
+    {
+        double capacity = await CapacityAsync(open, seconds);
         report.Heading($"Continuous against static batching: {name}");
-        report.Line($"Poisson arrivals for {seconds} s, {FewestSteps} to {MostSteps} steps; full load is {capacity:F2} pictures a second, measured with the same mix of steps and the continuous batch never short of requests. Seconds from arrival to picture.\n");
+        report.Line($"Poisson arrivals for {rounds} times {seconds} s, each time for both modes, {FewestSteps} to {MostSteps} steps; full load is {capacity:F2} pictures a second, measured with the same mix of steps and the continuous batch never short of requests. Seconds from arrival to picture.\n");
         report.Columns("load", "requests", "continuous: mean", "p50", "p95", "static: mean", "p50", "p95", "p50 against static", "p95", "throughput");
         foreach (double load in (double[])[0.5, 0.8, 0.95])
         {
-            var arrivals = Draw((int)Math.Round(load * capacity * seconds), seconds);
-            var continuous = await ServeAsync(open, BatchingMode.Continuous, arrivals);
-            var together = await ServeAsync(open, BatchingMode.Static, arrivals);
-            report.Row($"{100 * load:F0} %", $"{arrivals.Count}", $"{continuous.Mean:F2}", $"{continuous.P50:F2}", $"{continuous.P95:F2}", $"{together.Mean:F2}", $"{together.P50:F2}", $"{together.P95:F2}",
-                $"{continuous.P50 / together.P50:F2}", $"{continuous.P95 / together.P95:F2}", $"{continuous.PerSecond / together.PerSecond:F2}");
+            Outcome continuous = new(), together = new();
+            for (int round = 0; round < rounds; round++)
+            {
+                var arrivals = Draw((int)Math.Round(load * capacity * seconds), seconds, round);
+                await ServeAsync(open, BatchingMode.Continuous, arrivals, continuous);
+                await ServeAsync(open, BatchingMode.Static, arrivals, together);
+            }
+            report.Row($"{100 * load:F0} %", $"{continuous.Count}", $"{continuous.Mean:F2}", $"{continuous.Quantile(0.5):F2}", $"{continuous.Quantile(0.95):F2}", $"{together.Mean:F2}", $"{together.Quantile(0.5):F2}", $"{together.Quantile(0.95):F2}",
+                $"{continuous.Quantile(0.5) / together.Quantile(0.5):F2}", $"{continuous.Quantile(0.95) / together.Quantile(0.95):F2}", $"{continuous.PerSecond / together.PerSecond:F2}");
         }
     }
 
@@ -49,22 +71,22 @@ static class Arrivals
     }
 
     // A Poisson process of which one knows how many arrive: each arrives at any time. So the load is the one that is stated.
-    static List<(TimeSpan At, int Steps)> Draw(int count, double seconds)
+    static List<(TimeSpan At, int Steps)> Draw(int count, double seconds, int seed)
     {
-        var random = new Random(12);
+        var random = new Random(seed);
         var at = Enumerable.Range(0, count).Select(_ => random.NextDouble() * seconds).Order();
-        return [.. at.Zip(Steps(count), (when, steps) => (TimeSpan.FromSeconds(when), steps))];
+        return [.. at.Zip(Steps(count, seed), (when, steps) => (TimeSpan.FromSeconds(when), steps))];
     }
 
     // All numbers of steps equally often, in random order.
-    static int[] Steps(int count)
+    static int[] Steps(int count, int seed = 0)
     {
         var steps = Enumerable.Range(0, count).Select(i => FewestSteps + i * (MostSteps - FewestSteps + 1) / count).ToArray();
-        new Random(27).Shuffle(steps);
+        new Random(seed + 27).Shuffle(steps);
         return steps;
     }
 
-    static async Task<Outcome> ServeAsync(Func<IDiffusionModel> open, BatchingMode mode, List<(TimeSpan At, int Steps)> arrivals)
+    static async Task ServeAsync(Func<IDiffusionModel> open, BatchingMode mode, List<(TimeSpan At, int Steps)> arrivals, Outcome into)
     {
         await using var engine = await Models.StartAsync(open(), new EngineOptions { Mode = mode, CheckpointEvery = 0 });
         var latencies = new ConcurrentBag<double>();
@@ -87,8 +109,6 @@ static class Arrivals
             engine.TrySubmit(Models.Request(engine.Model, i, arrivals[i].Steps));
         }
         await reading;
-        double seconds = clock.Elapsed.TotalSeconds;
-        var sorted = latencies.Order().ToList();
-        return new Outcome(sorted.Average(), sorted[sorted.Count / 2], sorted[(int)(0.95 * (sorted.Count - 1))], sorted.Count / seconds);
+        into.Add(latencies, clock.Elapsed.TotalSeconds);
     }
 }

@@ -14,8 +14,8 @@ static class EngineBenchmark
         var simulated = () => Models.Open("simulated", "simulated:base=40ms,picture=10ms,steps=20");
         await BatchSizes.RunAsync(report, Simulated, simulated, steps: 20, rounds: 3);
         await BatchSizes.RunAsync(report, folder, real, steps: 8, rounds: 1);
-        await Arrivals.RunAsync(report, Simulated, simulated, seconds: 15);
-        await Arrivals.RunAsync(report, folder, real, seconds: 40);
+        await Arrivals.RunAsync(report, Simulated, simulated, seconds: 15, rounds: 1);
+        await Arrivals.RunAsync(report, folder, real, seconds: 25, rounds: 3);
         await Overhead.RunAsync(report, folder, device);
     }
 }
