@@ -141,7 +141,7 @@ def _several(rng, named):
         return " ".join([NUMBERS[len(named)], *words, _noun(rng, named[0][0], things[0].shape, plural=True)])
     phrases = [_phrase(rng, i, t) for i, t in named]
     roll = rng.random()
-    if roll < 0.3 or (len(named) == 3 and roll < 0.5):
+    if roll < 0.2 or (len(named) == 3 and roll < 0.5):
         phrases = [f"{p} {_place(rng, t)}" for p, t in zip(phrases, things)]
     elif roll < 0.75:
         relation = _relation(rng, things[0], things[1])

@@ -7,24 +7,29 @@ from multiprocessing import Pool
 
 import numpy as np
 
-from scenes import SIZE, draw, sample_scene, shape_map
+from scenes import SIZE, draw, elsewhere, sample_scene, shape_map
+
+
+def scene_elsewhere(seed):
+    """Training scene number `seed` with its things in other places."""
+    return elsewhere(sample_scene(seed))
 
 
 def _draw_block(job):
-    path, start, stop = job
+    path, start, stop, scene_of = job
     pictures = np.load(path, mmap_mode="r+")
     for i in range(start, stop):
-        pictures[i] = draw(sample_scene(i))
+        pictures[i] = draw(scene_of(i))
     return stop
 
 
-def draw_pictures(path, count, workers, block=250):
-    """Writes uint8 [count, 128, 128, 3] to `path`; a marker beside it says that the array is complete."""
+def draw_pictures(path, count, workers, scene_of=sample_scene, block=250):
+    """Writes uint8 [count, 128, 128, 3] of `scene_of(0)` and so on to `path`; a marker beside it says that the array is complete."""
     done = path.with_suffix(".done")
     if done.exists() and done.read_text() == str(count):
         return np.load(path, mmap_mode="r")
     np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, SIZE, SIZE, 3)).flush()
-    jobs = [(path, i, min(i + block, count)) for i in range(0, count, block)]
+    jobs = [(path, i, min(i + block, count), scene_of) for i in range(0, count, block)]
     with Pool(workers) as pool:
         for n, stop in enumerate(pool.imap(_draw_block, jobs)):
             if n % 20 == 19:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS, TEXT_LENGTH = 128, 3, 4, 77
-LATENT_CHANNELS, FINE, COARSE, HEADS, DEPTH, FINISH, CONDITION = 4, 64, 128, 4, 4, 2, 256
+LATENT_CHANNELS, FINE, COARSE, HEADS, DEPTH, FINISH, CONDITION = 4, 64, 128, 4, 6, 2, 256
 
 
 class Linear(nn.Linear):

@@ -7,7 +7,7 @@ Pictures are made from signed distance functions: for every pixel, the distance 
 inside. They give anti-aliased edges, soft shadows and rounded corners from the same number.
 """
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -140,6 +140,20 @@ def sample_scene(seed, count=None, test=False, extras=True):
             order = rng.permutation(len(things))
             extra = int(np.where(order == extra)[0][0]) if extra >= 0 else -1
             return Scene(background, tuple(things[i] for i in order), extra, int(rng.integers(2 ** 31)))
+
+
+def elsewhere(scene):
+    """The same things on the same background in other places: a picture that a caption without places fits as well."""
+    rng = np.random.default_rng([scene.seed, 1])
+    while True:
+        things = []
+        for i, old in enumerate(scene.things):
+            place = PLACES[rng.integers(9)]
+            new = old if i == scene.extra else sample_thing(rng, scene.background, place, old.size, old.shape, old.colour)
+            if all(_apart(t, new) for t in things) and not held_out(new, scene.background):
+                things.append(new)
+        if len(things) == len(scene.things):
+            return replace(scene, things=tuple(things))
 
 
 def _add_sky_thing(rng, background, things):

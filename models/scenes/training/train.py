@@ -22,7 +22,7 @@ import train_denoiser
 import train_text
 from autoencoder import Autoencoder
 from captioned import all_scenes, learn_tokenizer
-from dataset import draw_pictures, shape_maps
+from dataset import draw_pictures, scene_elsewhere, shape_maps
 from evaluate import evaluate, negative_prompt
 from export import export
 from judge import Judge
@@ -38,7 +38,7 @@ def arguments():
     parser.add_argument("stage", choices=("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate", "resume"))
     parser.add_argument("--runs", type=Path, default=HERE / "runs", help="where checkpoints and drawings are kept")
     parser.add_argument("--out", type=Path, default=HERE.parent, help="where the ONNX folder is written")
-    parser.add_argument("--pictures", type=int, default=64_000)
+    parser.add_argument("--pictures", type=int, default=192_000)
     parser.add_argument("--hours", type=float, default=1.5, help="hours for the denoiser")
     parser.add_argument("--autoencoder-hours", type=float, default=0.24)
     parser.add_argument("--text-hours", type=float, default=0.09)
@@ -73,14 +73,18 @@ def main():
         scenes = all_scenes(o.pictures, o.runs / "scenes.pickle")
     if "autoencoder" in stages:
         train_autoencoder.train(pictures, scenes, files["autoencoder"], o.autoencoder_hours, device)
-    if {"text", "denoiser"} & set(stages):
+    if files["denoiser"].exists():      # it holds the text encoder that it was trained with
+        text = train_denoiser.load_averaged(files["denoiser"], len(tokenizer.vocab), tokenizer.end)[0].to(device)
+    elif {"text", "denoiser"} & set(stages):
         text, _ = train_text.train(scenes, tokenizer, files["text"], o.text_hours, device)
     if "denoiser" in stages:
         autoencoder = load_autoencoder(files["autoencoder"]).to(device)
         latents = train_autoencoder.latents(autoencoder, pictures, o.runs / "latents.npy", device)
+        others = draw_pictures(o.runs / "elsewhere.npy", o.pictures, o.threads, scene_elsewhere)
+        others = train_autoencoder.latents(autoencoder, others, o.runs / "latents_elsewhere.npy", device)
         team = gather_team(o)
         shapes = shape_maps(scenes, o.runs / "shapes.npy")
-        train_denoiser.train(latents, shapes, scenes, tokenizer, text, files["denoiser"], o.hours, device, team)
+        train_denoiser.train(latents, others, shapes, scenes, tokenizer, text, files["denoiser"], o.hours, device, team)
 
     if {"export", "sheet", "evaluate"} & set(stages):
         autoencoder = load_autoencoder(files["autoencoder"])

@@ -94,5 +94,7 @@ def latents(model, pictures, path, device):
     for i in range(0, len(pictures), 2000):
         parts.append(encode(model, np.asarray(pictures[i:i + 2000]), device).half())
         print(f"encoded {i + 2000}", flush=True)
-    np.save(path, torch.cat(parts).numpy())
-    return torch.cat(parts)
+    whole, side = torch.cat(parts), path.with_suffix(".part.npy")
+    np.save(side, whole.numpy())
+    side.replace(path)      # an interrupted save leaves nothing that looks whole
+    return whole

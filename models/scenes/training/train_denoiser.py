@@ -16,6 +16,7 @@ from scenes import SHAPES
 
 BATCH, PEAK, DROPPED, TOGETHER = 32, 1e-3, 0.1, 8
 ASKED, ON_THINGS = 0.2, 1      # weights beside v's error: of the questions about shapes; of v's error on things alone
+MIXED, CLEAR = 0.4, 200         # share of examples that lie between two pictures; below this timestep none does
 HOW_MANY = (0.03, 0.3, 0.55, 0.12)      # shares of scenes with none, one, two and three things: two are the hard ones
 STEPS, BETA_START, BETA_END = 1000, 1e-4, 0.02
 
@@ -25,16 +26,30 @@ def alphas_cumprod():
     return torch.cumprod(1 - torch.linspace(BETA_START, BETA_END, STEPS, dtype=torch.float64), 0).float()
 
 
-def losses(denoiser, reader, latents, shapes, text, timestep, signal):
+def between(latents, others, timestep):
+    """Latents, a share of which are up to half way to `others`, which show the same things in other places.
+
+    While a picture is made, its state is an average over all pictures that it may still become: where a prompt gives
+    no place, faint twins of a thing. Noised drawings never look like that, so a denoiser that saw nothing else keeps
+    both. Here it learns to finish the clearer one and to remove the other."""
+    mixed = (torch.rand_like(latents[:, 0, 0, 0]) < MIXED) & (timestep >= CLEAR)
+    way = 0.5 * torch.rand_like(latents[:, 0, 0, 0]) * mixed
+    return latents + way[:, None, None, None] * (others - latents)
+
+
+def losses(denoiser, reader, latents, others, shapes, text, timestep, signal):
     """(squared error of v, error about shapes, share of things' cells told right). Where there is little noise, v's
     error counts a clean picture's error many times over; the weight caps that at five, so that such steps don't drown
-    those that decide what is painted. A small thing covers few cells, so the mean over things' cells counts once more:
-    however small they are, they weigh the same."""
+    those that decide what is painted. A small thing covers few cells, so the mean over things' cells, and over those of
+    twins to be removed, counts once more: however small they are, they weigh the same."""
     noise = torch.randn_like(latents)
     a, s = signal.sqrt()[:, None, None, None], (1 - signal).sqrt()[:, None, None, None]
-    v, cells = denoiser.with_cells(a * latents + s * noise, timestep, text)
-    touched = F.max_pool2d((shapes > 0).float()[:, None], 2)
-    error = (v - (a * noise - s * latents)).pow(2).mean(1, keepdim=True)
+    begun = between(latents, others, timestep)
+    seen = a * begun + s * noise
+    v, cells = denoiser.with_cells(seen, timestep, text)
+    to_remove = ((begun - latents).abs().mean(1, keepdim=True) > 0.05).float()
+    touched = torch.maximum(F.max_pool2d((shapes > 0).float()[:, None], 2), to_remove)
+    error = (v - (a * seen - latents) / s).pow(2).mean(1, keepdim=True)      # from seen to the clean picture
     on_things = (error * touched).sum((1, 2, 3)) / touched.sum((1, 2, 3)).clamp(min=1)
     error = error.mean((1, 2, 3)) + ON_THINGS * on_things
     about_shapes, right = reader(cells, shapes)
@@ -71,8 +86,8 @@ class Team:
         return bool(flat[-1] > 0)
 
 
-def train(latents, shapes, scenes, tokenizer, text, path, hours, device, team, seed=2):
-    """latents float16 [n, 4, h, w]; shapes uint8 [n, 2h, 2w]. `text` is the text encoder, which has learnt to read and stays as it is. Goes on from `path` where it exists."""
+def train(latents, others, shapes, scenes, tokenizer, text, path, hours, device, team, seed=2):
+    """latents float16 [n, 4, h, w]; others: the same things in other places; shapes uint8 [n, 2h, 2w]. `text` is the text encoder, which has learnt to read and stays as it is. Goes on from `path` where it exists."""
     torch.manual_seed(seed)
     denoiser = Denoiser().to(device, memory_format=torch.channels_last)
     reader = ShapeReader(len(SHAPES)).to(device)
@@ -104,9 +119,10 @@ def train(latents, shapes, scenes, tokenizer, text, path, hours, device, team, s
         with torch.no_grad():
             hidden, _ = text(ids.to(device))
         timestep = timesteps(BATCH).to(device)
-        clean = latents[torch.from_numpy(picked)].to(device).float().contiguous(memory_format=torch.channels_last)
+        clean, other = (of[torch.from_numpy(picked)].to(device).float().contiguous(memory_format=torch.channels_last)
+                        for of in (latents, others))
         answers = torch.from_numpy(shapes[picked]).long().to(device)
-        of_v, of_shapes, right = losses(denoiser, reader, clean, answers, hidden, timestep, signal_at[timestep])
+        of_v, of_shapes, right = losses(denoiser, reader, clean, other, answers, hidden, timestep, signal_at[timestep])
         optimizer.zero_grad(set_to_none=True)
         (of_v + ASKED * of_shapes).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
