@@ -43,7 +43,8 @@ def caption_batch(rng, scenes, tokenizer, dropped=0.0):
             # The start token comes first, so the number of tokens up to the noun's end is the last one's position.
             nouns.append((row, len(tokenizer.encode(text[:end])), scene.things[index]))
         rows.append(tokenizer.encode(text))
-    length = max(map(len, rows)) + 2
+    # Few different lengths: buffers of many sizes scatter over the heap, and a training step slows down by half.
+    length = -(-(max(map(len, rows)) + 2) // 16) * 16
     ids = torch.full((len(rows), length), tokenizer.end)
     for row, tokens in enumerate(rows):
         ids[row, :len(tokens) + 1] = torch.tensor([tokenizer.start] + tokens)
