@@ -62,18 +62,18 @@ def main():
     if o.stage == "sheet" and o.server:
         return paint_by_server(o.server, prompts, o.out / "sheet.png")
     stages = ("draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate") if o.stage == "all" else (o.stage,)
-    tokenizer = learn_tokenizer(o.runs / "tokenizer")
     files = {name: o.runs / f"{name}.pt" for name in ("autoencoder", "text", "denoiser")}
 
     if "resume" in stages:
         resume(o.out, o.runs)
+    tokenizer = learn_tokenizer(o.runs / "tokenizer")
     if {"draw", "autoencoder", "denoiser"} & set(stages):
         pictures = draw_pictures(o.runs / "pictures.npy", o.pictures, o.threads)
     if {"autoencoder", "text", "denoiser"} & set(stages):
         scenes = all_scenes(o.pictures, o.runs / "scenes.pickle")
     if "autoencoder" in stages:
         train_autoencoder.train(pictures, scenes, files["autoencoder"], o.autoencoder_hours, device)
-    if files["denoiser"].exists():      # it holds the text encoder that it was trained with
+    if "denoiser" in stages and files["denoiser"].exists():      # it holds the text encoder that it was trained with
         text = train_denoiser.load_averaged(files["denoiser"], len(tokenizer.vocab), tokenizer.end)[0].to(device)
     elif {"text", "denoiser"} & set(stages):
         text, _ = train_text.train(scenes, tokenizer, files["text"], o.text_hours, device)
