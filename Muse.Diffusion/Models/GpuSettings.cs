@@ -1,4 +1,3 @@
-
 namespace Muse.Diffusion;
 
 /// <summary>What CUDA and TensorRT are told, under the names that ONNX Runtime reads.</summary>

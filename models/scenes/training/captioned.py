@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 from captions import caption
+from model import TEXT_LENGTH
 from scenes import BACKGROUNDS, COLOURS, SHAPES, SIZES, sample_scene
 from tokenizer import Tokenizer
 
@@ -43,8 +44,8 @@ def caption_batch(rng, scenes, tokenizer, dropped=0.0):
             # The start token comes first, so the number of tokens up to the noun's end is the last one's position.
             nouns.append((row, len(tokenizer.encode(text[:end])), scene.things[index]))
         rows.append(tokenizer.encode(text))
-    # Few different lengths: buffers of many sizes scatter over the heap, and a training step slows down by half.
-    length = -(-(max(map(len, rows)) + 2) // 16) * 16
+    # Few different lengths: buffers of many sizes scatter over the heap, and a training step takes longer.
+    length = min(-(-(max(map(len, rows)) + 2) // 16) * 16, TEXT_LENGTH)
     ids = torch.full((len(rows), length), tokenizer.end)
     for row, tokens in enumerate(rows):
         ids[row, :len(tokens) + 1] = torch.tensor([tokenizer.start] + tokens)
