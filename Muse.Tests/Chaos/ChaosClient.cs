@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using Muse.Api;
 using Muse.Queue;
 
@@ -122,8 +123,9 @@ internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> a
         {
             response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         }
-        catch (HttpRequestException)
+        catch (Exception problem) when (problem is HttpRequestException or SocketException)
         {
+            // A server that is killed just when it has taken the connection: .NET lets the socket's own exception through.
             Interlocked.Increment(ref lostConnections);
             return null;
         }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Muse.Diffusion;
 
@@ -39,9 +40,9 @@ sealed class EngineUnderTest : IAsyncDisposable
 
     public IReadOnlyList<EngineEvent> EventsOf(string id) => [.. events.Where(e => e.RequestId == id)];
 
-    public static async Task<EngineUnderTest> StartAsync(IDiffusionModel model, EngineOptions? options = null, TimeProvider? time = null)
+    public static async Task<EngineUnderTest> StartAsync(IDiffusionModel model, EngineOptions? options = null, TimeProvider? time = null, ILogger<DiffusionEngine>? log = null)
     {
-        var engine = new DiffusionEngine(model, options ?? new EngineOptions(), time ?? TimeProvider.System, NullLogger<DiffusionEngine>.Instance);
+        var engine = new DiffusionEngine(model, options ?? new EngineOptions(), time ?? TimeProvider.System, log ?? NullLogger<DiffusionEngine>.Instance);
         var running = new EngineUnderTest(engine);
         await engine.StartAsync(CancellationToken.None);
         return running;
