@@ -17,7 +17,12 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     readonly List<T> members = [];
     readonly Dictionary<(int Width, int Height), int> learned = [];
     readonly StepPlan<T> plan = new();
+    BatchKey turn;
+    int stepsOfTurn;
     long step;
+
+    /// <summary>How many steps one size runs, while it has members, before another's turn. Default 1.</summary>
+    public int StepsATurn { get; set; } = 1;
 
     /// <summary>The members of the batch, in the order of their joining.</summary>
     public IReadOnlyList<T> Members => members;
@@ -171,10 +176,12 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     void Run()
     {
-        T? leader = NextToRun(null);
+        var leader = (stepsOfTurn < StepsATurn ? NextToRun(null, turn) : null) ?? NextToRun(null);
         if (leader is null)
             return;
         step++;
+        stepsOfTurn = leader.Key == turn && stepsOfTurn < StepsATurn ? stepsOfTurn + 1 : 1;
+        turn = leader.Key;
         int limit = RowLimit(leader.Key.Width, leader.Key.Height);
         for (var member = leader; member is not null; member = NextToRun(leader))
         {
@@ -187,12 +194,12 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     }
 
     // Members are kept in the order of joining, so the first with the smallest LastRan is also the one that joined first.
-    T? NextToRun(T? leader)
+    T? NextToRun(T? leader, BatchKey? key = null)
     {
         T? next = null;
         foreach (var member in members)
         {
-            if (member.Finished || (leader is not null && (member.LastRan == step || !RunsWith(member, leader))))
+            if (member.Finished || (key is { } only && member.Key != only) || (leader is not null && (member.LastRan == step || !RunsWith(member, leader))))
                 continue;
             if (next is null || member.LastRan < next.LastRan)
                 next = member;

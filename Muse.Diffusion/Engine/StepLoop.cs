@@ -67,6 +67,7 @@ sealed class StepLoop
                 WaitForMessage(null);
                 continue;
             }
+            batcher.StepsATurn = model.StepsATurn;
             var plan = batcher.Plan(time.GetElapsedTime(epoch));
             Release(plan);
             Admit(plan);

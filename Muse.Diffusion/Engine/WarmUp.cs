@@ -32,9 +32,9 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
         int most = MostRows;
         while (!Fits(most, condition, batcher, cancellation))
             most = batcher.RowLimit(condition.Width, condition.Height);
-        for (int rows = 1; rows < most; rows++)
-            Denoise(rows, condition, cancellation);
-        return most;
+        for (int rows = 1; rows < most && rows < batcher.RowLimit(condition.Width, condition.Height); rows++)
+            Fits(rows, condition, batcher, cancellation);
+        return Math.Min(most, batcher.RowLimit(condition.Width, condition.Height));
     }
 
     // All that more rows change is how much memory is needed.

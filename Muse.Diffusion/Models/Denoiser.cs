@@ -20,6 +20,7 @@ sealed class Denoiser : IDisposable
 
     readonly HostMemory memory;
     readonly Dictionary<(LatentShape, int Tokens, int Rows), DenoiserBinding> bindings = [];
+    readonly RowPadding? padding;
     RowCondition[] held = [];
     int heldTokens;
     DenoiserBinding? inUse;
@@ -28,6 +29,7 @@ sealed class Denoiser : IDisposable
     {
         Graph = graph;
         memory = HostMemory.For(graph.Session, graph.Provider);
+        padding = graph.Provider.KeepsOneShape ? new RowPadding() : null;
         graph.AllowInputs(Sample, Timestep, HiddenStates, TextEmbeds, TimeIds, GuidanceEmbedding);
         var sample = graph.RequiredInput(Sample);
         graph.Check(sample, "input", [4], Real);
@@ -91,13 +93,17 @@ sealed class Denoiser : IDisposable
     internal int GuidanceLength { get; }
     internal int PooledLength { get; private set; }
 
+    /// <summary>How many steps of one size are to run before another's turn.</summary>
+    public int StepsATurn => padding?.StepsAPreparation ?? 1;
+
     /// <summary>Counts the changes of what the rows are denoised towards.</summary>
     internal int ConditionsVersion { get; private set; }
 
-    /// <summary>The rows of one step. Valid until the next call.</summary>
+    /// <summary>The rows of one step, and perhaps more that are not looked at (<see cref="RowPadding"/>). Valid until the next call.</summary>
     /// <exception cref="DeviceMemoryException">There is no memory for so many.</exception>
     public DenoiserBinding Batch(LatentShape latent, PromptEmbedding like, int rows)
     {
+        rows = padding?.RowsFor(latent, like.Tokens, rows) ?? rows;
         var key = (latent, like.Tokens, rows);
         if (bindings.TryGetValue(key, out var binding) && heldTokens == like.Tokens)
             return Use(binding);
@@ -110,12 +116,9 @@ sealed class Denoiser : IDisposable
                 bindings[key] = binding = new DenoiserBinding(this, latent, like, rows);
             return Use(binding);
         }
-        catch (OutOfMemoryException e)
+        catch (Exception e) when (e is OutOfMemoryException || e is OnnxRuntimeException problem && Graph.IsOutOfMemory(problem))
         {
-            throw new DeviceMemoryException($"There is no memory for {rows} rows.", e);
-        }
-        catch (OnnxRuntimeException e) when (Graph.IsOutOfMemory(e))
-        {
+            padding?.DoNotFit();
             throw new DeviceMemoryException($"There is no memory for {rows} rows.", e);
         }
     }
@@ -135,6 +138,15 @@ sealed class Denoiser : IDisposable
         // Original size, crop, and target size (Podell et al., https://arxiv.org/abs/2307.01952, §2.2).
         Sizes?.Write(row * 6, [condition.Height, condition.Width, 0, 0, condition.Height, condition.Width]);
         Guidance?.Write(row * GuidanceLength, GuidanceEmbeddingOf(condition.GuidanceScale, GuidanceLength));
+    }
+
+    /// <summary>Tells how long the last rows took; nothing where they did not fit.</summary>
+    internal void Ran(TimeSpan? took)
+    {
+        if (took is { } time)
+            padding?.Ran(time);
+        else
+            padding?.DoNotFit();
     }
 
     /// <summary>Drops all bindings, as after a change of <see cref="TimestepPerRow"/>.</summary>

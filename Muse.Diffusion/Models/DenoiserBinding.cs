@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Muse.Diffusion;
@@ -47,26 +48,56 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
     {
         int values = rows * latent.Length;
         denoiser.In.Push(values);
+        long started = Stopwatch.GetTimestamp();
         try
         {
-            // The host's memory is read in place; a device gets a copy, made by binding, on a stream of its own.
-            bool copied = !denoiser.Graph.Provider.OnHost;
-            if (boundVersion < 0 || (copied && boundVersion != denoiser.ConditionsVersion))
-                Bind(lasting);
-            if (boundVersion < 0 || copied)
-                Bind(changing);
-            boundVersion = denoiser.ConditionsVersion;
-            if (copied)
-                binding.SynchronizeBoundInputs();
-            denoiser.Graph.Session.RunWithBinding(run, binding);
-            if (copied)
-                binding.SynchronizeBoundOutputs();
+            RunInWhatMemoryThereIs();
         }
         catch (OnnxRuntimeException e) when (Graph.IsOutOfMemory(e))
         {
+            denoiser.Ran(null);
             throw new DeviceMemoryException($"{rows} rows of {latent.Channels}×{latent.Height}×{latent.Width} need more memory than there is.", e);
         }
+        denoiser.Ran(Stopwatch.GetElapsedTime(started));
         denoiser.Out.Pull(values);
+    }
+
+    // A device keeps what other shapes needed, in pieces that may be too small for this one. A run that is told so gives them back at its end, well or ill.
+    void RunInWhatMemoryThereIs()
+    {
+        try
+        {
+            RunOnce(run);
+        }
+        catch (OnnxRuntimeException e) when (!denoiser.Graph.Provider.OnHost && Graph.IsOutOfMemory(e))
+        {
+            try
+            {
+                using var shrinking = new RunOptions();
+                shrinking.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", $"gpu:{denoiser.Graph.Provider.DeviceId}");
+                RunOnce(shrinking);
+            }
+            catch (OnnxRuntimeException again) when (Graph.IsOutOfMemory(again))
+            {
+                RunOnce(run);
+            }
+        }
+    }
+
+    void RunOnce(RunOptions options)
+    {
+        // The host's memory is read in place; a device gets a copy, made by binding, on a stream of its own.
+        bool copied = !denoiser.Graph.Provider.OnHost;
+        if (boundVersion < 0 || (copied && boundVersion != denoiser.ConditionsVersion))
+            Bind(lasting);
+        if (boundVersion < 0 || copied)
+            Bind(changing);
+        boundVersion = denoiser.ConditionsVersion;
+        if (copied)
+            binding.SynchronizeBoundInputs();
+        denoiser.Graph.Session.RunWithBinding(options, binding);
+        if (copied)
+            binding.SynchronizeBoundOutputs();
     }
 
     /// <summary>Gives back the device's copies of the inputs, as while another number of rows runs.</summary>

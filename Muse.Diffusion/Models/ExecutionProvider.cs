@@ -12,6 +12,9 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     /// <summary>The GPU, where there are several.</summary>
     public int DeviceId { get; init; }
 
+    /// <summary>Whether it prepares itself anew whenever a shape differs from the one before, also from one that it had earlier (<see cref="RowPadding"/>).</summary>
+    public bool KeepsOneShape { get; init; }
+
     const string PluginPrefix = "plugin:";
 
     /// <summary>What device settings there are, for messages.</summary>
@@ -67,7 +70,7 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     }
 
     static ExecutionProvider Cuda(DeviceOptions options) =>
-        new($"CUDA (GPU {options.DeviceId})", OnHost: false, (session, _) => AppendCuda(session, options)) { DeviceId = options.DeviceId };
+        new($"CUDA (GPU {options.DeviceId})", OnHost: false, (session, _) => AppendCuda(session, options)) { DeviceId = options.DeviceId, KeepsOneShape = true };
 
     static ExecutionProvider TensorRt(DeviceOptions options) => new($"TensorRT (GPU {options.DeviceId})", OnHost: false, (session, graph) =>
     {
@@ -111,7 +114,7 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
             throw new ArgumentException($"Device:DeviceId is {options.DeviceId}, but {own[0].EpName} finds {own.Count} device{(own.Count == 1 ? "" : "s")}, counted from 0.");
         return new ExecutionProvider($"{own[0].EpName} (plug-in)", OnHost: false,
             (session, _) => session.AppendExecutionProvider(environment, [own[options.DeviceId]], GpuSettings.Plugin(own[0].EpName, options)))
-        { DeviceId = options.DeviceId };
+        { DeviceId = options.DeviceId, KeepsOneShape = GpuSettings.IsCuda(own[0].EpName) };
     }
 
     // Whether a provider works shows only when it is asked to: its libraries are loaded then.

@@ -22,6 +22,9 @@ public interface IDiffusionModel : IDisposable
     /// <summary>Whether the device prepares itself for each number of rows of each size when it first meets it (an accelerator that picks or builds its kernels by shape).</summary>
     bool PreparesByShape => false;
 
+    /// <summary>How many steps of one size are to run before another's turn: more than one where a change of size takes as long as they do.</summary>
+    int StepsATurn => 1;
+
     /// <summary>A sampler over this model's noise schedule.</summary>
     /// <param name="name">One of <see cref="ModelTraits.Samplers"/>; null for the folder's own.</param>
     Sampler Sampler(string? name);

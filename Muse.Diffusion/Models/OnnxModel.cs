@@ -6,7 +6,7 @@ public sealed class OnnxModel : IDiffusionModel
     // Some three hundred words; what is longer is cut off and told.
     const int MostChunks = 4;
 
-    // Pictures decoded together keep a GPU busy; a CPU gains nothing by it and the first would wait for the last.
+    // Pictures decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it and the first would wait for the last.
     const int DecodeBatchOnDevice = 4;
 
     readonly ModelManifest manifest;
@@ -59,10 +59,13 @@ public sealed class OnnxModel : IDiffusionModel
     public bool GuidanceEmbedded => denoiser.TakesGuidance;
 
     /// <inheritdoc/>
-    public int DecodeBatch => provider.OnHost || decoder.OneByOne ? 1 : DecodeBatchOnDevice;
+    public int DecodeBatch => provider.OnHost || provider.KeepsOneShape || decoder.OneByOne ? 1 : DecodeBatchOnDevice;
 
     /// <inheritdoc/>
-    public bool PreparesByShape => !provider.OnHost;
+    public bool PreparesByShape => !provider.OnHost && !provider.KeepsOneShape;
+
+    /// <inheritdoc/>
+    public int StepsATurn => denoiser.StepsATurn;
 
     /// <summary>Opens a folder.</summary>
     /// <exception cref="ModelFolderException">The folder can't be used.</exception>

@@ -71,6 +71,18 @@ public class BatcherTests
     }
 
     [Fact]
+    public void Where_a_change_of_size_takes_long_a_turn_has_more_steps()
+    {
+        var batcher = Continuous();
+        batcher.StepsATurn = 3;
+        batcher.Add(new("a", 7), default);
+        batcher.Add(new("B", 4, size: 768), default);
+        batcher.Add(new("c", 2), default);
+        Assert.Equal("a c, a c, a, B, B, B, a, a, a, B, a", string.Join(", ", Enumerable.Range(0, 11).Select(_ => Names(Step(batcher).Running))));
+        Assert.Empty(Step(batcher).Running);
+    }
+
+    [Fact]
     public void Sizes_take_turns()
     {
         var batcher = Continuous();

@@ -107,12 +107,14 @@ public class ExecutionProviderTests
     public void A_device_without_memory_is_known_by_what_it_says(string message, bool outOfMemory) =>
         Assert.Equal(outOfMemory, Graph.SaysOutOfMemory(message));
 
-    [Fact]
-    public async Task A_device_that_gets_copies_paints_what_the_host_paints()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_device_that_gets_copies_paints_what_the_host_paints(bool keepsOneShape)
     {
         string folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
         var host = await PaintAll(OnnxModelTests.Open(folder));
-        var copies = await PaintAll(OnnxModel.Open(folder, Device()));
+        var copies = await PaintAll(OnnxModel.Open(folder, Device() with { KeepsOneShape = keepsOneShape }));
         Assert.Equal(host.Count, copies.Count);
         for (int i = 0; i < host.Count; i++)
             Assert.All(host[i].Zip(copies[i]), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
@@ -138,6 +140,34 @@ public class ExecutionProviderTests
         }
         // Sums of another number of rows may differ in the last bit.
         Assert.All(first, output => Assert.All(output.Zip(first[0]), pair => Assert.Equal(pair.Second, pair.First, 1e-4f)));
+    }
+
+    [Fact]
+    public void Where_a_change_of_rows_is_dear_more_rows_run_than_are_needed_and_the_needed_are_right()
+    {
+        string folder = new OnnxFolderBuilder().Write();
+        using var exact = OnnxModel.Open(folder, Device());
+        using var padded = OnnxModel.Open(folder, Device() with { KeepsOneShape = true });
+        var latent = exact.Latent(128, 128);
+        var embeddings = Enumerable.Range(0, 8).Select(i => exact.Encode($"cat {i}", negative: false, minTokens: 0)).ToList();
+        // Rows come and go, and others take their places.
+        foreach (var members in new int[][] { [0, 1, 2, 3, 4, 5], [6], [0, 7, 6], [5, 4, 3, 2, 1, 0, 7], [2] })
+        {
+            var (one, other) = (Run(exact, members), Run(padded, members));
+            Assert.All(one.Zip(other), row => Assert.All(row.First.Zip(row.Second), pair => Assert.Equal(pair.First, pair.Second, 1e-4f)));
+        }
+
+        List<float[]> Run(OnnxModel model, int[] members)
+        {
+            var batch = model.Batch(latent, embeddings[0].Tokens, members.Length);
+            for (int row = 0; row < members.Length; row++)
+            {
+                batch.Input(row).Fill(members[row] * 0.1f);
+                batch.SetCondition(row, new RowCondition(100 * members[row], embeddings[members[row]], 1, 128, 128));
+            }
+            batch.Run();
+            return [.. members.Select((_, row) => batch.Output(row).ToArray())];
+        }
     }
 
     // The CPU in the part of a device: what is bound, given back and bound again is right, if not what a GPU makes of it.

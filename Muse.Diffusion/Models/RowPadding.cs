@@ -1,0 +1,90 @@
+namespace Muse.Diffusion;
+
+/// <summary>How many rows to run on a device that prepares itself anew whenever their number changes: sometimes more than are needed.</summary>
+/// <remarks>
+/// ONNX Runtime's CUDA provider builds the plans of all convolutions again when a shape differs from the one before it, also from one it had earlier
+/// (https://github.com/microsoft/onnxruntime/issues/23006), which takes as long as many steps. So more rows come by doublings, and fewer only when the rows
+/// that nobody needs have cost as much as preparing for fewer would have: rent or buy, at most twice what it would cost to know the future.
+/// </remarks>
+sealed class RowPadding
+{
+    readonly record struct Shape(LatentShape Latent, int Tokens);
+
+    readonly Dictionary<(Shape, int Rows), TimeSpan> prepared = [];
+    readonly Dictionary<Shape, int> most = [];
+    Shape shape;
+    int held, asked, needed;
+    bool preparing;
+    TimeSpan? preparation, firstRun;
+    TimeSpan wasted;
+
+    /// <summary>How many steps take as long as preparing for another shape; 1 until both are known.</summary>
+    public int StepsAPreparation => preparation is { } cost && prepared.GetValueOrDefault((shape, held)) is { Ticks: > 0 } step
+        ? (int)Math.Clamp(cost / step, 1, 1000)
+        : 1;
+
+    /// <summary>How many rows to run for so many that are needed.</summary>
+    public int RowsFor(LatentShape latent, int tokens, int rows)
+    {
+        var now = new Shape(latent, tokens);
+        if (now != shape)
+        {
+            shape = now;
+            Hold(rows, anew: true);
+        }
+        else if (rows > held)
+        {
+            Hold(Math.Max(rows, Math.Min(2 * held, most.GetValueOrDefault(shape))), anew: true);
+        }
+        else if (wasted > preparation)
+        {
+            int fewer = Math.Max(rows, needed);
+            Hold(fewer, anew: fewer != held);
+        }
+        asked = rows;
+        needed = Math.Max(needed, rows);
+        return held;
+    }
+
+    /// <summary>Tells how long the rows took that were last asked for.</summary>
+    public void Ran(TimeSpan took)
+    {
+        var key = (shape, held);
+        most[shape] = Math.Max(most.GetValueOrDefault(shape), held);
+        if (preparing)
+        {
+            (preparing, firstRun) = (false, took);
+            return;
+        }
+        if (!prepared.TryGetValue(key, out var least) || took < least)
+            prepared[key] = least = took;
+        if (firstRun is { } first)
+            (preparation, firstRun) = (first > least ? first - least : TimeSpan.Zero, null);
+        wasted += Waste(least);
+    }
+
+    /// <summary>So many rows do not fit: they are not run again unless they are needed.</summary>
+    public void DoNotFit()
+    {
+        most[shape] = asked;
+        Hold(0, anew: true);
+    }
+
+    void Hold(int rows, bool anew)
+    {
+        if (anew)
+            (held, preparing, firstRun) = (rows, true, null);
+        (wasted, needed) = (TimeSpan.Zero, 0);
+    }
+
+    // Against the nearest number of rows below that has been seen; by their share where none has.
+    TimeSpan Waste(TimeSpan all)
+    {
+        if (asked == held)
+            return TimeSpan.Zero;
+        for (int rows = asked; rows > 0; rows--)
+            if (prepared.TryGetValue((shape, rows), out var fewer))
+                return fewer < all ? all - fewer : TimeSpan.Zero;
+        return all * (held - asked) / held;
+    }
+}
