@@ -20,7 +20,7 @@ public sealed class DeviceOptions
     /// <summary>A plug-in execution provider's library, tried by <c>auto</c> when neither TensorRT nor CUDA is there. Default none.</summary>
     public string? PluginLibrary { get; set; }
 
-    /// <summary>How CUDA picks convolution algorithms: <c>EXHAUSTIVE</c> measures them at warm-up, <c>HEURISTIC</c> and <c>DEFAULT</c> start faster. Default HEURISTIC, as every row count is a shape of its own.</summary>
+    /// <summary>Which of cuDNN's heuristics picks convolution algorithms: <c>EXHAUSTIVE</c> the careful one (mode B), <c>HEURISTIC</c> the quick one (mode A), <c>DEFAULT</c> what works for every shape and may be very slow. ONNX Runtime asks anew at every change of shape. Default HEURISTIC.</summary>
     [RegularExpression("EXHAUSTIVE|HEURISTIC|DEFAULT")]
     public string CudnnConvAlgoSearch { get; set; } = "HEURISTIC";
 

@@ -66,7 +66,7 @@ sealed class RowPadding
     /// <summary>So many rows do not fit: they are not run again unless they are needed.</summary>
     public void DoNotFit()
     {
-        most[shape] = asked;
+        most[shape] = asked < held ? asked : asked / 2;
         Hold(0, anew: true);
     }
 

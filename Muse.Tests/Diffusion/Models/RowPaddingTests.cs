@@ -98,6 +98,16 @@ public class RowPaddingTests
     }
 
     [Fact]
+    public void What_was_needed_and_did_not_fit_is_not_doubled_to()
+    {
+        Run(4);
+        Assert.Equal(12, padding.RowsFor(Small, 77, 12));
+        padding.DoNotFit();
+        Assert.Equal(4, Run(4));
+        Assert.Equal(6, Run(5));
+    }
+
+    [Fact]
     public void A_change_is_worth_as_many_steps_as_it_takes()
     {
         Assert.Equal(1, padding.StepsAPreparation);
