@@ -77,8 +77,9 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
                 shrinking.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", $"gpu:{denoiser.Graph.Provider.DeviceId}");
                 RunOnce(shrinking);
             }
-            catch (OnnxRuntimeException again) when (Graph.IsOutOfMemory(again))
+            catch (OnnxRuntimeException)
             {
+                // It was still too little, or the provider has no such memory to give back.
                 RunOnce(run);
             }
         }

@@ -78,6 +78,7 @@ public class CudaTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task With_too_little_memory_for_the_batch_it_takes_fewer_rows_and_paints_them_all()
     {
+        Open("cuda").Dispose();
         var host = await PaintAsync(Open("cpu"), 12);
         var halved = new List<long>();
         // How much a row takes is the device's business: less and less is given, until not even one fits.
