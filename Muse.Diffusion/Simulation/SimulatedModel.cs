@@ -23,6 +23,9 @@ public sealed class SimulatedModel : IDiffusionModel
     readonly SimulationSpec spec;
     readonly SimulatedClock clock;
     readonly Dictionary<(LatentShape, int), Rows> batches = [];
+    readonly RowPadding? padding;
+    (LatentShape Latent, int Tokens, int Rows) shape;
+    TimeSpan cost;
 
     /// <summary>Makes a simulated model.</summary>
     /// <param name="name">The model it stands for.</param>
@@ -33,6 +36,7 @@ public sealed class SimulatedModel : IDiffusionModel
     {
         this.spec = spec;
         clock = new SimulatedClock(time);
+        padding = spec.Change > TimeSpan.Zero && spec.PadsRows ? new RowPadding() : null;
         Traits = new ModelTraits
         {
             Name = name,
@@ -61,6 +65,9 @@ public sealed class SimulatedModel : IDiffusionModel
     public int DecodeBatch => int.MaxValue;
 
     /// <inheritdoc/>
+    public int StepsATurn => padding?.StepsAPreparation ?? 1;
+
+    /// <inheritdoc/>
     public Sampler Sampler(string? name) => Samplers.Create(Schedule, name);
 
     // The largest cells that give every size exactly: small latents keep the samplers' arithmetic out of what is simulated.
@@ -81,6 +88,9 @@ public sealed class SimulatedModel : IDiffusionModel
     {
         if (!batches.TryGetValue((latent, rows), out var batch))
             batches[(latent, rows)] = batch = new Rows(this, latent, rows);
+        int run = padding?.RowsFor(latent, tokens, rows) ?? rows;
+        cost = spec.StepCost(run) + (shape == (latent, tokens, run) ? TimeSpan.Zero : spec.Change);
+        shape = (latent, tokens, run);
         return batch;
     }
 
@@ -147,7 +157,8 @@ public sealed class SimulatedModel : IDiffusionModel
                 for (int i = 0; i < values.Length; i++)
                     values[i] += 0.3f * towards[i % towards.Length];
             }
-            model.clock.Pass(model.spec.StepCost(rows));
+            model.clock.Pass(model.cost);
+            model.padding?.Ran(model.cost);
         }
 
         public override ReadOnlySpan<float> Output(int row) => Input(row);

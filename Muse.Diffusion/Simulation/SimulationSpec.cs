@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Muse.Diffusion;
 
-/// <summary>What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,steps=20,bytes=0,side=64</c>; every part may be left out.</summary>
+/// <summary>What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,change=0ms,steps=20,bytes=0,side=64</c>; every part may be left out.</summary>
 /// <remarks>
 /// A batch of n guided pictures of <see cref="Steps"/> steps takes <see cref="Base"/> + n × <see cref="Picture"/> in all; a step takes
 /// its share of that, and each of a guided picture's two rows half of the picture's part.
@@ -15,7 +15,13 @@ public sealed record SimulationSpec
     /// <summary>What each guided picture of the batch adds. Default 10 ms.</summary>
     public TimeSpan Picture { get; init; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>The number of steps that these costs are for. Default 20.</summary>
+    /// <summary>What a step adds when its shape (size, length of prompt, number of rows) is not that of the step before, as on CUDA. Default 0.</summary>
+    public TimeSpan Change { get; init; }
+
+    /// <summary>Whether more rows may run than are needed where a change costs something: the benchmark looks at what that is worth.</summary>
+    internal bool PadsRows { get; init; } = true;
+
+    /// <summary>The number of steps that base and picture are for. Default 20.</summary>
     public int Steps { get; init; } = 20;
 
     /// <summary>About how many bytes a picture has as PNG. Default 0: as few as it takes.</summary>
@@ -48,10 +54,11 @@ public sealed record SimulationSpec
             {
                 "base" => spec with { Base = Milliseconds(device, name, value) },
                 "picture" => spec with { Picture = Milliseconds(device, name, value) },
+                "change" => spec with { Change = Milliseconds(device, name, value) },
                 "steps" => spec with { Steps = Whole(device, name, value, 1, 1000) },
                 "bytes" => spec with { Bytes = Whole(device, name, value, 0, 100_000_000) },
                 "side" => spec with { Side = Whole(device, name, value, 8, 64) },
-                _ => throw new ArgumentException($"The device '{device}' has a part '{name}'; a simulated device has base, picture, steps, bytes and side.", nameof(device)),
+                _ => throw new ArgumentException($"The device '{device}' has a part '{name}'; a simulated device has base, picture, change, steps, bytes and side.", nameof(device)),
             };
         }
         return spec;
@@ -62,7 +69,7 @@ public sealed record SimulationSpec
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Base.TotalMilliseconds} ms + {Picture.TotalMilliseconds} ms a picture for {Steps} steps");
+        $"{Base.TotalMilliseconds} ms + {Picture.TotalMilliseconds} ms a picture for {Steps} steps{(Change > TimeSpan.Zero ? $", {Change.TotalMilliseconds} ms a change of shape" : "")}");
 
     static TimeSpan Milliseconds(string device, string name, string value)
     {

@@ -6,19 +6,20 @@ namespace Muse.Benchmarks;
 /// <summary>How the engine does by batch size, continuous against static batching, and what it costs above the bare ONNX Runtime call.</summary>
 static class EngineBenchmark
 {
+    // Costs of the shape of a GPU's: a step has a fixed part, and each picture adds a quarter of it.
+    const string SimulatedDevice = "simulated:base=40ms,picture=10ms,steps=20";
     const string Simulated = "a simulated device, 40 ms + 10 ms a picture for 20 steps";
 
     /// <param name="report">Where figures go.</param>
-    /// <param name="args">Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of <c>sizes,arrivals,overhead</c>, and how many seconds requests arrive in each round.</param>
+    /// <param name="args">Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of <c>sizes,arrivals,changes,overhead</c>, of which changes is of a simulated device always, and how many seconds requests arrive in each round.</param>
     public static async Task RunAsync(Report report, string[] args)
     {
         string folder = args.Length > 0 ? args[0] : Path.Combine("models", "scenes");
         string device = args.Length > 1 ? args[1] : "auto";
-        string[] parts = args.Length > 2 ? args[2].Split(',') : ["sizes", "arrivals", "overhead"];
+        string[] parts = args.Length > 2 ? args[2].Split(',') : ["sizes", "arrivals", "changes", "overhead"];
         var real = () => Models.Open(folder, device);
         double seconds = args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : 25;
-        // Costs of the shape of a GPU's: a step has a fixed part, and each picture adds a quarter of it.
-        Func<IDiffusionModel>? simulated = args.Length > 0 ? null : () => Models.Open("simulated", "simulated:base=40ms,picture=10ms,steps=20");
+        Func<IDiffusionModel>? simulated = args.Length > 0 ? null : () => Models.Open("simulated", SimulatedDevice);
         if (parts.Contains("sizes"))
         {
             if (simulated is not null)
@@ -31,6 +32,8 @@ static class EngineBenchmark
                 await Arrivals.RunAsync(report, Simulated, simulated, seconds: 15, rounds: 1);
             await Arrivals.RunAsync(report, folder, real, seconds, rounds: 3);
         }
+        if (parts.Contains("changes"))
+            await Arrivals.RunWithChangesAsync(report, Simulated, SimulationSpec.Parse(SimulatedDevice), [0, 1, 3, 10], seconds: 10);
         if (parts.Contains("overhead"))
             await Overhead.RunAsync(report, folder, device);
     }

@@ -17,6 +17,8 @@ static class Overhead
         public bool TimestepPerRow => model.TimestepPerRow;
         public bool GuidanceEmbedded => model.GuidanceEmbedded;
         public int DecodeBatch => model.DecodeBatch;
+        public bool PreparesByShape => model.PreparesByShape;
+        public int StepsATurn => model.StepsATurn;
         public Sampler Sampler(string? name) => model.Sampler(name);
         public LatentShape Latent(int width, int height) => model.Latent(width, height);
         public PromptEmbedding Encode(string prompt, bool negative, int minTokens) => model.Encode(prompt, negative, minTokens);

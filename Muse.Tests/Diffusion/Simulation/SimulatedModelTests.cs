@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using Muse.Diffusion;
 using Muse.Tests.Diffusion.Engine;
 using Muse.Tests.Diffusion.OnnxFolders;
@@ -21,7 +20,7 @@ public class SimulatedModelTests
     [Theory]
     [InlineData("simulated:base=-1ms", "The device 'simulated:base=-1ms' has base=-1ms; it must be milliseconds from 0 to 3600000, such as base=40ms.")]
     [InlineData("simulated:steps=0", "The device 'simulated:steps=0' has steps=0; it must be a whole number from 1 to 1000.")]
-    [InlineData("simulated:speed=9", "The device 'simulated:speed=9' has a part 'speed'; a simulated device has base, picture, steps, bytes and side.")]
+    [InlineData("simulated:speed=9", "The device 'simulated:speed=9' has a part 'speed'; a simulated device has base, picture, change, steps, bytes and side.")]
     public void A_wrong_specification_says_what_is_allowed(string device, string message) =>
         Assert.StartsWith(message, Assert.Throws<ArgumentException>(() => SimulationSpec.Parse(device)).Message);
 
@@ -64,18 +63,61 @@ public class SimulatedModelTests
     }
 
     [Fact]
-    public async Task Its_time_passes_on_the_clock_it_was_given()
+    public void Its_time_passes_on_the_clock_it_was_given() =>
+        Assert.Equal([100, 100], Took(SimulationSpec.Parse("simulated:base=100ms,picture=0ms,steps=1"), 1, 2));
+
+    [Fact]
+    public void Where_a_change_of_rows_takes_time_more_run_than_are_needed()
     {
-        var clock = new FakeTimeProvider();
-        using var model = new SimulatedModel("test", SimulationSpec.Parse("simulated:base=100ms,picture=0ms,steps=1"), clock);
-        var batch = model.Batch(model.Latent(128, 128), 77, 1);
-        batch.SetCondition(0, new RowCondition(1, model.Encode("", false, 0), 1, 128, 128));
-        var run = Task.Run(batch.Run);
-        while (!run.IsCompleted)
+        var spec = SimulationSpec.Parse("simulated:base=0ms,picture=20ms,change=100ms,steps=1");
+        Assert.Equal("0 ms + 20 ms a picture for 1 steps, 100 ms a change of shape", spec.ToString());
+        Assert.Equal([140, 40, 40, 40], Took(spec, 4, 4, 2, 2));
+        Assert.Equal([140, 40, 120, 20], Took(spec with { PadsRows = false }, 4, 4, 2, 2));
+    }
+
+    /// <summary>Milliseconds that steps of so many rows take.</summary>
+    static List<double> Took(SimulationSpec spec, params int[] steps)
+    {
+        var clock = new HurriedClock();
+        using var model = new SimulatedModel("test", spec, clock);
+        var took = new List<double>();
+        foreach (int rows in steps)
         {
-            clock.Advance(TimeSpan.FromMilliseconds(10));
-            await Task.WhenAny(run, Task.Delay(1));
+            var batch = model.Batch(model.Latent(128, 128), 77, rows);
+            for (int row = 0; row < rows; row++)
+                batch.SetCondition(row, new RowCondition(1, model.Encode("", false, 0), 1, 128, 128));
+            long started = clock.GetTimestamp();
+            batch.Run();
+            took.Add(clock.GetElapsedTime(started).TotalMilliseconds);
         }
-        Assert.True(clock.GetUtcNow() - clock.Start >= TimeSpan.FromMilliseconds(100));
+        return took;
+    }
+
+    /// <summary>A clock on which what a timer waits for comes at once.</summary>
+    sealed class HurriedClock : TimeProvider
+    {
+        long now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => now;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new Timer(this, callback, state);
+
+        sealed class Timer(HurriedClock clock, TimerCallback callback, object? state) : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period)
+            {
+                clock.now += dueTime.Ticks;
+                callback(state);
+                return true;
+            }
+
+            public void Dispose()
+            {
+            }
+
+            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        }
     }
 }
