@@ -55,12 +55,12 @@ static class Arrivals
         const double load = 0.8;
         var fullStep = spec.StepCost(2 * new EngineOptions().MaxBatchSize);
         report.Heading($"Where a change of the number of rows takes time: {name}");
-        report.Line($"A change takes as long as so many steps of a full batch ({fullStep.TotalMilliseconds:F0} ms). *Exact*: no more rows than are needed; *padded*: as the engine does on CUDA, where this is so. Full load is in pictures a second; the same Poisson arrivals for {seconds} s at {100 * load:F0} % of what padded can, 4 to 50 steps; seconds from arrival to picture.\n");
+        report.Line($"A change takes as long as so many steps of a full batch ({fullStep.TotalMilliseconds:F0} ms). *Exact*: no more rows than are needed; *padded*: as the engine does on CUDA, where this is so. Full load is in pictures a second; the same Poisson arrivals for {seconds} s at {100 * load:F0} % of what padded can, {FewestSteps} to {MostSteps} steps; seconds from arrival to picture.\n");
         report.Columns("steps a change", "full load: exact", "padded", "requests", "p50: exact", "padded", "static, padded", "padded against static", "throughput");
         foreach (int steps in stepsAChange)
         {
             var device = spec with { Change = steps * fullStep };
-            Func<IDiffusionModel> padded = () => Simulated(device), exact = () => Simulated(device with { PadsRows = false });
+            Func<IDiffusionModel> padded = () => Models.Simulated(device), exact = () => Models.Simulated(device with { PadsRows = false });
             double capacity = await CapacityAsync(padded, seconds);
             var arrivals = Draw((int)Math.Round(load * capacity * seconds), seconds, 0);
             Outcome ofPadded = new(), ofExact = new(), together = new();
@@ -70,8 +70,6 @@ static class Arrivals
             report.Row($"{steps}", $"{await CapacityAsync(exact, seconds):F1}", $"{capacity:F1}", $"{arrivals.Count}", $"{ofExact.Quantile(0.5):F2}", $"{ofPadded.Quantile(0.5):F2}", $"{together.Quantile(0.5):F2}",
                 $"{ofPadded.Quantile(0.5) / together.Quantile(0.5):F2}", $"{ofPadded.PerSecond / together.PerSecond:F2}");
         }
-
-        static IDiffusionModel Simulated(SimulationSpec device) => new SimulatedModel("simulated", device, TimeProvider.System);
     }
 
     // Pictures a second while more requests always wait: the first batch's worth of pictures and the last are not counted.

@@ -7,8 +7,8 @@ namespace Muse.Benchmarks;
 static class EngineBenchmark
 {
     // Costs of the shape of a GPU's: a step has a fixed part, and each picture adds a quarter of it.
-    const string SimulatedDevice = "simulated:base=40ms,picture=10ms,steps=20";
-    const string Simulated = "a simulated device, 40 ms + 10 ms a picture for 20 steps";
+    static readonly SimulationSpec Spec = SimulationSpec.Parse("simulated:base=40ms,picture=10ms,steps=20");
+    static readonly string Simulated = $"a simulated device, {Spec}";
 
     /// <param name="report">Where figures go.</param>
     /// <param name="args">Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of <c>sizes,arrivals,changes,overhead</c> (changes is of a simulated device always, and must be named), and how many seconds requests arrive in each round.</param>
@@ -19,7 +19,7 @@ static class EngineBenchmark
         string[] parts = args.Length > 2 ? args[2].Split(',') : args.Length > 0 ? ["sizes", "arrivals", "overhead"] : ["sizes", "arrivals", "changes", "overhead"];
         var real = () => Models.Open(folder, device);
         double seconds = args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : 25;
-        Func<IDiffusionModel>? simulated = args.Length > 0 ? null : () => Models.Open("simulated", SimulatedDevice);
+        Func<IDiffusionModel>? simulated = args.Length > 0 ? null : () => Models.Simulated(Spec);
         if (parts.Contains("sizes"))
         {
             if (simulated is not null)
@@ -33,7 +33,7 @@ static class EngineBenchmark
             await Arrivals.RunAsync(report, folder, real, seconds, rounds: 3);
         }
         if (parts.Contains("changes"))
-            await Arrivals.RunWithChangesAsync(report, Simulated, SimulationSpec.Parse(SimulatedDevice), [0, 1, 3, 10], seconds: 10);
+            await Arrivals.RunWithChangesAsync(report, Simulated, Spec, [0, 1, 3, 10], seconds: 10);
         if (parts.Contains("overhead"))
             await Overhead.RunAsync(report, folder, device);
     }

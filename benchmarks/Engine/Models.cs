@@ -8,6 +8,8 @@ static class Models
     public static IDiffusionModel Open(string folder, string device) =>
         DiffusionModels.Open(folder, device, new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
 
+    public static IDiffusionModel Simulated(SimulationSpec spec) => new SimulatedModel("simulated", spec, TimeProvider.System);
+
     public static async Task<DiffusionEngine> StartAsync(IDiffusionModel model, EngineOptions options)
     {
         var engine = new DiffusionEngine(model, options, TimeProvider.System, NullLogger<DiffusionEngine>.Instance);
