@@ -8,7 +8,6 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
 {
     readonly Denoiser denoiser;
     readonly LatentShape latent;
-    readonly int rows;
     readonly OrtIoBinding binding;
     readonly RunOptions run = new();
     readonly List<(string Name, OrtValue Value)> changing = [], lasting = [];
@@ -17,7 +16,7 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
 
     public DenoiserBinding(Denoiser denoiser, LatentShape latent, PromptEmbedding like, int rows)
     {
-        (this.denoiser, this.latent, this.rows) = (denoiser, latent, rows);
+        (this.denoiser, this.latent, Rows) = (denoiser, latent, rows);
         binding = denoiser.Graph.Session.CreateIoBinding();
         long[] shape = [rows, latent.Channels, latent.Height, latent.Width];
         changing.Add((Denoiser.Sample, denoiser.In.View(shape)));
@@ -33,6 +32,9 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
         binding.BindOutput(denoiser.OutputName, output);
     }
 
+    /// <summary>How many rows run.</summary>
+    public int Rows { get; }
+
     public override Span<float> Input(int row) => denoiser.In.Values(row * latent.Length, latent.Length);
 
     public override ReadOnlySpan<float> Output(int row) => denoiser.Out.Values(row * latent.Length, latent.Length);
@@ -46,7 +48,7 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
 
     public override void Run()
     {
-        int values = rows * latent.Length;
+        int values = Rows * latent.Length;
         denoiser.In.Push(values);
         long started = Stopwatch.GetTimestamp();
         try
@@ -56,7 +58,7 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
         catch (OnnxRuntimeException e) when (Graph.IsOutOfMemory(e))
         {
             denoiser.Ran(null);
-            throw new DeviceMemoryException($"{rows} rows of {latent.Channels}×{latent.Height}×{latent.Width} need more memory than there is.", e);
+            throw new DeviceMemoryException($"{Rows} rows of {latent.Channels}×{latent.Height}×{latent.Width} need more memory than there is.", e);
         }
         denoiser.Ran(Stopwatch.GetElapsedTime(started));
         denoiser.Out.Pull(values);

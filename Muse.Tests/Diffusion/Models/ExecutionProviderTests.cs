@@ -150,6 +150,9 @@ public class ExecutionProviderTests
         using var padded = OnnxModel.Open(folder, Device() with { KeepsOneShape = true });
         var latent = exact.Latent(128, 128);
         var embeddings = Enumerable.Range(0, 8).Select(i => exact.Encode($"cat {i}", negative: false, minTokens: 0)).ToList();
+        Run(padded, [0, 1, 2, 3, 4, 5]);
+        Assert.Equal(6, ((DenoiserBinding)padded.Batch(latent, embeddings[0].Tokens, 1)).Rows);
+        Assert.Equal(1, ((DenoiserBinding)exact.Batch(latent, embeddings[0].Tokens, 1)).Rows);
         // Rows come and go, and others take their places.
         foreach (var members in new int[][] { [0, 1, 2, 3, 4, 5], [6], [0, 7, 6], [5, 4, 3, 2, 1, 0, 7], [2] })
         {
