@@ -3,8 +3,8 @@ namespace Muse.Tests.Infrastructure;
 /// <summary>Where things lie on disk, found by walking up from the test's binary.</summary>
 public static class Repository
 {
-    /// <summary>The folder that holds <c>Muse.sln</c>.</summary>
-    public static string Root { get; } = Ancestors(AppContext.BaseDirectory).First(folder => File.Exists(Path.Combine(folder, "Muse.sln")));
+    /// <summary>The folder that holds <c>Muse.slnx</c>.</summary>
+    public static string Root { get; } = Ancestors(AppContext.BaseDirectory).First(folder => File.Exists(Path.Combine(folder, "Muse.slnx")));
 
     /// <summary>A file or folder of the shared reference data; skips the test where the data isn't there.</summary>
     public static string Reference(params string[] parts)

@@ -78,7 +78,7 @@ sealed class RunningMuse : IAsyncDisposable
 
     static string Program(string project) => Path.Combine(Root, project, "bin", Configuration, "net10.0", $"{project}.dll");
 
-    static string Root { get; } = Up(AppContext.BaseDirectory, folder => File.Exists(Path.Combine(folder, "Muse.sln")));
+    static string Root { get; } = Up(AppContext.BaseDirectory, folder => File.Exists(Path.Combine(folder, "Muse.slnx")));
 
     // …/benchmarks/bin/<configuration>/net10.0/
     static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace Muse.Tests.AppHost.StandIn;
+namespace Muse.Tests.AppHost;
 
 /// <summary>Looks at the machine's processes (Linux).</summary>
 static class Processes

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Muse.AppHost;
 using Muse.Queue;
 
-namespace Muse.Tests.AppHost.StandIn;
+namespace Muse.Tests.AppHost;
 
 /// <summary>The pool over real processes, with what Redis would say put into its mouth.</summary>
 public sealed class WorkerPoolTests : IAsyncLifetime
