@@ -47,7 +47,8 @@ static class MuseRedis
     /// <exception cref="DistributedApplicationException">Another one owns the folder.</exception>
     public static IDisposable Own(string folder)
     {
-        try { return new FileStream(Path.Combine(folder, ".owner"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None); }
+        try
+        { return new FileStream(Path.Combine(folder, ".owner"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None); }
         catch (IOException)
         {
             throw new DistributedApplicationException($"Another Muse keeps its data in '{folder}'. End it, or set MUSE_DATA to another folder.");
@@ -60,9 +61,12 @@ static class MuseRedis
     /// <param name="redisServer">Its path, or null.</param>
     public static RedisSource Choose(string? connectionString, Func<bool> containerEngineAnswers, string? redisServer)
     {
-        if (!string.IsNullOrWhiteSpace(connectionString)) return RedisSource.Given;
-        if (containerEngineAnswers()) return RedisSource.Container;
-        if (redisServer is not null) return RedisSource.Executable;
+        if (!string.IsNullOrWhiteSpace(connectionString))
+            return RedisSource.Given;
+        if (containerEngineAnswers())
+            return RedisSource.Container;
+        if (redisServer is not null)
+            return RedisSource.Executable;
         throw new DistributedApplicationException(
             "Muse needs a Redis. Either start a container engine (Docker), or put redis-server on the PATH (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis). " +
             "For a Redis that runs elsewhere set ConnectionStrings__redis=host:port.");
@@ -71,14 +75,17 @@ static class MuseRedis
     /// <summary>Whether there is a container engine and it runs: a client alone can start nothing.</summary>
     static bool ContainerEngineAnswers()
     {
-        if (OnPath("docker") is not { } docker) return false;
+        if (OnPath("docker") is not { } docker)
+            return false;
         using var info = Process.Start(new ProcessStartInfo(docker, ["info", "--format", "{{.ServerVersion}}"]) { RedirectStandardOutput = true, RedirectStandardError = true });
-        if (info is null) return false;
+        if (info is null)
+            return false;
         info.OutputDataReceived += (_, _) => { };
         info.ErrorDataReceived += (_, _) => { };
         info.BeginOutputReadLine();
         info.BeginErrorReadLine();
-        if (info.WaitForExit(TimeSpan.FromSeconds(5))) return info.ExitCode == 0;
+        if (info.WaitForExit(TimeSpan.FromSeconds(5)))
+            return info.ExitCode == 0;
         info.Kill();
         return false;
     }

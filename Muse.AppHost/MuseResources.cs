@@ -9,9 +9,12 @@ static class MuseResources
     public static IResourceBuilder<ProjectResource> WithMuseSettings(this IResourceBuilder<ProjectResource> project, AppHostSettings settings)
     {
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
             if (variable is { Key: string name, Value: string value } && name.StartsWith("MUSE_", StringComparison.Ordinal))
                 // A project runs in its own folder: what was relative to the user's would point elsewhere there.
                 project.WithEnvironment(name, name == "MUSE_MODEL" && Directory.Exists(value) ? Path.GetFullPath(value) : value);
+        }
+
         var (min, max) = (settings.MinWorkers.ToString(), settings.MaxWorkers.ToString());
         return project.WithEnvironment("MUSE_MIN_WORKERS", min).WithEnvironment("MUSE_MAX_WORKERS", max);
     }

@@ -48,8 +48,10 @@ static class PoolPlan
     {
         var moves = new List<(int, PoolMove)>();
         foreach (var slot in slots)
+        {
             if (slot.Phase == SlotPhase.Draining && (slot.HandedBack || slot.Batch is null || now >= slot.Until))
                 moves.Add((slot.Index, PoolMove.Stop));
+        }
 
         // Whoever waits to be started again counts: else a worker that can't start would be tried in every place at once.
         var counted = slots.Where(slot => slot.Phase is SlotPhase.Live or SlotPhase.BackingOff).ToList();
@@ -62,8 +64,11 @@ static class PoolPlan
             moves.Add((slot.Index, slot.Phase == SlotPhase.BackingOff ? PoolMove.Forget : slot.Batch is null ? PoolMove.Stop : PoolMove.Drain));
 
         foreach (var slot in counted.Except(leaving))
+        {
             if (slot.Phase == SlotPhase.BackingOff && now >= slot.Until)
                 moves.Add((slot.Index, PoolMove.Start));
+        }
+
         foreach (var slot in slots.Where(slot => slot.Phase == SlotPhase.Idle).OrderBy(slot => slot.Index).Take(Math.Max(0, -surplus)))
             moves.Add((slot.Index, PoolMove.Start));
         return moves;

@@ -34,7 +34,8 @@ sealed class WorkerFleet(IResourceWithConnectionString redis) : IWorkerFleet, ID
     async Task<Fleet> FleetAsync(CancellationToken cancellation)
     {
         opening ??= OpenAsync();
-        if (!opening.IsCompleted) throw new QueueUnavailableException("Redis has not started yet.");
+        if (!opening.IsCompleted)
+            throw new QueueUnavailableException("Redis has not started yet.");
         return (await opening).Services.GetRequiredService<Fleet>();
     }
 
@@ -51,7 +52,8 @@ sealed class WorkerFleet(IResourceWithConnectionString redis) : IWorkerFleet, ID
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (opening is { IsCompletedSuccessfully: true }) opening.Result.Dispose();
+        if (opening is { IsCompletedSuccessfully: true })
+            opening.Result.Dispose();
     }
 }
 

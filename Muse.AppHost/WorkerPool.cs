@@ -35,7 +35,8 @@ sealed partial class WorkerPool(IWorkerFleet fleet, AppHostSettings settings, Re
         {
             do
             {
-                while (changes.Reader.TryRead(out var change)) Notice(change);
+                while (changes.Reader.TryRead(out var change))
+                    Notice(change);
                 await ListenAsync(stoppingToken);
                 foreach (var (index, move) in PoolPlan.Decide(wanted, [.. places.Select(Facts)], time.GetUtcNow()))
                     await ActAsync(places[index], move, stoppingToken);
@@ -58,7 +59,8 @@ sealed partial class WorkerPool(IWorkerFleet fleet, AppHostSettings settings, Re
     /// <summary>What Aspire says of the processes.</summary>
     void Notice(ResourceEvent change)
     {
-        if (places.Find(place => place.Name == change.Resource.Name) is not { } place) return;
+        if (places.Find(place => place.Name == change.Resource.Name) is not { } place)
+            return;
         place.Id = change.ResourceId;
         var state = change.Snapshot.State?.Text;
         if (state == KnownResourceStates.Starting || state == KnownResourceStates.Running)
@@ -98,7 +100,8 @@ sealed partial class WorkerPool(IWorkerFleet fleet, AppHostSettings settings, Re
         }
         catch (QueueUnavailableException failure)
         {
-            if (reachable) LogUnreachable(failure.Message);
+            if (reachable)
+                LogUnreachable(failure.Message);
             reachable = false;
         }
     }

@@ -30,7 +30,8 @@ public static class AutoscalerHosting
     public static WebApplicationBuilder AddKedaEndpoint(this WebApplicationBuilder builder)
     {
         var settings = builder.Configuration.GetSection("Autoscaler");
-        if (settings["Actor"] != Actors.Keda) return builder;
+        if (settings["Actor"] != Actors.Keda)
+            return builder;
         var port = settings.GetValue(nameof(AutoscalerOptions.KedaPort), new AutoscalerOptions().KedaPort);
         // gRPC without TLS needs an endpoint that speaks HTTP/2 only; naming one in code would silence the configured ones.
         var others = (builder.Configuration["urls"] ?? "http://localhost:5000").Split(';', StringSplitOptions.RemoveEmptyEntries).Select(BindingAddress.Parse).ToList();
@@ -38,9 +39,14 @@ public static class AutoscalerHosting
         {
             kestrel.ListenAnyIP(port, endpoint => endpoint.Protocols = HttpProtocols.Http2);
             foreach (var other in others)
-                if (other.Host == "localhost") kestrel.ListenLocalhost(other.Port);
-                else if (System.Net.IPAddress.TryParse(other.Host, out var address)) kestrel.Listen(address, other.Port);
-                else kestrel.ListenAnyIP(other.Port);
+            {
+                if (other.Host == "localhost")
+                    kestrel.ListenLocalhost(other.Port);
+                else if (System.Net.IPAddress.TryParse(other.Host, out var address))
+                    kestrel.Listen(address, other.Port);
+                else
+                    kestrel.ListenAnyIP(other.Port);
+            }
         });
         return builder;
     }
@@ -48,7 +54,8 @@ public static class AutoscalerHosting
     /// <summary>Maps what KEDA asks, where KEDA is the one to act.</summary>
     public static WebApplication MapKeda(this WebApplication app)
     {
-        if (app.Services.GetRequiredService<IOptions<AutoscalerOptions>>().Value.Actor == Actors.Keda) app.MapGrpcService<KedaScaler>();
+        if (app.Services.GetRequiredService<IOptions<AutoscalerOptions>>().Value.Actor == Actors.Keda)
+            app.MapGrpcService<KedaScaler>();
         return app;
     }
 

@@ -8,7 +8,7 @@ using Muse.ServiceDefaults;
 namespace Muse.GpuWorker;
 
 /// <summary>The worker's state, shared by its loops: engine, pictures in work, and whether it is starting, ready or draining.</summary>
-internal sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOptions> engineOptions, IOptions<DeviceOptions> deviceOptions, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
+sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOptions> engineOptions, IOptions<DeviceOptions> deviceOptions, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
 {
     readonly ConcurrentDictionary<string, Painting> paintings = new();
     DiffusionEngine? engine;
@@ -50,7 +50,8 @@ internal sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOp
     {
         // Never back from draining.
         int was;
-        do was = Volatile.Read(ref state);
+        do
+            was = Volatile.Read(ref state);
         while (was < (int)next && Interlocked.CompareExchange(ref state, (int)next, was) != was);
     }
 
@@ -74,8 +75,10 @@ internal sealed class Atelier(IOptions<WorkerOptions> options, IOptions<EngineOp
     /// <summary>Lets go of a picture that has ended here.</summary>
     public void Release(Painting painting, string how)
     {
-        if (!paintings.TryRemove(painting.Id, out _)) return;
-        if (how == "succeeded") Interlocked.Increment(ref painted);
+        if (!paintings.TryRemove(painting.Id, out _))
+            return;
+        if (how == "succeeded")
+            Interlocked.Increment(ref painted);
         painting.Span?.SetTag("muse.outcome", how);
         painting.Span?.Dispose();
     }

@@ -7,7 +7,7 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>What the engine tells → what Redis hears. Pictures are encoded and stored beside the loop, so that none waits for another.</summary>
-internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<WorkerOptions> options, TimeProvider time, ILogger<EventPump> logger)
+sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<WorkerOptions> options, TimeProvider time, ILogger<EventPump> logger)
 {
     /// <summary>A preview is looked at for a moment.</summary>
     const int PreviewQuality = 80;
@@ -20,7 +20,11 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
     public async Task RunAsync(CancellationToken giveUp)
     {
         await foreach (var happened in atelier.Engine.Events.ReadAllAsync(CancellationToken.None))
-            if (atelier.Find(happened.RequestId) is { } painting) Handle(painting, happened, giveUp);
+        {
+            if (atelier.Find(happened.RequestId) is { } painting)
+                Handle(painting, happened, giveUp);
+        }
+
         await Task.WhenAll(endings.Keys);
     }
 
@@ -34,7 +38,8 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
                 break;
             case EngineEvent.Stepped stepped:
                 Advance(painting, stepped.Step, stepped.Steps);
-                if (painting.IsTelling || time.GetElapsedTime(painting.Reported) < options.Value.Progress) break;
+                if (painting.IsTelling || time.GetElapsedTime(painting.Reported) < options.Value.Progress)
+                    break;
                 painting.Reported = time.GetTimestamp();
                 Tell(painting, () => queue.ReportAsync(painting.Item, stepped.Step, stepped.Steps, null));
                 break;
@@ -43,7 +48,8 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
                     ImageEncoder.Encode(previewed.Preview, ImageFormat.Jpeg, PreviewQuality), PictureFormat.Jpeg, previewed.Preview.Width, previewed.Preview.Height))));
                 break;
             case EngineEvent.Checkpointed checkpointed:
-                if (painting.IsTelling && !queue.IsReachable) break; // The next one is as good.
+                if (painting.IsTelling && !queue.IsReachable)
+                    break; // The next one is as good.
                 Tell(painting, () => queue.SaveCheckpointAsync(painting.Item, checkpointed.Step, checkpointed.State));
                 break;
             case EngineEvent.Completed completed:
@@ -75,7 +81,8 @@ internal sealed class EventPump(Atelier atelier, WorkQueue queue, IOptions<Worke
     {
         try
         {
-            if (!await tell()) atelier.Engine.Cancel(painting.Id);
+            if (!await tell())
+                atelier.Engine.Cancel(painting.Id);
         }
         catch (Exception problem)
         {

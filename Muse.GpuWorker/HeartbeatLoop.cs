@@ -4,7 +4,7 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>Says how the worker is, announces the model, and hears when it is to drain.</summary>
-internal sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time, ILogger<HeartbeatLoop> logger)
+sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time, ILogger<HeartbeatLoop> logger)
 {
     /// <summary>The model's card is announced again after this many beats, in case Redis has lost it.</summary>
     const int AnnounceEvery = 30;
@@ -22,16 +22,19 @@ internal sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet flee
         {
             try
             {
-                if (beat % AnnounceEvery == 0) await fleet.AnnounceModelAsync(PaintingRequest.Card(atelier.Model), stopping);
+                if (beat % AnnounceEvery == 0)
+                    await fleet.AnnounceModelAsync(PaintingRequest.Card(atelier.Model), stopping);
                 await BeatAsync(stopping);
-                if (atelier.State != WorkerState.Draining && await fleet.IsDrainRequestedAsync(queue.Worker, stopping)) drain();
+                if (atelier.State != WorkerState.Draining && await fleet.IsDrainRequestedAsync(queue.Worker, stopping))
+                    drain();
             }
             catch (QueueUnavailableException problem)
             {
                 WorkerLog.Away(logger, problem.Message);
                 beat = -1; // What it forgot is announced first.
             }
-            if (!await timer.WaitForNextTickAsync(stopping)) return;
+            if (!await timer.WaitForNextTickAsync(stopping))
+                return;
         }
     }
 

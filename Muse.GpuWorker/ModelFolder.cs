@@ -1,7 +1,7 @@
 namespace Muse.GpuWorker;
 
 /// <summary>Where the model lies.</summary>
-internal static class ModelFolder
+static class ModelFolder
 {
     /// <summary>The built-in model, from the repository's root.</summary>
     static readonly string BuiltIn = Path.Combine("models", "scenes");
@@ -11,11 +11,17 @@ internal static class ModelFolder
     /// <param name="starts">Where to begin looking for the built-in model, upwards.</param>
     public static string Find(string? setting, params string[] starts)
     {
-        if (!string.IsNullOrWhiteSpace(setting)) return Path.GetFullPath(setting);
+        if (!string.IsNullOrWhiteSpace(setting))
+            return Path.GetFullPath(setting);
         foreach (var start in starts)
+        {
             for (var at = new DirectoryInfo(start); at is not null; at = at.Parent)
+            {
                 if (Directory.Exists(Path.Combine(at.FullName, BuiltIn)))
                     return Path.Combine(at.FullName, BuiltIn);
+            }
+        }
+
         return Path.GetFullPath(BuiltIn);
     }
 }

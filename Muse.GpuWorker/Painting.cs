@@ -5,7 +5,7 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>One picture in work: what the queue gave, what the engine was asked, and how far it is.</summary>
-internal sealed class Painting(string id, WorkItem item, GenerationRequest request, Activity? span)
+sealed class Painting(string id, WorkItem item, GenerationRequest request, Activity? span)
 {
     readonly Lock gate = new();
     Task last = Task.CompletedTask;
@@ -29,7 +29,8 @@ internal sealed class Painting(string id, WorkItem item, GenerationRequest reque
     /// <summary>Does things one after the other, so that Redis hears of them in their order.</summary>
     public Task Then(Func<Task> next)
     {
-        lock (gate) return last = After(last);
+        lock (gate)
+            return last = After(last);
 
         async Task After(Task before)
         {

@@ -4,7 +4,7 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>Turns the queue's words into the engine's.</summary>
-internal static class PaintingRequest
+static class PaintingRequest
 {
     /// <summary>The engine's request for a picture, with the model's defaults where nothing was asked for.</summary>
     public static GenerationRequest From(WorkItem item, ModelTraits model) => new()

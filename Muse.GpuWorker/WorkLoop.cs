@@ -4,24 +4,28 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>Free slots → entries → engine.</summary>
-internal sealed class WorkLoop(Atelier atelier, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<WorkLoop> logger)
+sealed class WorkLoop(Atelier atelier, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<WorkLoop> logger)
 {
     /// <summary>Reads until it is cancelled or the engine drains.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested && atelier.State != WorkerState.Draining)
+        {
             try
             {
                 await atelier.Engine.WaitForRoomAsync(stopping);
                 var items = await queue.ReadAsync(atelier.Engine.FreeSlots, stopping);
-                foreach (var item in items) await BeginAsync(item);
-                if (items.Count == 0) await queue.WaitForWorkAsync(stopping);
+                foreach (var item in items)
+                    await BeginAsync(item);
+                if (items.Count == 0)
+                    await queue.WaitForWorkAsync(stopping);
             }
             catch (QueueUnavailableException problem)
             {
                 WorkerLog.Away(logger, problem.Message);
                 await Task.Delay(options.Value.SafetyPoll, time, stopping); // Until it is back; what is in work goes on.
             }
+        }
     }
 
     async Task BeginAsync(WorkItem item)

@@ -4,7 +4,7 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>The worker's life: open the model, warm up, work, drain, leave.</summary>
-internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
+sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
 {
     /// <summary>What is not handed back by then is left to its lease: whoever stops us kills after 6 s.</summary>
     static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3.5);
@@ -72,7 +72,8 @@ internal sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, Work
     {
         lock (gate)
         {
-            if (drains) return draining;
+            if (drains)
+                return draining;
             drains = true;
             atelier.Become(WorkerState.Draining);
             WorkerLog.Draining(logger, atelier.Paintings.Count);

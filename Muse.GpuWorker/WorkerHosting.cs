@@ -7,7 +7,7 @@ using OpenTelemetry.Resources;
 namespace Muse.GpuWorker;
 
 /// <summary>Adds the worker to an application.</summary>
-internal static class WorkerHosting
+static class WorkerHosting
 {
     public static WebApplicationBuilder AddGpuWorker(this WebApplicationBuilder builder)
     {

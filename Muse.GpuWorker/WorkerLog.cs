@@ -1,7 +1,7 @@
 namespace Muse.GpuWorker;
 
 /// <summary>The worker's log messages.</summary>
-internal static partial class WorkerLog
+static partial class WorkerLog
 {
     [LoggerMessage(Level = LogLevel.Information, Message = "Worker {Worker} is ready: {Model} on {Device}, {Slots} slots")]
     public static partial void Ready(ILogger logger, string worker, string model, string device, int slots);

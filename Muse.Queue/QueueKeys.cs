@@ -8,7 +8,7 @@ namespace Muse.Queue;
 /// Without expiry are, by design and bounded: the two streams with their group (<see cref="QueueOptions.MaxLength"/>),
 /// <c>stats</c> (a few counters) and <c>dead</c> (trimmed to 100,000 letters). Everything else expires.
 /// </remarks>
-internal sealed class QueueKeys(string model)
+sealed class QueueKeys(string model)
 {
     /// <summary>The consumer group that all workers read with; created at id 0.</summary>
     public const string Group = "workers";

@@ -4,7 +4,7 @@ using System.Diagnostics.Metrics;
 namespace Muse.Queue;
 
 /// <summary>The queue's spans and instruments.</summary>
-internal static class QueueTelemetry
+static class QueueTelemetry
 {
     public static readonly ActivitySource Source = new("Muse.Queue");
     static readonly Meter Meter = new("Muse.Queue");

@@ -34,9 +34,14 @@ public static class MuseSettings
     {
         var values = new Dictionary<string, string?>();
         foreach (var (variable, options) in All)
+        {
             if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value)
+            {
                 foreach (var option in options)
                     values[option] = Durations.Contains(variable) ? Duration(value) : value;
+            }
+        }
+
         if (configuration["MUSE_MODEL"] is { Length: > 0 } model)
             values["Queue:Model"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(model));
         configuration.AddInMemoryCollection(values);

@@ -55,11 +55,16 @@ public static partial class ProgramStart
     /// <summary>What an attribute says of a property, with the setting's whole name; other checks name theirs themselves.</summary>
     static string Invalid(string failure, string? section)
     {
-        if (section is null || FromAttribute().Match(failure) is not { Success: true } found) return failure;
+        if (section is null || FromAttribute().Match(failure) is not { Success: true } found)
+            return failure;
         var (member, said) = (found.Groups["member"].Value, found.Groups["error"].Value);
         var path = $"{section}:{member}";
         foreach (var name in new[] { $"The field {member} ", $"The {member} field " })
-            if (said.StartsWith(name, StringComparison.Ordinal)) return WithVariable($"{path} {said[name.Length..]}", path);
+        {
+            if (said.StartsWith(name, StringComparison.Ordinal))
+                return WithVariable($"{path} {said[name.Length..]}", path);
+        }
+
         return WithVariable($"{path}: {said}", path);
     }
 
@@ -77,7 +82,8 @@ public static partial class ProgramStart
     {
         foreach (var section in sections.OrderByDescending(section => section.Name.Length))
         {
-            if (!path.StartsWith(section.Name + ':', StringComparison.OrdinalIgnoreCase)) continue;
+            if (!path.StartsWith(section.Name + ':', StringComparison.OrdinalIgnoreCase))
+                continue;
             PropertyInfo? property = null;
             foreach (var name in path[(section.Name.Length + 1)..].Split(':'))
                 property = (property?.PropertyType ?? section.Options).GetProperty(name, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase);

@@ -38,12 +38,15 @@ public static class ServiceDefaultsExtensions
                 .AddPrometheusExporter(options => options.ResourceConstantLabels = static name => name == ModelAttribute));
         // Spans that nobody collects would cost each request a part of its time.
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        {
             telemetry
                 .WithTracing(tracing => tracing
                     .AddSource(builder.Environment.ApplicationName, "Muse.*")
                     .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
                     .AddHttpClientInstrumentation())
                 .UseOtlpExporter();
+        }
+
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
         return builder;
     }

@@ -26,8 +26,11 @@ public sealed class ApiKeys
         SHA256.HashData(Encoding.UTF8.GetBytes(secret), hash);
         Caller? found = null;
         foreach (var key in keys)
+        {
             if (CryptographicOperations.FixedTimeEquals(hash, key.Hash))
                 found = key.Caller;
+        }
+
         return found;
     }
 

@@ -21,7 +21,10 @@ public static class ErrorResponses
         }
         // The official clients try again by themselves on 409 and 5xx: only where that helps.
         else if (error.Status is 409 or >= 500)
+        {
             response.Headers["x-should-retry"] = "false";
+        }
+
         if (error.Status == 401)
             response.Headers.WWWAuthenticate = "Bearer";
         return IsOpenAIRoute(context.Request.Path)

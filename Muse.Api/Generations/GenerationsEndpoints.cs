@@ -96,7 +96,10 @@ public static class GenerationsEndpoints
     {
         if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Pictures.Count
             || await queue.FindPreviewAsync(id, index, context.RequestAborted) is not { } preview)
+        {
             return (Refusal)ApiError.NotFound("preview");
+        }
+
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Bytes(preview.Bytes, PictureLinks.MediaType(preview.Format));
     }
@@ -129,8 +132,11 @@ public static class GenerationsEndpoints
         public static int? Wait(string? prefer)
         {
             foreach (var preference in (prefer ?? "").Split(',', ';'))
+            {
                 if (preference.Trim().Split('=') is ["wait", var seconds] && int.TryParse(seconds.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var wait))
                     return Math.Min(wait, MaxWaitSeconds);
+            }
+
             return null;
         }
     }

@@ -55,13 +55,18 @@ public static class ApiDocument
             foreach (var (status, response) in operation.Responses ?? [])
             {
                 if (status.StartsWith('4') || status.StartsWith('5'))
+                {
                     foreach (var (mediaType, content) in response.Content ?? new Dictionary<string, OpenApiMediaType>())
                         content.Example = ErrorExample(int.Parse(status), mediaType);
+                }
+
                 if (response is OpenApiResponse { Headers: null } concrete)
+                {
                     concrete.Headers = new Dictionary<string, IOpenApiHeader>
                     {
                         ["x-request-id"] = new OpenApiHeader { Description = "The request's id, with its trace id in it.", Schema = new OpenApiSchema { Type = JsonSchemaType.String } },
                     };
+                }
             }
             return Task.CompletedTask;
         });

@@ -21,7 +21,7 @@ public static partial class ApiHosting
         builder.Services.AddOptions<ApiOptions>().BindConfiguration("Api").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
-        builder.Services.ConfigureHttpJsonOptions(json => 
+        builder.Services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower;
             json.SerializerOptions.DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull;
@@ -97,10 +97,13 @@ public static partial class ApiHosting
         forwarding.KnownProxies.Clear();
         forwarding.KnownIPNetworks.Clear();
         foreach (var proxy in proxies)
+        {
             if (proxy.Contains('/'))
                 forwarding.KnownIPNetworks.Add(System.Net.IPNetwork.Parse(proxy));
             else
                 forwarding.KnownProxies.Add(IPAddress.Parse(proxy));
+        }
+
         return forwarding;
     }
 }

@@ -40,7 +40,10 @@ public static class ImagesEndpoints
         if (!JobIds.IsWellFormed(job) || name.Length != 2 || !int.TryParse(name[0], out var index) || index is < 0 or >= Limits.MaxCount
             || await queue.FindAsync(job, context.RequestAborted) is not { } snapshot
             || !links.Work(snapshot, time.GetUtcNow()) || name[1] != PictureLinks.Extension(snapshot.Job.Format))
+        {
             return (Refusal)ApiError.NotFound("picture");
+        }
+
         return await PictureFiles.AnswerAsync(queue, context, snapshot, index);
     }
 

@@ -49,14 +49,17 @@ static class PictureFacts
     public static string Size(JobSnapshot job)
     {
         foreach (var picture in job.Pictures)
+        {
             if (picture.Width > 0)
                 return string.Create(CultureInfo.InvariantCulture, $"{picture.Width}x{picture.Height}");
+        }
+
         return job.Job is { Width: { } width, Height: { } height } ? string.Create(CultureInfo.InvariantCulture, $"{width}x{height}") : "auto";
     }
 
     static int Words(string prompt)
     {
-        int words = 0;
+        var words = 0;
         var inWord = false;
         foreach (var c in prompt)
         {

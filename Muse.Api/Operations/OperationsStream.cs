@@ -14,10 +14,12 @@ public sealed class OperationsStream(OperationsFeed feed) : IResult, IEndpointMe
         await using var events = EventStream.Begin(httpContext);
         await events.SendAsync("history", null, feed.History(), ApiJson.Default.OperationsPointArray);
         await foreach (var now in events.WithPauses(feed.ListenAsync(httpContext.RequestAborted), Pause))
+        {
             if (now is null)
                 await events.KeepAliveAsync();
             else
                 await events.SendAsync("now", now);
+        }
     }
 
     /// <inheritdoc/>

@@ -16,12 +16,15 @@ public sealed class RecentWaits
     public void Add(IReadOnlyList<BegunPictures> begun)
     {
         foreach (var take in begun)
+        {
             foreach (var waited in take.Waited)
             {
                 if (waits.Count == Most)
                     waits.Dequeue();
                 waits.Enqueue((take.At, waited.TotalSeconds));
             }
+        }
+
         Last = begun is [.., var last] ? last.Id : Last;
     }
 

@@ -109,5 +109,6 @@ public sealed class PredictCounter(TimeProvider time)
         {
             Interlocked.Decrement(ref counter.current);
             Volatile.Write(ref counter.lastSeconds, (long)counter.time.GetElapsedTime(began).TotalSeconds);
-        }    }
+        }
+    }
 }

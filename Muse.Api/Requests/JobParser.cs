@@ -133,7 +133,9 @@ public sealed partial class JobParser
     string Text(string field, string? value, bool required, FieldChecks checks)
     {
         if (required && string.IsNullOrWhiteSpace(value))
+        {
             checks.Fail(field, $"'{field}' is missing or empty: say what to paint.");
+        }
         else if (value is { } text)
         {
             if (text.Length > options.MaxPromptLength)
@@ -156,8 +158,11 @@ public sealed partial class JobParser
         if (!match.Success
             || !int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out width) || !Fits(width)
             || !int.TryParse(match.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out height) || !Fits(height))
+        {
             checks.Fail("size", string.Create(CultureInfo.InvariantCulture,
                 $"'size' must be 'auto'{(card is null ? "" : $" ({card.DefaultWidth}x{card.DefaultHeight})")} or WIDTHxHEIGHT, each a multiple of {multiple} from {min} to {max} pixels; it is '{Shorten(size)}'."));
+        }
+
         return (width, height);
 
         bool Fits(int side) => side >= min && side <= max && side % multiple == 0;

@@ -95,7 +95,10 @@ public static class RequestBody
             return new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json'.", "Content-Type");
         if (Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var media)
             && media.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
+        {
             return new(415, "unsupported_charset", "Send the body in UTF-8.", "Content-Type");
+        }
+
         if (request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding != "identity")
             return new(415, "unsupported_encoding", "Send the body without Content-Encoding.", "Content-Encoding");
         return null;

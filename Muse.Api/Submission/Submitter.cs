@@ -34,7 +34,10 @@ public sealed class Submitter(JobQueue queue, IOptions<ApiOptions> options)
         // A retry may find that its first try was cancelled when that connection broke: then it counts as new.
         if (outcome is SubmitOutcome.Duplicate { JobId: var earlier } && !request.Headers.ContainsKey("Idempotency-Key")
             && await queue.FindAsync(earlier, request.HttpContext.RequestAborted) is null or { State: JobState.Cancelled })
+        {
             outcome = await queue.SubmitAsync(job, null, request.HttpContext.RequestAborted);
+        }
+
         return outcome switch
         {
             SubmitOutcome.Accepted accepted => new(accepted.JobId, false, null),

@@ -35,6 +35,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         try
         {
             do
+            {
                 try
                 {
                     foreach (var left in await pending.KeepAsync(held.Keys, stoppingToken))
@@ -44,6 +45,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
                 {
                     NotKept(exception.Message);
                 }
+            }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -15,7 +15,8 @@ public sealed class NobodyToAct(ILogger<NobodyToAct> logger) : IScalingActor
     /// <summary>Logs the number when it is a new one.</summary>
     public Task ActAsync(ScalingDecision decision, CancellationToken cancellation)
     {
-        if (said != decision.Workers) Log.WouldScale(logger, decision.Workers, decision.Reason);
+        if (said != decision.Workers)
+            Log.WouldScale(logger, decision.Workers, decision.Reason);
         said = decision.Workers;
         return Task.CompletedTask;
     }

@@ -63,12 +63,14 @@ public sealed class AutoscalerLoop(
         recommended.Add(new(clock.Now, advice.Recommended));
         var since = clock.Now - options.StabilisationWindow;
         // The last one before the window stays: it tells what was needed at the window's beginning.
-        if (recommended.FindLastIndex(past => past.At <= since) is var before and > 0) recommended.RemoveRange(0, before);
+        if (recommended.FindLastIndex(past => past.At <= since) is var before and > 0)
+            recommended.RemoveRange(0, before);
     }
 
     async Task ActAsync(ScalingDecision decision, CancellationToken cancellation)
     {
-        try { await actor.ActAsync(decision, cancellation); }
+        try
+        { await actor.ActAsync(decision, cancellation); }
         catch (Exception e) when (!cancellation.IsCancellationRequested) { Log.ActFailed(logger, decision.Workers, e.Message, e); }
     }
 
@@ -81,7 +83,8 @@ public sealed class AutoscalerLoop(
             while (desired == 0 && until - clock.Now is var left && left > TimeSpan.Zero)
             {
                 await fleet.WaitForChangeAsync(left, cancellation);
-                if ((await fleet.MeasureAsync(cancellation)).Waiting > 0) return;
+                if ((await fleet.MeasureAsync(cancellation)).Waiting > 0)
+                    return;
             }
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested) { Log.LookFailed(logger, desired, e.Message, e); }

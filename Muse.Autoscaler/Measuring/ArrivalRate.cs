@@ -13,7 +13,8 @@ sealed class ArrivalRate(TimeSpan interval)
     public bool Read(DateTimeOffset at, long count)
     {
         var fell = readings.Count > 0 && count < readings[^1].Count;
-        if (fell) readings.Clear();
+        if (fell)
+            readings.Clear();
         readings.Add((at, count));
         readings.RemoveAll(reading => at - reading.At > interval * 4);
         return fell;

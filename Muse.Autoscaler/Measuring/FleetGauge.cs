@@ -47,15 +47,18 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
         // Both by the worker's own clock, so that a clock that differs from ours does no harm.
         var age = heartbeat.At - heartbeat.StartedAt;
         var late = heartbeat.State is WorkerState.Starting && age > Patience;
-        if (late && stuck.Add(heartbeat.Worker)) Log.WorkerNeverReady(logger, heartbeat.Worker, heartbeat.Device, age);
-        if (!late) stuck.Remove(heartbeat.Worker);
+        if (late && stuck.Add(heartbeat.Worker))
+            Log.WorkerNeverReady(logger, heartbeat.Worker, heartbeat.Device, age);
+        if (!late)
+            stuck.Remove(heartbeat.Worker);
         return new(heartbeat.Worker, heartbeat.State, age, late);
     }
 
     string? ReadClockAndCounters(DateTimeOffset now, QueueMeasurement queue)
     {
         var fell = arrivals.Read(now, queue.Arrivals);
-        if (last is not { } before) return "this is the first look";
+        if (last is not { } before)
+            return "this is the first look";
         if (fell)
         {
             Log.CountersBeganAnew(logger, before.Queue.Arrivals, queue.Arrivals);
@@ -81,14 +84,21 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
         heard.RemoveAll(past => now - past.At > options.StabilisationWindow);
         var lately = Math.Min(desired, heard.Select(past => past.Workers).DefaultIfEmpty(0).Max());
         heard.Add((now, count));
-        if (count >= desired) shortfall = null;
-        else if (shortfall is null || desired > shortfall.Value.Desired) shortfall = (now, desired, false);
+        if (count >= desired)
+        {
+            shortfall = null;
+        }
+        else if (shortfall is null || desired > shortfall.Value.Desired)
+        {
+            shortfall = (now, desired, false);
+        }
         else if (!shortfall.Value.Said && now - shortfall.Value.Since > Patience)
         {
             Log.PoolOwesWorkers(logger, desired, count, now - shortfall.Value.Since);
             shortfall = shortfall.Value with { Said = true };
         }
-        if (count >= lately) return null;
+        if (count >= lately)
+            return null;
         Log.HeartbeatsMissing(logger, count, lately);
         return $"only {count} of {lately} workers are heard of";
     }

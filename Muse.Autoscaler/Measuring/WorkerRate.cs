@@ -7,7 +7,8 @@ sealed class WorkerRate(double? configured)
     public void Read(IReadOnlyList<WorkerHeartbeat> workers)
     {
         var measured = workers.Where(worker => worker is { State: WorkerState.Ready, PicturesPerSecond: > 0 }).ToList();
-        if (measured.Count > 0) PicturesPerSecond = measured.Average(worker => worker.PicturesPerSecond!.Value);
+        if (measured.Count > 0)
+            PicturesPerSecond = measured.Average(worker => worker.PicturesPerSecond!.Value);
     }
 
     /// <summary>Pictures a second, or null while nobody knows.</summary>

@@ -18,7 +18,8 @@ public static class PlotCommand
             var (folder, from, count) = (options.Text("out", ""), options.Text("from", ""), (int)options.Number("count", 1000));
             var title = options.Text("title", "Recorded decisions");
             options.RefuseUnknown();
-            if (folder.Length == 0) throw new ArgumentException(Usage);
+            if (folder.Length == 0)
+                throw new ArgumentException(Usage);
             var decisions = from.Length > 0
                 ? JsonSerializer.Deserialize<List<ScalingDecision>>(await File.ReadAllTextAsync(from), Json)!
                 : [.. (await newest(count)).OrderBy(decision => decision.At)];

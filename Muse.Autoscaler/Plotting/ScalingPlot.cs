@@ -18,7 +18,8 @@ public static class ScalingPlot
     /// <param name="points">In order of time.</param>
     public static void Save(string path, string title, string level, IReadOnlyList<PlotPoint> points)
     {
-        if (OperatingSystem.IsLinux()) UseFont();
+        if (OperatingSystem.IsLinux())
+            UseFont();
         double[] minutes = [.. points.Select(point => point.Second / 60)];
         var panels = new Multiplot();
         panels.AddPlots(3);
@@ -62,6 +63,7 @@ public static class ScalingPlot
         var line = plot.Add.ScatterLine(minutes, [.. values], color);
         line.LegendText = label;
         line.LineWidth = 1.5f;
-        if (steps) line.ConnectStyle = ConnectStyle.StepHorizontal;
+        if (steps)
+            line.ConnectStyle = ConnectStyle.StepHorizontal;
     }
 }

@@ -24,14 +24,17 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
         var stuck = snapshot.Workers.Count(worker => worker.Stuck);
         var (up, down, why) = Need(snapshot);
         // A worker that never became ready holds its place without painting: it is asked for on top.
-        if (stuck > 0) why += Invariant($", and {stuck} that never became ready paint nothing");
+        if (stuck > 0)
+            why += Invariant($", and {stuck} that never became ready paint nothing");
         var target = up + stuck > current ? up + stuck : Math.Min(current, down + stuck);
         var wanted = Math.Clamp(target, options.MinWorkers, options.MaxWorkers);
         var bound = target > options.MaxWorkers ? Invariant($"; {target} are needed, but {options.MaxWorkers} is the most allowed")
             : target < options.MinWorkers ? Invariant($"; {options.MinWorkers} is the least allowed") : "";
 
-        if (wanted > current) return new(wanted, wanted, $"{why}: up from {current} to {wanted}{bound}.");
-        if (wanted == current) return new(current, wanted, $"{why}: still {current}{bound}.");
+        if (wanted > current)
+            return new(wanted, wanted, $"{why}: up from {current} to {wanted}{bound}.");
+        if (wanted == current)
+            return new(current, wanted, $"{why}: still {current}{bound}.");
         var (held, hold) = HoldDown(snapshot, wanted, now);
         return held >= current
             ? new(current, wanted, $"{why}: {wanted} would do, but {hold}: still {current}{bound}.")
@@ -43,7 +46,8 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
     {
         var backlog = snapshot.Backlog;
         var what = Invariant($"{snapshot.Queue.Waiting} waiting and {snapshot.Queue.Pending} in work");
-        if (backlog == 0 && snapshot.Arrivals is null or 0) return (0, 0, $"{what}, none arriving");
+        if (backlog == 0 && snapshot.Arrivals is null or 0)
+            return (0, 0, $"{what}, none arriving");
         if (snapshot.WorkerRate is not { } rate)
             return (1, Math.Max(1, snapshot.Desired), $"{what}, and no worker has measured its rate yet");
 
@@ -62,7 +66,8 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
     /// <summary>The pictures there will be when a worker that is asked for at the next look is ready; never fewer than now, since whoever has an answer may ask again.</summary>
     double BacklogWhenReady(FleetSnapshot snapshot, double rate)
     {
-        if (snapshot.SteadyArrivals is not { } arrivals) return snapshot.Backlog;
+        if (snapshot.SteadyArrivals is not { } arrivals)
+            return snapshot.Backlog;
         // What is not asked for now can be asked for an interval later, and is ready a cold start after that.
         var (coldStart, ahead) = (options.ColdStart.TotalSeconds, (options.ColdStart + options.Interval).TotalSeconds);
         var painted = rate * snapshot.Workers.Sum(worker => worker.State switch
@@ -77,13 +82,15 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
     /// <summary>The lowest number that neither the window, nor the work in flight, nor a doubt forbids.</summary>
     (int Workers, string Why) HoldDown(FleetSnapshot snapshot, int wanted, DateTimeOffset now)
     {
-        if (snapshot.Doubt is { } doubt) return (int.MaxValue, doubt);
+        if (snapshot.Doubt is { } doubt)
+            return (int.MaxValue, doubt);
         var since = now - options.StabilisationWindow;
         // The last number from before the window held at its beginning; without one nothing is known of the window.
         var before = snapshot.Recommended.Where(past => past.At <= since).Select(past => (int?)past.Workers).LastOrDefault();
         var most = snapshot.Recommended.Where(past => past.At > since).Select(past => past.Workers).Append(before ?? int.MaxValue).Max();
         var inFlight = Ceiling((double)snapshot.Queue.Pending / snapshot.Slots);
-        if (most >= snapshot.Desired) return (most, Invariant($"it has to hold for {options.StabilisationWindow.TotalSeconds:0} s"));
+        if (most >= snapshot.Desired)
+            return (most, Invariant($"it has to hold for {options.StabilisationWindow.TotalSeconds:0} s"));
         return most > inFlight
             ? (Math.Max(most, wanted), Invariant($"{most} were needed within {options.StabilisationWindow.TotalSeconds:0} s"))
             : (Math.Max(inFlight, wanted), Invariant($"the {snapshot.Queue.Pending} in work need {inFlight} × {snapshot.Slots} places"));

@@ -21,9 +21,12 @@ public sealed class StepPolicy(AutoscalerOptions options) : IScalingPolicy
         var requests = snapshot.Backlog;
         var (upper, lower) = ((long)current * snapshot.Slots, Math.Max(1, options.MinWorkers));
         if (requests > upper)
+        {
             return current < options.MaxWorkers
                 ? Same(current + 1, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}: one more, {current + 1}")
                 : Same(current, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}, but {options.MaxWorkers} is the most allowed");
+        }
+
         if (requests >= lower || current == options.MinWorkers)
             return Same(current, $"{requests} requests lie between {lower} and {current} × {snapshot.Slots} = {upper}: still {current}");
         return snapshot.Doubt is { } doubt

@@ -12,7 +12,8 @@ sealed class Arguments(Dictionary<string, string> values, string usage)
         var values = new Dictionary<string, string>();
         for (var i = 0; i < arguments.Length; i += 2)
         {
-            if (!arguments[i].StartsWith("--", StringComparison.Ordinal) || i + 1 == arguments.Length) throw new ArgumentException(usage);
+            if (!arguments[i].StartsWith("--", StringComparison.Ordinal) || i + 1 == arguments.Length)
+                throw new ArgumentException(usage);
             values[arguments[i][2..]] = arguments[i + 1];
         }
         return new(values, usage);

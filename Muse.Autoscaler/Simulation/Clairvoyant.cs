@@ -32,11 +32,16 @@ public sealed class Clairvoyant
             // A gap that is shorter than a cold start is not worth stopping for; and before each need lies a cold start.
             for (int second = on.Length - 1, next = int.MaxValue; second >= 0; second--)
             {
-                if (on[second]) next = second;
-                else if (next - second <= cold) on[second] = true;
+                if (on[second])
+                    next = second;
+                else if (next - second <= cold)
+                    on[second] = true;
             }
             for (var second = 0; second < on.Length; second++)
-                if (on[second]) (running[second], seconds) = (running[second] + 1, seconds + 1);
+            {
+                if (on[second])
+                    (running[second], seconds) = (running[second] + 1, seconds + 1);
+            }
         }
         return new(running, seconds);
     }

@@ -27,7 +27,11 @@ public static class SimulateCommand
             options.RefuseUnknown();
             Print(records, output);
             if (folder.Length > 0)
-                foreach (var record in records) output.WriteLine($"drawn: {Draw(record, folder)}");
+            {
+                foreach (var record in records)
+                    output.WriteLine($"drawn: {Draw(record, folder)}");
+            }
+
             return 0;
         }
         catch (ArgumentException e)
@@ -79,7 +83,8 @@ public static class SimulateCommand
         output.WriteLine($"{settings.Device}");
         output.WriteLine();
         output.WriteLine("policy        answered     p50     p95     p99   in target   after 1st   worker-hours   of optimum   scalings   reversals");
-        foreach (var record in records) Row(record.Settings.Autoscaler.Policy, record);
+        foreach (var record in records)
+            Row(record.Settings.Autoscaler.Policy, record);
         Row("clairvoyant", planned);
         output.WriteLine();
         output.WriteLine("waits in seconds; after 1st: in target of those that came after the first scale-up was complete; reversals: the most within a stabilisation window");

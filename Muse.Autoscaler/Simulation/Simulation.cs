@@ -63,17 +63,21 @@ public sealed class Simulation : IFleet, IScalingActor
     {
         // The least workers run already when the trace begins.
         wanted = settings.Schedule?.Invoke(0) ?? settings.Autoscaler.MinWorkers;
-        for (var i = 0; i < wanted; i++) StartWorker(ready: true);
+        for (var i = 0; i < wanted; i++)
+            StartWorker(ready: true);
         At(0, Second);
-        if (settings.Schedule is null) At(0, Tick);
-        if (!settings.Trace.Closed) At(0, () => NextArrival(0));
+        if (settings.Schedule is null)
+            At(0, Tick);
+        if (!settings.Trace.Closed)
+            At(0, () => NextArrival(0));
         while (events.TryPeek(out _, out var next) && next.At <= settings.Trace.Length)
         {
             clock.Seconds = next.At;
             events.Dequeue()();
         }
         clock.Seconds = settings.Trace.Length;
-        foreach (var worker in workers) record.Stopped(worker, Now);
+        foreach (var worker in workers)
+            record.Stopped(worker, Now);
         return record;
     }
 
@@ -89,7 +93,8 @@ public sealed class Simulation : IFleet, IScalingActor
     {
         // Nothing here waits for anything, so the look has ended when the call returns.
         var look = loop.TickAsync(CancellationToken.None);
-        if (!look.IsCompleted || look.Result is null) throw new InvalidOperationException("A look of the simulation failed.");
+        if (!look.IsCompleted || look.Result is null)
+            throw new InvalidOperationException("A look of the simulation failed.");
     }
 
     /// <summary>Once a second: users come and go, and what there is goes on record.</summary>
@@ -98,10 +103,12 @@ public sealed class Simulation : IFleet, IScalingActor
         var level = settings.Trace.Level(Now);
         if (settings.Trace.Closed)
         {
-            for (; users < level; users++) Arrive(users);
+            for (; users < level; users++)
+                Arrive(users);
             users = (int)level;
         }
-        if (settings.Schedule is { } schedule) Scale(schedule(Now));
+        if (settings.Schedule is { } schedule)
+            Scale(schedule(Now));
         record.Sample(Now, level, queue.Count + workers.Sum(worker => worker.Batch.Count) + leased, wanted, workers.Count(worker => worker.Ready));
         At(Now + 1, Second);
     }
@@ -110,8 +117,15 @@ public sealed class Simulation : IFleet, IScalingActor
     void NextArrival(double highest)
     {
         if (highest == 0)
-            for (double second = 0; second < settings.Trace.Length; second++) highest = Math.Max(highest, settings.Trace.Level(second));
-        else if (random.NextDouble() * highest < settings.Trace.Level(Now)) Arrive(user: -1);
+        {
+            for (double second = 0; second < settings.Trace.Length; second++)
+                highest = Math.Max(highest, settings.Trace.Level(second));
+        }
+        else if (random.NextDouble() * highest < settings.Trace.Level(Now))
+        {
+            Arrive(user: -1);
+        }
+
         At(Now - Math.Log(1 - random.NextDouble()) / highest, () => NextArrival(highest));
     }
 
@@ -119,7 +133,8 @@ public sealed class Simulation : IFleet, IScalingActor
     {
         arrivals++;
         queue.AddLast(new SimulatedRequest(Now, settings.Device.Steps, user));
-        if (wanted == 0 && settings.Schedule is null) At(Now, Look);
+        if (wanted == 0 && settings.Schedule is null)
+            At(Now, Look);
         WakeIdle();
     }
 
@@ -127,8 +142,10 @@ public sealed class Simulation : IFleet, IScalingActor
     {
         foreach (var worker in workers)
         {
-            if (queue.Count == 0) return;
-            if (worker is { Ready: true, Stepping: false }) Step(worker);
+            if (queue.Count == 0)
+                return;
+            if (worker is { Ready: true, Stepping: false })
+                Step(worker);
         }
     }
 
@@ -140,16 +157,19 @@ public sealed class Simulation : IFleet, IScalingActor
             worker.Batch.Add(first.Value);
         }
         worker.Stepping = worker.Batch.Count > 0;
-        if (!worker.Stepping) return;
+        if (!worker.Stepping)
+            return;
         var seconds = settings.Device.Step(worker.Batch.Count);
         At(Now + seconds, () => EndStep(worker, seconds));
     }
 
     void EndStep(SimulatedWorker worker, double seconds)
     {
-        if (worker.Gone) return;
+        if (worker.Gone)
+            return;
         worker.Note(seconds, (double)worker.Batch.Count / settings.Device.Steps, worker.Batch.Count == Slots);
-        foreach (var request in worker.Batch) request.StepsLeft--;
+        foreach (var request in worker.Batch)
+            request.StepsLeft--;
         var finished = worker.Batch.Where(request => request.StepsLeft == 0).ToList();
         worker.Batch.RemoveAll(request => request.StepsLeft == 0);
         foreach (var request in finished)
@@ -157,18 +177,22 @@ public sealed class Simulation : IFleet, IScalingActor
             completed++;
             record.Finished(request.Arrived, Now);
             // A user asks again at once, unless the user has left meanwhile.
-            if (request.User >= 0 && request.User < users) Arrive(request.User);
+            if (request.User >= 0 && request.User < users)
+                Arrive(request.User);
         }
         Step(worker);
     }
 
     void Scale(int workersWanted)
     {
-        if (workersWanted != wanted) record.Scaled(Now, wanted, workersWanted);
+        if (workersWanted != wanted)
+            record.Scaled(Now, wanted, workersWanted);
         wanted = workersWanted;
-        while (workers.Count < wanted) StartWorker(ready: false);
+        while (workers.Count < wanted)
+            StartWorker(ready: false);
         // The one with the least work goes first, and of those the newest.
-        while (workers.Count > wanted) StopWorker(workers.OrderBy(worker => worker.Batch.Count).ThenByDescending(worker => worker.Number).First());
+        while (workers.Count > wanted)
+            StopWorker(workers.OrderBy(worker => worker.Batch.Count).ThenByDescending(worker => worker.Number).First());
     }
 
     void StartWorker(bool ready)
@@ -176,12 +200,16 @@ public sealed class Simulation : IFleet, IScalingActor
         var worker = new SimulatedWorker(started++, Now) { Ready = ready };
         workers.Add(worker);
         if (!ready && random.NextDouble() >= settings.NeverReady)
+        {
             At(Now + settings.ColdStart.TotalSeconds, () =>
             {
-                if (worker.Gone) return;
+                if (worker.Gone)
+                    return;
                 worker.Ready = true;
                 Step(worker);
             });
+        }
+
         if (settings.MeanTimeToCrash is { } mean)
             At(Now - Math.Log(1 - random.NextDouble()) * mean.TotalSeconds, () => Crash(worker));
     }
@@ -195,7 +223,8 @@ public sealed class Simulation : IFleet, IScalingActor
 
     void Crash(SimulatedWorker worker)
     {
-        if (worker.Gone) return;
+        if (worker.Gone)
+            return;
         Remove(worker);
         leased += worker.Batch.Count;
         At(Now + Lease, () =>
@@ -215,7 +244,8 @@ public sealed class Simulation : IFleet, IScalingActor
 
     void HandBack(SimulatedWorker worker)
     {
-        for (var i = worker.Batch.Count - 1; i >= 0; i--) queue.AddFirst(worker.Batch[i]);
+        for (var i = worker.Batch.Count - 1; i >= 0; i--)
+            queue.AddFirst(worker.Batch[i]);
         worker.Batch.Clear();
         WakeIdle();
     }

@@ -33,7 +33,8 @@ public sealed class SimulationRecord(SimulationSettings settings)
     /// <summary>From request to picture: what this share of the requests stayed below, seconds.</summary>
     public double Percentile(double share)
     {
-        if (waits.Count == 0) return 0;
+        if (waits.Count == 0)
+            return 0;
         var sorted = waits.Select(wait => wait.Wait).Order().ToList();
         return sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Count) - 1, 0, sorted.Count - 1)];
     }

@@ -71,7 +71,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     void Leave(List<T> from)
     {
-        for (int i = 0; i < from.Count; i++)
+        for (var i = 0; i < from.Count; i++)
         {
             if (from[i].Cancelled)
             {
@@ -85,7 +85,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     {
         if (mode == BatchingMode.Static && members.Exists(static m => !m.Finished))
             return;
-        for (int i = 0; i < members.Count; i++)
+        for (var i = 0; i < members.Count; i++)
         {
             if (members[i].Finished)
             {
@@ -98,7 +98,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     // A member that finds no room is passed over, not waited for: only others of its own size can be in its way.
     void JoinContinuously()
     {
-        for (int i = 0; i < waiting.Count && members.Count < maxBatchSize; i++)
+        for (var i = 0; i < waiting.Count && members.Count < maxBatchSize; i++)
         {
             var candidate = waiting[i];
             if (!Fits(candidate))
@@ -112,7 +112,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     {
         var first = waiting[0];
         int count = 0, rows = 0, limit = RowLimit(first.Key.Width, first.Key.Height);
-        bool full = false;
+        var full = false;
         foreach (var candidate in waiting)
         {
             if (candidate.Key != first.Key)
@@ -134,7 +134,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
             plan.WakeAt = first.Arrived + batchDelay;
             return;
         }
-        for (int i = 0; count > 0; i++)
+        for (var i = 0; count > 0; i++)
         {
             if (waiting[i].Key != first.Key)
                 continue;
@@ -147,10 +147,13 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     bool Fits(T candidate)
     {
-        int rows = 0;
+        var rows = 0;
         foreach (var member in members)
+        {
             if (member.Key == candidate.Key)
                 rows += member.Rows;
+        }
+
         return rows == 0 || rows + candidate.Rows <= RowLimit(candidate.Key.Width, candidate.Key.Height);
     }
 
@@ -164,9 +167,9 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     int FreePlace()
     {
-        for (int place = 0; ; place++)
+        for (var place = 0; ; place++)
         {
-            bool taken = false;
+            var taken = false;
             foreach (var member in members)
                 taken |= member.Place == place;
             if (!taken)
@@ -182,7 +185,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         step++;
         stepsOfTurn = leader.Key == turn && stepsOfTurn < StepsATurn ? stepsOfTurn + 1 : 1;
         turn = leader.Key;
-        int limit = RowLimit(leader.Key.Width, leader.Key.Height);
+        var limit = RowLimit(leader.Key.Width, leader.Key.Height);
         for (var member = leader; member is not null; member = NextToRun(leader))
         {
             if (plan.Running.Count > 0 && plan.Rows + member.Rows > limit)

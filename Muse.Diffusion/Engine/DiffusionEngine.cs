@@ -229,7 +229,9 @@ public sealed class DiffusionEngine : IAsyncDisposable
     internal static IEnumerable<T> Receive<T>(ChannelReader<T> reader)
     {
         while (reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
             while (reader.TryRead(out var item))
                 yield return item;
+        }
     }
 }

@@ -47,7 +47,7 @@ public static class EngineTelemetry
     {
         if (!Source.HasListeners())
             return null;
-        int rows = 0;
+        var rows = 0;
         var links = new List<ActivityLink>(members.Count);
         foreach (var member in members)
         {

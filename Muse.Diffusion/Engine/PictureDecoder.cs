@@ -26,7 +26,7 @@ sealed class PictureDecoder(DiffusionEngine engine, IDiffusionModel model, TimeP
     List<Slot> TakeTogether()
     {
         var together = new List<Slot>();
-        for (int i = 0; i < ready.Count && together.Count < most; i++)
+        for (var i = 0; i < ready.Count && together.Count < most; i++)
         {
             var slot = ready[i];
             if (slot.Cancelled)
@@ -45,12 +45,12 @@ sealed class PictureDecoder(DiffusionEngine engine, IDiffusionModel model, TimeP
         var spans = new List<Activity?>(slots.Count);
         foreach (var slot in slots)
             spans.Add(EngineTelemetry.StartForRequest("decode", slot.Request));
-        long started = time.GetTimestamp();
+        var started = time.GetTimestamp();
         Exception? failure = null;
         try
         {
             var images = model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
-            for (int i = 0; i < slots.Count; i++)
+            for (var i = 0; i < slots.Count; i++)
                 Complete(slots[i], images[i]);
         }
         catch (Exception e) when (slots.Count > 1)
@@ -78,7 +78,7 @@ sealed class PictureDecoder(DiffusionEngine engine, IDiffusionModel model, TimeP
 
     void Complete(Slot slot, DecodedImage decoded)
     {
-        string id = slot.Request.Id;
+        var id = slot.Request.Id;
         engine.EndDecoding(slot, TensorPrimitives.IsFiniteAll<float>(slot.Latent)
             ? new EngineEvent.Completed(id, slot.Plan.Steps, decoded.Image, slot.Positive.CutOff ?? slot.Negative?.CutOff, decoded.Flagged)
             : new EngineEvent.Failed(id, "The model gave values that are not numbers; a half-precision model may need another sampler or guidance scale.", InvalidRequest: false));

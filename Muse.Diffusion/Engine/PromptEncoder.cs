@@ -14,11 +14,11 @@ sealed class PromptEncoder(IDiffusionModel model, EngineOptions options, TimePro
     {
         var request = slot.Request;
         var span = EngineTelemetry.StartForRequest("encode prompt", request);
-        long started = time.GetTimestamp();
+        var started = time.GetTimestamp();
         try
         {
             var (sampler, plan) = PlanFor(request);
-            bool guided = request.GuidanceScale > 1 && !model.GuidanceEmbedded;
+            var guided = request.GuidanceScale > 1 && !model.GuidanceEmbedded;
             var positive = Embed(request.Prompt, negative: false);
             var negative = guided ? Embed(request.NegativePrompt, negative: true) : null;
             // Both rows of a request are in one batch, so both prompts must be equally long.
@@ -44,7 +44,7 @@ sealed class PromptEncoder(IDiffusionModel model, EngineOptions options, TimePro
 
     (Sampler, SamplerPlan) PlanFor(GenerationRequest request)
     {
-        string name = request.Sampler is null ? "" : Samplers.CanonicalName(request.Sampler) ?? request.Sampler;
+        var name = request.Sampler is null ? "" : Samplers.CanonicalName(request.Sampler) ?? request.Sampler;
         if (!samplers.TryGetValue(name, out var sampler))
             samplers[name] = sampler = model.Sampler(request.Sampler);
         if (!plans.TryGetValue((sampler.Name, request.Steps), out var plan))

@@ -70,7 +70,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
         string? refused = null;
         if (!Checkpoint.IsEmpty)
         {
-            refused = SlotState.Restore(Checkpoint.Span, Identity, plan.Timesteps.Length, latent, History, out int evaluation);
+            refused = SlotState.Restore(Checkpoint.Span, Identity, plan.Timesteps.Length, latent, History, out var evaluation);
             Evaluation = evaluation;
             Checkpoint = default;
         }

@@ -24,14 +24,14 @@ static class SlotState
     public static byte[] IdentityOf(ModelTraits model, string sampler, GenerationRequest request)
     {
         // Each text is preceded by its length, so that no two requests write the same line.
-        string all = string.Create(CultureInfo.InvariantCulture,
+        var all = string.Create(CultureInfo.InvariantCulture,
             $"{model.Name.Length}:{model.Name}{model.Content.Length}:{model.Content}{sampler.Length}:{sampler}{request.Prompt.Length}:{request.Prompt}{request.NegativePrompt.Length}:{request.NegativePrompt}{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
         return SHA256.HashData(Encoding.UTF8.GetBytes(all))[..IdentityLength];
     }
 
     public static byte[] Save(ReadOnlySpan<byte> identity, int step, int evaluation, ReadOnlySpan<float> latent, ReadOnlySpan<float> history)
     {
-        int body = HeaderLength + 4 * (latent.Length + history.Length);
+        var body = HeaderLength + 4 * (latent.Length + history.Length);
         var state = new byte[body + ChecksumLength];
         Magic.CopyTo(state);
         BinaryPrimitives.WriteUInt16LittleEndian(state.AsSpan(4), Version);
@@ -51,7 +51,7 @@ static class SlotState
     public static string? Restore(ReadOnlySpan<byte> state, ReadOnlySpan<byte> identity, int evaluations, Span<float> latent, Span<float> history, out int evaluation)
     {
         evaluation = 0;
-        int body = HeaderLength + 4 * (latent.Length + history.Length);
+        var body = HeaderLength + 4 * (latent.Length + history.Length);
         if (state.Length < HeaderLength + ChecksumLength || !state.StartsWith(Magic))
             return "it is not a saved state";
         if (BinaryPrimitives.ReadUInt16LittleEndian(state[4..]) != Version)
@@ -61,12 +61,15 @@ static class SlotState
         if (state.Length != body + ChecksumLength
             || BinaryPrimitives.ReadInt32LittleEndian(state[32..]) != latent.Length
             || BinaryPrimitives.ReadInt32LittleEndian(state[36..]) != history.Length)
+        {
             return "its latent has another size";
+        }
+
         Span<byte> checksum = stackalloc byte[ChecksumLength];
         Checksum(state[..body], checksum);
         if (!checksum.SequenceEqual(state[body..]))
             return "it is damaged";
-        int at = BinaryPrimitives.ReadInt32LittleEndian(state[28..]);
+        var at = BinaryPrimitives.ReadInt32LittleEndian(state[28..]);
         if (at < 1 || at >= evaluations)
             return "it stands at no step of this request";
         state.Slice(HeaderLength, 4 * latent.Length).CopyTo(MemoryMarshal.AsBytes(latent));

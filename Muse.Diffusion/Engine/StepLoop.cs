@@ -142,7 +142,7 @@ sealed class StepLoop
 
     void Step(StepPlan<Slot> plan)
     {
-        long started = time.GetTimestamp();
+        var started = time.GetTimestamp();
         try
         {
             Evaluate(plan.Running, plan.Rows);
@@ -202,7 +202,7 @@ sealed class StepLoop
 
     static void Gather(List<Slot> slots, DenoiserBatch batch)
     {
-        int row = 0;
+        var row = 0;
         foreach (var slot in slots)
         {
             var input = batch.Input(row);
@@ -221,10 +221,10 @@ sealed class StepLoop
 
     void Scatter(List<Slot> slots, DenoiserBatch batch)
     {
-        int row = 0;
+        var row = 0;
         foreach (var slot in slots)
         {
-            int rows = slot.Rows;
+            var rows = slot.Rows;
             try
             {
                 var prediction = batch.Output(row);

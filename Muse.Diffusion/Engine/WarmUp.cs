@@ -12,12 +12,12 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     public void Run(IReadOnlyList<(int Width, int Height)> sizes, Batcher<Slot> batcher, CancellationToken cancellation)
     {
         var embedding = model.Encode("", negative: true, minTokens: 0);
-        float timestep = model.Sampler(null).Plan(model.Traits.DefaultSteps).Timesteps[0];
+        var timestep = model.Sampler(null).Plan(model.Traits.DefaultSteps).Timesteps[0];
         foreach (var (width, height) in sizes)
         {
-            long started = time.GetTimestamp();
+            var started = time.GetTimestamp();
             var condition = new RowCondition(timestep, embedding, model.Traits.DefaultGuidanceScale, width, height);
-            int rows = model.PreparesByShape ? RunEach(condition, batcher, cancellation) : RunDoublings(condition, batcher, cancellation);
+            var rows = model.PreparesByShape ? RunEach(condition, batcher, cancellation) : RunDoublings(condition, batcher, cancellation);
             Decode(model.Latent(width, height), cancellation);
             EngineLog.WarmedUp(logger, model.Traits.Name, model.Traits.Device, width, height, rows, time.GetElapsedTime(started).TotalMilliseconds);
         }
@@ -29,10 +29,10 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     // prepares for a range of shapes (TensorRT) has seen both of its ends after two.
     int RunEach(RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
     {
-        int most = MostRows;
+        var most = MostRows;
         while (!Fits(most, condition, batcher, cancellation))
             most = batcher.RowLimit(condition.Width, condition.Height);
-        for (int rows = 1; rows < most && rows < batcher.RowLimit(condition.Width, condition.Height); rows++)
+        for (var rows = 1; rows < most && rows < batcher.RowLimit(condition.Width, condition.Height); rows++)
             Fits(rows, condition, batcher, cancellation);
         return Math.Min(most, batcher.RowLimit(condition.Width, condition.Height));
     }
@@ -41,9 +41,9 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     int RunDoublings(RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
     {
         int most = MostRows, warm = 0;
-        for (int rows = 1; ; rows = Math.Min(2 * rows, most))
+        for (var rows = 1; ; rows = Math.Min(2 * rows, most))
         {
-            long started = time.GetTimestamp();
+            var started = time.GetTimestamp();
             if (!Fits(rows, condition, batcher, cancellation))
                 return warm;
             warm = rows;
@@ -70,7 +70,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     {
         cancellation.ThrowIfCancellationRequested();
         var batch = model.Batch(model.Latent(condition.Width, condition.Height), condition.Embedding.Tokens, rows);
-        for (int row = 0; row < rows; row++)
+        for (var row = 0; row < rows; row++)
         {
             batch.Input(row).Clear();
             batch.SetCondition(row, condition);
@@ -82,8 +82,8 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     {
         var zero = new float[latent.Length];
         model.Preview(latent, zero);
-        int most = model.PreparesByShape ? Math.Min(model.DecodeBatch, options.MaxBatchSize) : 1;
-        for (int count = 1; count <= most; count++)
+        var most = model.PreparesByShape ? Math.Min(model.DecodeBatch, options.MaxBatchSize) : 1;
+        for (var count = 1; count <= most; count++)
         {
             cancellation.ThrowIfCancellationRequested();
             try

@@ -14,7 +14,7 @@ public static class ImageParameters
         var text = new StringBuilder(request.Prompt).Append('\n');
         if (request.NegativePrompt.Length > 0)
             text.Append("Negative prompt: ").Append(request.NegativePrompt).Append('\n');
-        string sampler = Title(request.Sampler ?? model.Samplers[0]);
+        var sampler = Title(request.Sampler ?? model.Samplers[0]);
         return text.Append(CultureInfo.InvariantCulture,
             $"Steps: {request.Steps}, Sampler: {sampler}, CFG scale: {request.GuidanceScale}, Seed: {request.Seed}, Size: {request.Width}x{request.Height}, Model: {model.Name}").ToString();
     }

@@ -54,10 +54,10 @@ static class PngWriter
     static void Compress(RgbImage image, Stream chunk)
     {
         using var zlib = new ZLibStream(chunk, Runs, leaveOpen: true);
-        int length = Pixel * image.Width;
+        var length = Pixel * image.Width;
         var filtered = new byte[1 + length];
         filtered[0] = SubFilter;
-        for (int row = 0; row < image.Height; row++)
+        for (var row = 0; row < image.Height; row++)
         {
             var pixels = image.Pixels.AsSpan(row * length, length);
             pixels[..Pixel].CopyTo(filtered.AsSpan(1));
@@ -69,7 +69,7 @@ static class PngWriter
     static void Chunk(MemoryStream file, ReadOnlySpan<byte> type, Action<Stream> write)
     {
         Span<byte> number = stackalloc byte[4];
-        long start = file.Position;
+        var start = file.Position;
         file.Write(number);
         file.Write(type);
         write(file);

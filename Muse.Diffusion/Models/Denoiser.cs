@@ -171,9 +171,9 @@ sealed class Denoiser : IDisposable
 
     void Reserve(LatentShape latent, PromptEmbedding like, int rows)
     {
-        int values = rows * latent.Length;
+        var values = rows * latent.Length;
         PooledLength = like.Pooled?.Length ?? 0;
-        bool fits = In.Fits(values) && Out.Fits(values) && Times.Fits(rows) && Hidden.Fits(rows * like.HiddenStates.Length)
+        var fits = In.Fits(values) && Out.Fits(values) && Times.Fits(rows) && Hidden.Fits(rows * like.HiddenStates.Length)
             && (Pooled?.Fits(rows * PooledLength) ?? true) && (Sizes?.Fits(rows * 6) ?? true) && (Guidance?.Fits(rows * GuidanceLength) ?? true);
         if (!fits)
         {
@@ -227,10 +227,10 @@ sealed class Denoiser : IDisposable
     static float[] GuidanceEmbeddingOf(float scale, int length)
     {
         var embedding = new float[length];
-        int half = length / 2;
-        for (int i = 0; i < half; i++)
+        var half = length / 2;
+        for (var i = 0; i < half; i++)
         {
-            double angle = 1000.0 * (scale - 1) * Math.Exp(-Math.Log(10000) * i / (half - 1));
+            var angle = 1000.0 * (scale - 1) * Math.Exp(-Math.Log(10000) * i / (half - 1));
             embedding[i] = (float)Math.Sin(angle);
             embedding[half + i] = (float)Math.Cos(angle);
         }

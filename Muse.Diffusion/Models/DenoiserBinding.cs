@@ -48,9 +48,9 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
 
     public override void Run()
     {
-        int values = Rows * latent.Length;
+        var values = Rows * latent.Length;
         denoiser.In.Push(values);
-        long started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         try
         {
             RunInWhatMemoryThereIs();
@@ -90,7 +90,7 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
     void RunOnce(RunOptions options)
     {
         // The host's memory is read in place; a device gets a copy, made by binding, on a stream of its own.
-        bool copied = !denoiser.Graph.Provider.OnHost;
+        var copied = !denoiser.Graph.Provider.OnHost;
         if (boundVersion < 0 || (copied && boundVersion != denoiser.ConditionsVersion))
             Bind(lasting);
         if (boundVersion < 0 || copied)

@@ -22,7 +22,7 @@ public static class DiffusionModels
 
     static SimulatedModel OpenSimulated(string folder, SimulationSpec spec, TimeProvider time)
     {
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
         var sizes = File.Exists(Path.Combine(folder, "model_index.json"))
             ? OnnxTraits.Of(ModelManifest.Read(folder, preferHalf: false), "simulated", fixedHeight: null, fixedWidth: null, safetyChecker: false)
             : null;

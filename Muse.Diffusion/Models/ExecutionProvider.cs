@@ -59,7 +59,7 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
 
     static ExecutionProvider Cpu(DeviceOptions options)
     {
-        int threads = options.Threads > 0 ? options.Threads : Math.Max(1, Environment.ProcessorCount / options.WorkersOnMachine);
+        var threads = options.Threads > 0 ? options.Threads : Math.Max(1, Environment.ProcessorCount / options.WorkersOnMachine);
         return new ExecutionProvider($"CPU ({threads} thread{(threads == 1 ? "" : "s")})", OnHost: true, (session, _) =>
         {
             session.IntraOpNumThreads = threads;

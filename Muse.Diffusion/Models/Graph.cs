@@ -69,8 +69,10 @@ sealed class Graph : IDisposable
     public void AllowInputs(params ReadOnlySpan<string> names)
     {
         foreach (var input in Inputs)
+        {
             if (!names.Contains(input.Name))
                 throw Refused($"takes an input '{input.Name}' that Muse has nothing to give for; it gives {string.Join(", ", names)}.");
+        }
     }
 
     /// <summary>Refuses a number type or a number of dimensions that Muse can't give or take.</summary>

@@ -54,11 +54,11 @@ sealed unsafe class HostBuffer : IDisposable
                 TensorPrimitives.ConvertTruncating(values, new Span<double>(pointer, Capacity).Slice(start, values.Length));
                 break;
             case TensorElementType.Int32:
-                for (int i = 0; i < values.Length; i++)
+                for (var i = 0; i < values.Length; i++)
                     ((int*)pointer)[start + i] = (int)MathF.Round(values[i]);
                 break;
             default:
-                for (int i = 0; i < values.Length; i++)
+                for (var i = 0; i < values.Length; i++)
                     ((long*)pointer)[start + i] = (long)MathF.Round(values[i]);
                 break;
         }
@@ -79,7 +79,7 @@ sealed unsafe class HostBuffer : IDisposable
     public OrtValue View(params long[] shape)
     {
         long length = 1;
-        foreach (long dimension in shape)
+        foreach (var dimension in shape)
             length *= dimension;
         return OrtValue.CreateTensorValueWithData(Host, Type, shape, (nint)pointer, length * size);
     }
@@ -117,7 +117,7 @@ abstract unsafe class HostMemory : IDisposable
         if (provider.OnHost)
             return new Own();
         // Page-locked memory belongs to all of the host; which GPU's number it goes by differs between providers.
-        foreach (int device in new[] { provider.DeviceId, 0 }.Distinct())
+        foreach (var device in new[] { provider.DeviceId, 0 }.Distinct())
         {
             try
             {
@@ -155,7 +155,7 @@ abstract unsafe class HostMemory : IDisposable
         public override void* Allocate(nuint bytes)
         {
             var allocation = allocator.Allocate(checked((uint)bytes));
-            nint pointer = allocation.DangerousGetHandle();
+            var pointer = allocation.DangerousGetHandle();
             taken[pointer] = allocation;
             return (void*)pointer;
         }

@@ -42,7 +42,7 @@ sealed class ImageDecoder : IDisposable
         if (OneByOne && latents.Count > 1)
             return [.. latents.Select(latent => Decode(shape, [latent])[0])];
         var values = new float[latents.Count * shape.Length];
-        for (int i = 0; i < latents.Count; i++)
+        for (var i = 0; i < latents.Count; i++)
             TensorPrimitives.Divide(latents[i], scale, values.AsSpan(i * shape.Length, shape.Length));
         if (shift != 0)
             TensorPrimitives.Add(values, shift, values);
@@ -79,9 +79,9 @@ sealed class ImageDecoder : IDisposable
         TensorPrimitives.Min(planes, 255f, planes);
         // What comes of a latent that is not a number becomes black here; the engine tells of it.
         TensorPrimitives.MaxNumber(planes, 0f, planes);
-        int count = width * height;
+        var count = width * height;
         var pixels = new byte[3 * count];
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
         {
             pixels[3 * i] = (byte)planes[i];
             pixels[3 * i + 1] = (byte)planes[count + i];

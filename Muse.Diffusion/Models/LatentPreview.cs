@@ -21,21 +21,21 @@ sealed class LatentPreview
         var normal = new double[terms, terms];
         var targets = new double[terms, 3];
         var term = new double[terms];
-        for (int sample = 0; sample < Samples; sample++)
+        for (var sample = 0; sample < Samples; sample++)
         {
             var latent = Smooth(shape, sample);
             var image = decode([latent])[0];
-            for (int cell = 0; cell < cells; cell++)
+            for (var cell = 0; cell < cells; cell++)
             {
-                for (int c = 0; c < shape.Channels; c++)
+                for (var c = 0; c < shape.Channels; c++)
                     term[c] = latent[c * cells + cell];
                 term[^1] = 1;
                 var colour = Mean(image, image.Width / shape.Width, cell % shape.Width, cell / shape.Width);
-                for (int i = 0; i < terms; i++)
+                for (var i = 0; i < terms; i++)
                 {
-                    for (int j = 0; j < terms; j++)
+                    for (var j = 0; j < terms; j++)
                         normal[i, j] += term[i] * term[j];
-                    for (int c = 0; c < 3; c++)
+                    for (var c = 0; c < 3; c++)
                         targets[i, c] += term[i] * colour[c];
                 }
             }
@@ -46,14 +46,14 @@ sealed class LatentPreview
     /// <summary>The rough picture: a pixel for each cell.</summary>
     public RgbImage Paint(LatentShape shape, ReadOnlySpan<float> latent)
     {
-        int cells = shape.Width * shape.Height;
+        var cells = shape.Width * shape.Height;
         var pixels = new byte[3 * cells];
-        for (int cell = 0; cell < cells; cell++)
+        for (var cell = 0; cell < cells; cell++)
         {
-            for (int colour = 0; colour < 3; colour++)
+            for (var colour = 0; colour < 3; colour++)
             {
-                float value = weights[3 * channels + colour];
-                for (int c = 0; c < channels; c++)
+                var value = weights[3 * channels + colour];
+                for (var c = 0; c < channels; c++)
                     value += weights[3 * c + colour] * latent[c * cells + cell];
                 pixels[3 * cell + colour] = (byte)Math.Clamp(value, 0, 255);
             }
@@ -68,11 +68,11 @@ sealed class LatentPreview
         var noise = new float[shape.Channels * wide * high];
         new SeededNoise(Seed).Fill(sample, 0, noise);
         var latent = new float[shape.Length];
-        for (int c = 0; c < shape.Channels; c++)
+        for (var c = 0; c < shape.Channels; c++)
         {
-            for (int y = 0; y < shape.Height; y++)
+            for (var y = 0; y < shape.Height; y++)
             {
-                for (int x = 0; x < shape.Width; x++)
+                for (var x = 0; x < shape.Width; x++)
                 {
                     float fx = x * (wide - 1f) / shape.Width, fy = y * (high - 1f) / shape.Height;
                     int x0 = (int)fx, y0 = (int)fy, at = c * wide * high + y0 * wide + x0;
@@ -87,10 +87,15 @@ sealed class LatentPreview
     static double[] Mean(RgbImage image, int size, int column, int row)
     {
         var sum = new double[3];
-        for (int y = row * size; y < (row + 1) * size; y++)
-            for (int x = column * size; x < (column + 1) * size; x++)
-                for (int c = 0; c < 3; c++)
+        for (var y = row * size; y < (row + 1) * size; y++)
+        {
+            for (var x = column * size; x < (column + 1) * size; x++)
+            {
+                for (var c = 0; c < 3; c++)
                     sum[c] += image.Pixels[3 * (y * image.Width + x) + c];
+            }
+        }
+
         return Array.ConvertAll(sum, s => s / (size * size));
     }
 
@@ -98,25 +103,28 @@ sealed class LatentPreview
     static float[] Solve(double[,] a, double[,] b)
     {
         int n = a.GetLength(0), m = b.GetLength(1);
-        for (int i = 0; i < n; i++)
+        for (var i = 0; i < n; i++)
             a[i, i] += 1e-6 * a[i, i] + 1e-9;
-        for (int pivot = 0; pivot < n; pivot++)
+        for (var pivot = 0; pivot < n; pivot++)
         {
-            for (int row = 0; row < n; row++)
+            for (var row = 0; row < n; row++)
             {
                 if (row == pivot)
                     continue;
-                double factor = a[row, pivot] / a[pivot, pivot];
-                for (int k = pivot; k < n; k++)
+                var factor = a[row, pivot] / a[pivot, pivot];
+                for (var k = pivot; k < n; k++)
                     a[row, k] -= factor * a[pivot, k];
-                for (int k = 0; k < m; k++)
+                for (var k = 0; k < m; k++)
                     b[row, k] -= factor * b[pivot, k];
             }
         }
         var solution = new float[n * m];
-        for (int i = 0; i < n; i++)
-            for (int k = 0; k < m; k++)
+        for (var i = 0; i < n; i++)
+        {
+            for (var k = 0; k < m; k++)
                 solution[i * m + k] = (float)(b[i, k] / a[i, i]);
+        }
+
         return solution;
     }
 }

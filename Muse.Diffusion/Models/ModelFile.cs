@@ -18,7 +18,7 @@ readonly record struct ModelFile(string Name, JsonElement Root)
     {
         if (Find(key) is not { } value)
             return null;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= least && number <= most
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number >= least && number <= most
             ? number
             : throw Refused(key, value, FormattableString.Invariant($"a number from {least} to {most}"));
     }
@@ -27,7 +27,7 @@ readonly record struct ModelFile(string Name, JsonElement Root)
     {
         if (Find(key) is not { } value)
             return null;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= least && number <= most
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number >= least && number <= most
             ? number
             : throw Refused(key, value, $"a whole number from {least} to {most}");
     }

@@ -66,7 +66,7 @@ public sealed record ModelManifest
         var index = Json(folder, "model_index.json", required: true);
         var unet = Json(folder, "unet/config.json", required: false);
         var vae = Json(folder, "vae_decoder/config.json", required: false);
-        bool two = Directory.Exists(Path.Combine(folder, "text_encoder_2"));
+        var two = Directory.Exists(Path.Combine(folder, "text_encoder_2"));
         if (!two && Directory.Exists(Path.Combine(folder, "tokenizer_2")))
             throw new ModelFolderException(Relative(folder, Path.Combine(folder, "text_encoder_2")), "there is no such folder, though there is a tokenizer_2.");
         return new ModelManifest
@@ -120,7 +120,7 @@ public sealed record ModelManifest
         }
         catch (InvalidDataException e)
         {
-            string problem = e.Message.StartsWith(relative, StringComparison.Ordinal) ? e.Message[relative.Length..].TrimStart(':', ' ') : e.Message;
+            var problem = e.Message.StartsWith(relative, StringComparison.Ordinal) ? e.Message[relative.Length..].TrimStart(':', ' ') : e.Message;
             throw new ModelFolderException(relative, problem, e);
         }
     }
@@ -130,7 +130,7 @@ public sealed record ModelManifest
         string[] names = preferHalf ? ["model_fp16.onnx", "model.onnx"] : ["model.onnx", "model_fp16.onnx"];
         foreach (var name in names)
         {
-            string path = Path.Combine(folder, part, name);
+            var path = Path.Combine(folder, part, name);
             if (!File.Exists(path))
                 continue;
             if (IsLfsPointer(path))
@@ -144,7 +144,7 @@ public sealed record ModelManifest
     {
         foreach (var name in (ReadOnlySpan<string>)["vocab.json", "merges.txt"])
         {
-            string path = Path.Combine(folder, part, name);
+            var path = Path.Combine(folder, part, name);
             if (!File.Exists(path))
                 throw new ModelFolderException(Relative(folder, path), "there is no such file.");
         }

@@ -26,7 +26,7 @@ public sealed class OnnxModel : IDiffusionModel
         (this.manifest, this.provider) = (manifest, provider);
         try
         {
-            bool two = manifest.TextEncoder2 is not null;
+            var two = manifest.TextEncoder2 is not null;
             encoder = Open(manifest.TextEncoder, graph => new TextEncoder(graph, Tokenizer(manifest.Tokenizer), nextToLast: two, pooled: false));
             encoder2 = two ? Open(manifest.TextEncoder2!, graph => new TextEncoder(graph, Tokenizer(manifest.Tokenizer2!), nextToLast: true, pooled: true)) : null;
             denoiser = Open(manifest.Unet, graph => new Denoiser(graph, manifest.GuidanceEmbeddingLength));
@@ -82,14 +82,14 @@ public sealed class OnnxModel : IDiffusionModel
     /// <inheritdoc/>
     public PromptEmbedding Encode(string prompt, bool negative, int minTokens)
     {
-        int chunkLength = encoder.Tokenizer.ContextLength;
+        var chunkLength = encoder.Tokenizer.ContextLength;
         var chunks = encoder.Tokenizer.Chunk(prompt, maxChunks);
         var chunks2 = encoder2?.Tokenizer.Chunk(prompt, maxChunks);
-        int count = Math.Max(Math.Max(chunks.Chunks.Count, chunks2?.Chunks.Count ?? 1), minTokens / chunkLength);
+        var count = Math.Max(Math.Max(chunks.Chunks.Count, chunks2?.Chunks.Count ?? 1), minTokens / chunkLength);
         var all = Encode(encoder, chunks.PadTo(count));
         var all2 = encoder2 is null ? [] : Encode(encoder2, chunks2!.PadTo(count));
         var hidden = all.Select((one, i) => encoder2 is null ? one.Hidden : SideBySide(one.Hidden, all2[i].Hidden, chunkLength)).ToList();
-        float[] together = hidden.Count == 1 ? hidden[0] : [.. hidden.SelectMany(h => h)];
+        var together = hidden.Count == 1 ? hidden[0] : [.. hidden.SelectMany(h => h)];
         var pooled = encoder2 is null ? null : all2[0].Pooled;
         if (negative && manifest.ZerosForEmptyNegative && prompt.Length == 0)
         {
@@ -159,7 +159,7 @@ public sealed class OnnxModel : IDiffusionModel
         var unet = denoiser.Graph;
         if (denoiser.Channels is { } takes && decoder.Channels is { } gives && takes != gives)
             throw unet.Refused($"works on latents of {takes} channels, but {manifest.Relative(manifest.VaeDecoder)} takes {gives}.");
-        int? width = encoder.Width + (encoder2 is null ? 0 : encoder2.Width);
+        var width = encoder.Width + (encoder2 is null ? 0 : encoder2.Width);
         if (denoiser.EmbeddingWidth is { } wants && width is { } has && wants != has)
             throw unet.Refused($"takes embeddings {wants} wide, but the text encoder{(encoder2 is null ? " gives" : "s give")} {has}.");
         if (denoiser.Tokens is { } tokens && tokens != encoder.Tokenizer.ContextLength)
@@ -187,7 +187,7 @@ public sealed class OnnxModel : IDiffusionModel
     {
         int l = left.Length / tokens, r = right.Length / tokens;
         var both = new float[left.Length + right.Length];
-        for (int token = 0; token < tokens; token++)
+        for (var token = 0; token < tokens; token++)
         {
             left.AsSpan(token * l, l).CopyTo(both.AsSpan(token * (l + r)));
             right.AsSpan(token * r, r).CopyTo(both.AsSpan(token * (l + r) + l));

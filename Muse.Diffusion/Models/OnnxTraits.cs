@@ -11,11 +11,11 @@ static class OnnxTraits
     public static ModelTraits Of(ModelManifest manifest, string device, int? fixedHeight, int? fixedWidth, bool safetyChecker)
     {
         var muse = manifest.Muse;
-        int cell = manifest.PixelsPerCell;
-        int native = (manifest.SampleSize ?? 64) * cell;
+        var cell = manifest.PixelsPerCell;
+        var native = (manifest.SampleSize ?? 64) * cell;
         int width = fixedWidth * cell ?? muse.Width ?? native, height = fixedHeight * cell ?? muse.Height ?? native;
         var samplers = Samplers.AvailableFor(manifest.Scheduler);
-        bool consistency = samplers[0] == "lcm";
+        var consistency = samplers[0] == "lcm";
         var traits = new ModelTraits
         {
             Name = manifest.Name,

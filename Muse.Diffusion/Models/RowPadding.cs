@@ -38,7 +38,7 @@ sealed class RowPadding
         }
         else if (wasted > preparation)
         {
-            int fewer = Math.Max(rows, needed);
+            var fewer = Math.Max(rows, needed);
             Hold(fewer, anew: fewer != held);
         }
         asked = rows;
@@ -82,9 +82,12 @@ sealed class RowPadding
     {
         if (asked == held)
             return TimeSpan.Zero;
-        for (int rows = asked; rows > 0; rows--)
+        for (var rows = asked; rows > 0; rows--)
+        {
             if (prepared.TryGetValue((shape, rows), out var fewer))
                 return fewer < all ? all - fewer : TimeSpan.Zero;
+        }
+
         return all * (held - asked) / held;
     }
 }

@@ -62,16 +62,19 @@ sealed class SafetyChecker : IDisposable
     OrtValue ClipInput(RgbImage image)
     {
         using var bitmap = ImageEncoder.ToBitmap(image);
-        int side = Math.Min(image.Width, image.Height);
+        var side = Math.Min(image.Width, image.Height);
         using var square = new SKBitmap(new SKImageInfo(side, side, SKColorType.Rgb888x, SKAlphaType.Opaque));
         int left = (image.Width - side) / 2, top = (image.Height - side) / 2;
         bitmap.ExtractSubset(square, SKRectI.Create(left, top, side, side));
         using var scaled = square.Resize(new SKImageInfo(size, size, SKColorType.Rgb888x, SKAlphaType.Opaque), new SKSamplingOptions(SKCubicResampler.CatmullRom));
         var pixels = scaled.GetPixelSpan();
         var values = new float[3 * size * size];
-        for (int i = 0; i < size * size; i++)
-            for (int c = 0; c < 3; c++)
+        for (var i = 0; i < size * size; i++)
+        {
+            for (var c = 0; c < 3; c++)
                 values[c * size * size + i] = (pixels[4 * i + c] / 255f - mean[c]) / deviation[c];
+        }
+
         return Singles.Tensor(clip.Type, values, 1, 3, size, size);
     }
 

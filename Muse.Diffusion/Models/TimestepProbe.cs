@@ -34,7 +34,7 @@ sealed class TimestepProbe(OnnxModel model, Denoiser denoiser, int channels)
     {
         var latent = new LatentShape(channels, denoiser.Height ?? 8, denoiser.Width ?? 8);
         var batch = denoiser.Batch(latent, embedding, timesteps.Length);
-        for (int row = 0; row < timesteps.Length; row++)
+        for (var row = 0; row < timesteps.Length; row++)
         {
             new SeededNoise(1).Fill(0, 0, batch.Input(row));
             batch.SetCondition(row, new RowCondition(timesteps[row], embedding, 1, latent.Width, latent.Height));
@@ -46,7 +46,7 @@ sealed class TimestepProbe(OnnxModel model, Denoiser denoiser, int channels)
     static bool Same(float[] a, float[] b)
     {
         float largest = 0, difference = 0;
-        for (int i = 0; i < a.Length; i++)
+        for (var i = 0; i < a.Length; i++)
         {
             largest = Math.Max(largest, Math.Abs(b[i]));
             difference = Math.Max(difference, Math.Abs(a[i] - b[i]));

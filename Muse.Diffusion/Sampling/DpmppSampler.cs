@@ -58,7 +58,8 @@ sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) 
             new Mix(kept, current).Write(x, block, x);
             Mix.Accumulate(before, previous, x);
             block.CopyTo(before);
-            if (drawn == 0) continue;
+            if (drawn == 0)
+                continue;
             noise.Fill(i, start, block);
             Mix.Accumulate(block, drawn, x);
         }
@@ -66,8 +67,10 @@ sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) 
 
     bool IsSecondOrder(SamplerPlan plan, int i)
     {
-        if (config.SolverOrder == 1 || i == 0) return false;
-        if (i < plan.Steps - 1) return true;
+        if (config.SolverOrder == 1 || i == 0)
+            return false;
+        if (i < plan.Steps - 1)
+            return true;
         return !(config.EulerAtFinal || config.FinalSigmaIsZero || (config.LowerOrderFinal && plan.Steps < 15));
     }
 }

@@ -16,7 +16,8 @@ sealed class EulerAncestralSampler(SchedulerConfig config) : SigmaSampler(config
         var fresh = next * Math.Sqrt(1 - next * next / (sigma * sigma));
         var down = next * next / sigma;
         EulerSampler.StepTo(down, sigma, PredictionType).Write(sample, prediction, sample);
-        if (fresh == 0) return;
+        if (fresh == 0)
+            return;
 
         Span<float> scratch = stackalloc float[BlockLength];
         for (var start = 0; start < sample.Length; start += BlockLength)

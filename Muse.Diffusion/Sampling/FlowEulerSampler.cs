@@ -15,7 +15,8 @@ sealed class FlowEulerSampler(SchedulerConfig config) : Sampler
         // As diffusers has it: the range ends at the shifted 1/T, and all of it is shifted once more.
         var least = Shifted(1.0 / config.TrainTimesteps);
         var sigmas = new float[steps + 1];
-        for (var i = 0; i < steps; i++) sigmas[i] = (float)Shifted(steps > 1 ? 1 + (least - 1) * i / (steps - 1) : 1);
+        for (var i = 0; i < steps; i++)
+            sigmas[i] = (float)Shifted(steps > 1 ? 1 + (least - 1) * i / (steps - 1) : 1);
         return new SamplerPlan
         {
             Steps = steps,

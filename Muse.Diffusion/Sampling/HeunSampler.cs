@@ -25,7 +25,8 @@ sealed class HeunSampler(SchedulerConfig config) : SigmaSampler(config)
         {
             timesteps.Add(euler.Timesteps[step]);
             sigmas.Add(euler.Sigmas[step]);
-            if (step == steps - 1 || euler.Sigmas[step] > MostCorrected) continue;
+            if (step == steps - 1 || euler.Sigmas[step] > MostCorrected)
+                continue;
             timesteps.Add(euler.Timesteps[step + 1]);
             sigmas.Add(euler.Sigmas[step + 1]);
         }
@@ -44,7 +45,7 @@ sealed class HeunSampler(SchedulerConfig config) : SigmaSampler(config)
         var begunClean = history.Slice(sample.Length, sample.Length);
         var clean = Clean(plan, i);
         // Of a correction, `sigma` is the far end; the step began at the level before.
-        double start = corrects ? plan.Sigmas[i - 1] : sigma;
+        var start = corrects ? plan.Sigmas[i - 1] : sigma;
         var half = corrects ? (sigma - start) / 2 : 0;
         Span<float> scratch = stackalloc float[BlockLength];
         for (var at = 0; at < sample.Length; at += BlockLength)
@@ -54,7 +55,8 @@ sealed class HeunSampler(SchedulerConfig config) : SigmaSampler(config)
             var beginning = begun.Slice(at, x0.Length);
             var beginningClean = begunClean.Slice(at, x0.Length);
             clean.Write(x, prediction.Slice(at, x0.Length), x0);
-            if (ClipSampleRange is { } range) TensorPrimitives.Clamp(x0, -range, range, x0);
+            if (ClipSampleRange is { } range)
+                TensorPrimitives.Clamp(x0, -range, range, x0);
             if (corrects)
             {
                 // begun + half · ((begun − begunClean) / start + (x − x0) / sigma)

@@ -22,7 +22,8 @@ sealed class LcmSampler(SchedulerConfig config) : Sampler
         var original = config.OriginalInferenceSteps;
         var stride = schedule.Length / original;
         var timesteps = new float[steps];
-        for (var i = 0; i < steps; i++) timesteps[i] = (original - i * original / steps) * stride - 1;
+        for (var i = 0; i < steps; i++)
+            timesteps[i] = (original - i * original / steps) * stride - 1;
         return new SamplerPlan { Steps = steps, Timesteps = timesteps, Sigmas = [], InitNoiseSigma = 1 };
     }
 
@@ -50,9 +51,11 @@ sealed class LcmSampler(SchedulerConfig config) : Sampler
             var block = scratch[..Math.Min(BlockLength, sample.Length - start)];
             var x = sample.Slice(start, block.Length);
             clean.Write(x, prediction.Slice(start, block.Length), block);
-            if (config.ClipSampleRange is { } range) TensorPrimitives.Clamp(block, -range, range, block);
+            if (config.ClipSampleRange is { } range)
+                TensorPrimitives.Clamp(block, -range, range, block);
             (Math.Sqrt(target) * boundary).Write(x, block, x);
-            if (isLast) continue;
+            if (isLast)
+                continue;
             noise.Fill(i, start, block);
             Mix.Accumulate(block, Math.Sqrt(1 - target), x);
         }

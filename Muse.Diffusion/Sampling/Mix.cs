@@ -49,6 +49,7 @@ readonly record struct Mix(double Sample, double Prediction)
     /// <summary>Adds a weighted buffer: <c>destination += weight * term</c>.</summary>
     public static void Accumulate(ReadOnlySpan<float> term, double weight, Span<float> destination)
     {
-        if (weight != 0) TensorPrimitives.MultiplyAdd(term, (float)weight, destination, destination);
+        if (weight != 0)
+            TensorPrimitives.MultiplyAdd(term, (float)weight, destination, destination);
     }
 }

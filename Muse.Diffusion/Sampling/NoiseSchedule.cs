@@ -17,11 +17,13 @@ sealed class NoiseSchedule
         {
             RescaleToZeroTerminalSnr(alphaBars);
             // A noise prediction says nothing of the clean sample where ᾱ is zero; the others do.
-            if (config.PredictionType == PredictionType.Epsilon) alphaBars[^1] = SmallestAlphaBar;
+            if (config.PredictionType == PredictionType.Epsilon)
+                alphaBars[^1] = SmallestAlphaBar;
         }
 
         sigmas = Array.ConvertAll(alphaBars, a => (double)MathF.Sqrt((1 - a) / a));
-        if (alphaBars[^1] == 0) sigmas[^1] = Math.Sqrt((1 - SmallestAlphaBar) / SmallestAlphaBar);
+        if (alphaBars[^1] == 0)
+            sigmas[^1] = Math.Sqrt((1 - SmallestAlphaBar) / SmallestAlphaBar);
     }
 
     /// <summary>Timesteps of training.</summary>
@@ -48,7 +50,8 @@ sealed class NoiseSchedule
     public double Timestep(double sigma)
     {
         var below = Array.BinarySearch(sigmas, sigma);
-        if (below < 0) below = ~below - 1;
+        if (below < 0)
+            below = ~below - 1;
         below = Math.Clamp(below, 0, Length - 2);
         var low = Math.Log(sigmas[below]);
         var high = Math.Log(sigmas[below + 1]);
@@ -68,7 +71,8 @@ sealed class NoiseSchedule
 
     static float[] Betas(SchedulerConfig config)
     {
-        if (config.TrainedBetas is { } trained) return [.. trained];
+        if (config.TrainedBetas is { } trained)
+            return [.. trained];
         var length = config.TrainTimesteps;
         var betas = new float[length];
         for (var t = 0; t < length; t++)

@@ -20,7 +20,8 @@ sealed class PndmSampler(SchedulerConfig config) : Sampler
         CheckSteps(steps);
         var timesteps = Timesteps.Of(config.TimestepSpacing ?? TimestepSpacing.Leading, schedule.Length, steps, config.StepsOffset)
             .Select(t => (float)Math.Round(t)).ToList();
-        if (steps > 1) timesteps.Insert(1, timesteps[1]);
+        if (steps > 1)
+            timesteps.Insert(1, timesteps[1]);
         return new SamplerPlan { Steps = steps, Timesteps = [.. timesteps], Sigmas = [], InitNoiseSigma = 1 };
     }
 
@@ -57,9 +58,12 @@ sealed class PndmSampler(SchedulerConfig config) : Sampler
             Mix.Accumulate(latest.Slice(start, average.Length), weights.Latest, average);
             Mix.Accumulate(second.Slice(start, average.Length), weights.Second, average);
             Mix.Accumulate(third.Slice(start, average.Length), weights.Third, average);
-            if (i == 0) x.CopyTo(history.Slice(length + start, average.Length));
-            if (i == 1) history.Slice(length + start, average.Length).CopyTo(x);
-            else p.CopyTo(history.Slice(Place(i) + start, average.Length));
+            if (i == 0)
+                x.CopyTo(history.Slice(length + start, average.Length));
+            if (i == 1)
+                history.Slice(length + start, average.Length).CopyTo(x);
+            else
+                p.CopyTo(history.Slice(Place(i) + start, average.Length));
             transfer.Write(x, average, x);
         }
 

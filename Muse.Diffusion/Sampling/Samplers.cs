@@ -44,7 +44,8 @@ public static class Samplers
 
     static Samplers()
     {
-        foreach (var name in Names) Aliases.TryAdd(Bare(name), name);
+        foreach (var name in Names)
+            Aliases.TryAdd(Bare(name), name);
     }
 
     /// <summary>The samplers that suit a model, its own first. Flow models and latent consistency models have one each.</summary>

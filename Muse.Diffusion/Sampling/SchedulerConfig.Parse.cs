@@ -90,22 +90,27 @@ public sealed partial record SchedulerConfig
             "invert_sigmas", "stochastic_sampling",
         })
         {
-            if (keys.Bool(key, false)) throw keys.Refused(key, "true", "false");
+            if (keys.Bool(key, false))
+                throw keys.Refused(key, "true", "false");
         }
 
         foreach (var key in new[] { "predict_x0", "skip_prk_steps" })
         {
-            if (!keys.Bool(key, true)) throw keys.Refused(key, "false", "true");
+            if (!keys.Bool(key, true))
+                throw keys.Refused(key, "false", "true");
         }
 
         keys.Choice("timestep_type", "discrete", ["discrete"]);
         keys.Choice("interpolation_type", "linear", ["linear"]);
-        if (keys.Text("lambda_min_clipped") is { } clip && clip != "-Infinity") throw keys.Refused("lambda_min_clipped", clip, "-Infinity");
-        if (keys.Text("disable_corrector") is { } corrector && corrector != "[]") throw keys.Refused("disable_corrector", corrector, "[]");
+        if (keys.Text("lambda_min_clipped") is { } clip && clip != "-Infinity")
+            throw keys.Refused("lambda_min_clipped", clip, "-Infinity");
+        if (keys.Text("disable_corrector") is { } corrector && corrector != "[]")
+            throw keys.Refused("disable_corrector", corrector, "[]");
         foreach (var key in new[] { "solver_p", "shift_terminal", "variance_type" })
         {
             // DDPM's variances (fixed_small, …) are no concern of the samplers here; learned ones have outputs of their own.
-            if (keys.Text(key) is { } value && !value.StartsWith("fixed", StringComparison.Ordinal)) throw keys.Refused(key, value, "null");
+            if (keys.Text(key) is { } value && !value.StartsWith("fixed", StringComparison.Ordinal))
+                throw keys.Refused(key, value, "null");
         }
     }
 
@@ -122,7 +127,8 @@ public sealed partial record SchedulerConfig
             throw new InvalidDataException($"{source} is not JSON: {problem.Message}", problem);
         }
 
-        if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+        if (document.RootElement.ValueKind == JsonValueKind.Object)
+            return document;
         document.Dispose();
         throw new InvalidDataException($"{source} is not a JSON object.");
     }
@@ -146,7 +152,8 @@ public sealed partial record SchedulerConfig
 
         public double Number(string key, double absent, double least, double most)
         {
-            if (!Has(key)) return absent;
+            if (!Has(key))
+                return absent;
             var value = root.GetProperty(key);
             return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number >= least && number <= most
                 ? number
@@ -161,7 +168,8 @@ public sealed partial record SchedulerConfig
 
         public float[]? Numbers(string key)
         {
-            if (!Has(key)) return null;
+            if (!Has(key))
+                return null;
             var value = root.GetProperty(key);
             if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Number || item.GetDouble() is < 0 or > 1))
                 throw Refused(key, Shown(key), "a list of numbers from 0 to 1");
@@ -172,7 +180,8 @@ public sealed partial record SchedulerConfig
 
         public string Choice(string key, string? absent, IReadOnlyCollection<string> allowed)
         {
-            if (!Has(key) && absent is not null) return absent;
+            if (!Has(key) && absent is not null)
+                return absent;
             var value = Has(key) ? root.GetProperty(key) : default;
             return value.ValueKind == JsonValueKind.String && allowed.Contains(value.GetString()!)
                 ? value.GetString()!

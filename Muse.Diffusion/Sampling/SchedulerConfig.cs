@@ -81,7 +81,8 @@ public sealed partial record SchedulerConfig
     /// <exception cref="InvalidDataException">The file is not JSON, a value is not what its key allows, or asks for what Muse doesn't do; the message names the file, the key, the value and what is allowed.</exception>
     public static SchedulerConfig Load(string path)
     {
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file; a model folder has scheduler/scheduler_config.json.", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path}: no such file; a model folder has scheduler/scheduler_config.json.", path);
         return Parse(File.ReadAllText(path), path);
     }
 }

@@ -21,7 +21,8 @@ public sealed class SeededNoise(long seed) : INoiseSource
             var position = start + written;
             FillBlock(evaluation, position / 4, block);
             var part = block[(position % 4)..];
-            if (part.Length > destination.Length - written) part = part[..(destination.Length - written)];
+            if (part.Length > destination.Length - written)
+                part = part[..(destination.Length - written)];
             part.CopyTo(destination[written..]);
             written += part.Length;
         }

@@ -24,7 +24,8 @@ static class Timesteps
     static double[] Fill(int steps, Func<int, double> timestep)
     {
         var result = new double[steps];
-        for (var i = 0; i < steps; i++) result[i] = timestep(i);
+        for (var i = 0; i < steps; i++)
+            result[i] = timestep(i);
         return result;
     }
 }

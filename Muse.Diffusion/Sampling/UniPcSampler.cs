@@ -39,7 +39,8 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
         Span<double> predictor = stackalloc double[maxOrder + 1];
         Predict(plan, i, Order(plan, i), predictor);
         Span<double> corrector = stackalloc double[maxOrder + 2];
-        if (i > 0) Correct(plan, i, Order(plan, i - 1), corrector);
+        if (i > 0)
+            Correct(plan, i, Order(plan, i - 1), corrector);
 
         Span<float> scratch = stackalloc float[BlockLength];
         for (var start = 0; start < length; start += BlockLength)
@@ -50,12 +51,14 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
             if (i > 0)
             {
                 new Mix(corrector[0], corrector[1]).Write(corrected.Slice(start, x0.Length), x0, x);
-                for (var k = 1; k <= Math.Min(i, maxOrder); k++) Mix.Accumulate(Before(ring, k, start, x0.Length), corrector[k + 1], x);
+                for (var k = 1; k <= Math.Min(i, maxOrder); k++)
+                    Mix.Accumulate(Before(ring, k, start, x0.Length), corrector[k + 1], x);
             }
 
             x.CopyTo(corrected[start..]);
             new Mix(predictor[0], predictor[1]).Write(x, x0, x);
-            for (var k = 1; k <= Math.Min(i, maxOrder - 1); k++) Mix.Accumulate(Before(ring, k, start, x0.Length), predictor[k + 1], x);
+            for (var k = 1; k <= Math.Min(i, maxOrder - 1); k++)
+                Mix.Accumulate(Before(ring, k, start, x0.Length), predictor[k + 1], x);
             x0.CopyTo(Before(ring, 0, start, x0.Length));
         }
 
@@ -67,7 +70,8 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
     int Order(SamplerPlan plan, int i)
     {
         var order = Math.Min(maxOrder, i + 1);
-        if (config.LowerOrderFinal) order = Math.Min(order, plan.Steps - i);
+        if (config.LowerOrderFinal)
+            order = Math.Min(order, plan.Steps - i);
         return plan.Sigmas[i + 1] == 0 ? 1 : order;
     }
 
@@ -76,15 +80,19 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
         weights.Clear();
         double sigma = plan.Sigmas[i], next = plan.Sigmas[i + 1];
         var (alphaNext, phi) = Base(sigma, next, weights);
-        if (order == 1) return;
+        if (order == 1)
+            return;
 
         var h = Math.Log(sigma / next);
         Span<double> ratios = stackalloc double[order - 1];
-        for (var k = 1; k < order; k++) ratios[k - 1] = Math.Log(sigma / plan.Sigmas[i - k]) / h;
+        for (var k = 1; k < order; k++)
+            ratios[k - 1] = Math.Log(sigma / plan.Sigmas[i - k]) / h;
         Span<double> rho = stackalloc double[order - 1];
         // ½ is the simplified weight of the method's authors, of the same order of accuracy.
-        if (order == 2) rho[0] = 0.5;
-        else Solve(ratios, h, rho);
+        if (order == 2)
+            rho[0] = 0.5;
+        else
+            Solve(ratios, h, rho);
         Differences(ratios, rho, alphaNext * Scale(h, phi), weights[1..]);
     }
 
@@ -98,11 +106,14 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
 
         var h = Math.Log(sigma / reached);
         Span<double> ratios = stackalloc double[order];
-        for (var k = 1; k < order; k++) ratios[k - 1] = Math.Log(sigma / plan.Sigmas[i - 1 - k]) / h;
+        for (var k = 1; k < order; k++)
+            ratios[k - 1] = Math.Log(sigma / plan.Sigmas[i - 1 - k]) / h;
         ratios[^1] = 1;
         Span<double> rho = stackalloc double[order];
-        if (order == 1) rho[0] = 0.5;
-        else Solve(ratios, h, rho);
+        if (order == 1)
+            rho[0] = 0.5;
+        else
+            Solve(ratios, h, rho);
         var scale = alpha * Scale(h, phi);
         Differences(ratios[..^1], rho[..^1], scale, weights[2..]);
         weights[1] -= scale * rho[^1];
@@ -142,7 +153,8 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
         var factorial = 1.0;
         for (var n = 0; n < size; n++)
         {
-            for (var k = 0; k < size; k++) matrix[n * size + k] = Math.Pow(ratios[k], n);
+            for (var k = 0; k < size; k++)
+                matrix[n * size + k] = Math.Pow(ratios[k], n);
             rho[n] = term * factorial / Scale(h, phi);
             factorial *= n + 2;
             term = term / -h - 1 / factorial;
@@ -152,13 +164,16 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
         {
             for (var row = 0; row < size; row++)
             {
-                if (row == pivot) continue;
+                if (row == pivot)
+                    continue;
                 var factor = matrix[row * size + pivot] / matrix[pivot * size + pivot];
-                for (var column = pivot; column < size; column++) matrix[row * size + column] -= factor * matrix[pivot * size + column];
+                for (var column = pivot; column < size; column++)
+                    matrix[row * size + column] -= factor * matrix[pivot * size + column];
                 rho[row] -= factor * rho[pivot];
             }
         }
 
-        for (var n = 0; n < size; n++) rho[n] /= matrix[n * size + n];
+        for (var n = 0; n < size; n++)
+            rho[n] /= matrix[n * size + n];
     }
 }

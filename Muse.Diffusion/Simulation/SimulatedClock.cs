@@ -21,12 +21,12 @@ sealed class SimulatedClock : IDisposable
     public void Pass(TimeSpan cost)
     {
         owed += cost;
-        long from = time.GetTimestamp();
+        var from = time.GetTimestamp();
         while (owed >= Unit)
         {
             timer.Change(TimeSpan.FromMilliseconds(Math.Floor(owed.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
             rang.WaitOne();
-            long now = time.GetTimestamp();
+            var now = time.GetTimestamp();
             owed -= time.GetElapsedTime(from, now);
             from = now;
         }

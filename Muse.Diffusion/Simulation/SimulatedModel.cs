@@ -88,7 +88,7 @@ public sealed class SimulatedModel : IDiffusionModel
     {
         if (!batches.TryGetValue((latent, rows), out var batch))
             batches[(latent, rows)] = batch = new Rows(this, latent, rows);
-        int run = padding?.RowsFor(latent, tokens, rows) ?? rows;
+        var run = padding?.RowsFor(latent, tokens, rows) ?? rows;
         cost = spec.StepCost(run) + (shape == (latent, tokens, run) ? TimeSpan.Zero : spec.Change);
         shape = (latent, tokens, run);
         return batch;
@@ -101,11 +101,14 @@ public sealed class SimulatedModel : IDiffusionModel
     /// <inheritdoc/>
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values)
     {
-        int cells = latent.Height * latent.Width;
+        var cells = latent.Height * latent.Width;
         var pixels = new byte[3 * cells];
-        for (int i = 0; i < cells; i++)
-            for (int c = 0; c < 3; c++)
+        for (var i = 0; i < cells; i++)
+        {
+            for (var c = 0; c < 3; c++)
                 pixels[3 * i + c] = (byte)Math.Clamp(128 + 64 * values[c * cells + i], 0, 255);
+        }
+
         return new RgbImage(latent.Width, latent.Height, pixels);
     }
 
@@ -119,9 +122,9 @@ public sealed class SimulatedModel : IDiffusionModel
         SHA256.HashData(MemoryMarshal.AsBytes(values), hash);
         var pixels = new byte[3 * width * height];
         // Noise does not compress, a plain colour to nearly nothing: so many rows of noise give the asked size.
-        int noise = Math.Min(spec.Bytes, pixels.Length);
-        ulong state = BitConverter.ToUInt64(hash) | 1;
-        for (int i = 0; i < noise; i++)
+        var noise = Math.Min(spec.Bytes, pixels.Length);
+        var state = BitConverter.ToUInt64(hash) | 1;
+        for (var i = 0; i < noise; i++)
         {
             state ^= state << 13;
             state ^= state >> 7;
@@ -131,7 +134,7 @@ public sealed class SimulatedModel : IDiffusionModel
         // What is painted doubles until all is.
         var plain = pixels.AsSpan(noise);
         hash[..Math.Min(3, plain.Length)].CopyTo(plain);
-        for (int painted = 3; painted < plain.Length; painted *= 2)
+        for (var painted = 3; painted < plain.Length; painted *= 2)
             plain[..Math.Min(painted, plain.Length - painted)].CopyTo(plain[painted..]);
         return new RgbImage(width, height, pixels);
     }
@@ -147,14 +150,14 @@ public sealed class SimulatedModel : IDiffusionModel
 
         public override void Run()
         {
-            for (int row = 0; row < rows; row++)
+            for (var row = 0; row < rows; row++)
             {
                 var values = Input(row);
                 ref readonly var condition = ref conditions[row];
                 TensorPrimitives.Multiply(values, 0.4f, values);
                 TensorPrimitives.Add(values, condition.Timestep * 1e-4f, values);
                 var towards = condition.Embedding.HiddenStates;
-                for (int i = 0; i < values.Length; i++)
+                for (var i = 0; i < values.Length; i++)
                     values[i] += 0.3f * towards[i % towards.Length];
             }
             model.clock.Pass(model.cost);

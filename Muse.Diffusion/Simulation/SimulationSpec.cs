@@ -44,11 +44,11 @@ public sealed record SimulationSpec
         if (!IsSimulated(device))
             throw new ArgumentException($"The device '{device}' is not 'simulated' or 'simulated:base=40ms,picture=10ms,…'.", nameof(device));
         var spec = new SimulationSpec();
-        int colon = device.IndexOf(':', StringComparison.Ordinal);
-        string parts = colon < 0 ? "" : device[(colon + 1)..];
+        var colon = device.IndexOf(':', StringComparison.Ordinal);
+        var parts = colon < 0 ? "" : device[(colon + 1)..];
         foreach (var part in parts.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            int equals = part.IndexOf('=', StringComparison.Ordinal);
+            var equals = part.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? part : part[..equals], value = equals < 0 ? "" : part[(equals + 1)..];
             spec = name.ToLowerInvariant() switch
             {
@@ -73,15 +73,15 @@ public sealed record SimulationSpec
 
     static TimeSpan Milliseconds(string device, string name, string value)
     {
-        string number = value.EndsWith("ms", StringComparison.OrdinalIgnoreCase) ? value[..^2] : value;
-        if (double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double ms) && ms is >= 0 and <= 3_600_000)
+        var number = value.EndsWith("ms", StringComparison.OrdinalIgnoreCase) ? value[..^2] : value;
+        if (double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var ms) && ms is >= 0 and <= 3_600_000)
             return TimeSpan.FromMilliseconds(ms);
         throw new ArgumentException($"The device '{device}' has {name}={value}; it must be milliseconds from 0 to 3600000, such as {name}=40ms.", nameof(device));
     }
 
     static int Whole(string device, string name, string value, int least, int most)
     {
-        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most)
+        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most)
             return number;
         throw new ArgumentException($"The device '{device}' has {name}={value}; it must be a whole number from {least} to {most}.", nameof(device));
     }

@@ -23,7 +23,8 @@ static class CanonicalComposition
     static List<Scalar> Ordered(string text)
     {
         var scalars = new List<Scalar>(text.Length);
-        foreach (var rune in text.EnumerateRunes()) Decompose((uint)rune.Value);
+        foreach (var rune in text.EnumerateRunes())
+            Decompose((uint)rune.Value);
         return scalars;
 
         void Decompose(uint value)
@@ -31,7 +32,8 @@ static class CanonicalComposition
             if (Unicode.TryDecompose(value, out var first, out var second))
             {
                 Decompose(first);
-                if (second != 0) Decompose(second);
+                if (second != 0)
+                    Decompose(second);
                 return;
             }
 
@@ -39,7 +41,11 @@ static class CanonicalComposition
             var at = scalars.Count;
             // Marks of the same class stay in the order in which they were written.
             if (scalar.Class != 0)
-                while (at > 0 && scalars[at - 1].Class > scalar.Class) at--;
+            {
+                while (at > 0 && scalars[at - 1].Class > scalar.Class)
+                    at--;
+            }
+
             scalars.Insert(at, scalar);
         }
     }
@@ -58,12 +64,14 @@ static class CanonicalComposition
                 continue;
             }
 
-            if (scalar.Class == 0) starter = composed.Count;
+            if (scalar.Class == 0)
+                starter = composed.Count;
             composed.Add(scalar);
         }
 
         var text = new StringBuilder(composed.Count);
-        foreach (var scalar in composed) text.Append(new Rune(scalar.Value));
+        foreach (var scalar in composed)
+            text.Append(new Rune(scalar.Value));
         return text.ToString();
     }
 

@@ -50,7 +50,8 @@ public sealed class ClipTokenizer
         var tokens = SpecialTokens.Read(folder);
         foreach (var (role, token) in new[] { ("start", tokens.Start), ("end", tokens.End), ("padding", tokens.Pad) })
         {
-            if (!vocabulary.ContainsKey(token)) throw new InvalidDataException($"{vocabularyPath} has no id for the {role} token '{token}'.");
+            if (!vocabulary.ContainsKey(token))
+                throw new InvalidDataException($"{vocabularyPath} has no id for the {role} token '{token}'.");
         }
 
         var special = new Dictionary<string, int> { [tokens.Start] = vocabulary[tokens.Start], [tokens.End] = vocabulary[tokens.End] };
@@ -63,7 +64,8 @@ public sealed class ClipTokenizer
     {
         var lowered = Lowered(Composed(text));
         var ids = new List<int>();
-        foreach (var word in ClipWords.Split(lowered, special.Keys)) ids.AddRange(EncodeWord(lowered, word));
+        foreach (var word in ClipWords.Split(lowered, special.Keys))
+            ids.AddRange(EncodeWord(lowered, word));
         return [.. ids];
     }
 
@@ -87,8 +89,10 @@ public sealed class ClipTokenizer
                 var taken = rest.Length <= free ? rest.Length : ids.Length > room ? free : 0;
                 chunks[^1].AddRange(rest[..taken]);
                 rest = rest[taken..];
-                if (rest.Length == 0) break;
-                if (chunks.Count == maxChunks) return Made(text[word.Start..].TrimEnd());
+                if (rest.Length == 0)
+                    break;
+                if (chunks.Count == maxChunks)
+                    return Made(text[word.Start..].TrimEnd());
                 chunks.Add([]);
             }
         }
@@ -125,7 +129,8 @@ public sealed class ClipTokenizer
     static string Required(string folder, string name)
     {
         var path = Path.Combine(folder, name);
-        if (File.Exists(path)) return path;
+        if (File.Exists(path))
+            return path;
         throw new FileNotFoundException($"{path}: no such file; a CLIP tokenizer folder has vocab.json and merges.txt.", path);
     }
 
@@ -141,12 +146,14 @@ public sealed class ClipTokenizer
             throw new InvalidDataException($"{path} is not a JSON object of tokens and their ids: {problem.Message}", problem);
         }
 
-        if (vocabulary is null or { Count: 0 }) throw new InvalidDataException($"{path} has no tokens.");
+        if (vocabulary is null or { Count: 0 })
+            throw new InvalidDataException($"{path} has no tokens.");
         foreach (var letter in ByteLetters())
         {
             foreach (var token in new[] { $"{letter}", letter + EndOfWord })
             {
-                if (!vocabulary.ContainsKey(token)) throw new InvalidDataException($"{path} has no id for '{token}'; every byte needs one, with and without {EndOfWord}.");
+                if (!vocabulary.ContainsKey(token))
+                    throw new InvalidDataException($"{path} has no id for '{token}'; every byte needs one, with and without {EndOfWord}.");
             }
         }
 
@@ -159,12 +166,15 @@ public sealed class ClipTokenizer
         var lines = File.ReadAllLines(path);
         for (var n = 0; n < lines.Length; n++)
         {
-            if (lines[n].Length == 0 || (n == 0 && lines[n].StartsWith("#version", StringComparison.Ordinal))) continue;
+            if (lines[n].Length == 0 || (n == 0 && lines[n].StartsWith("#version", StringComparison.Ordinal)))
+                continue;
             var parts = lines[n].TrimEnd().Split(' ');
-            if (parts.Length != 2) throw new InvalidDataException($"{path}, line {n + 1}: '{lines[n]}' is not two tokens with a space between.");
+            if (parts.Length != 2)
+                throw new InvalidDataException($"{path}, line {n + 1}: '{lines[n]}' is not two tokens with a space between.");
             foreach (var token in new[] { parts[0], parts[1], parts[0] + parts[1] })
             {
-                if (!vocabulary.ContainsKey(token)) throw new InvalidDataException($"{path}, line {n + 1}: vocab.json has no id for '{token}'.");
+                if (!vocabulary.ContainsKey(token))
+                    throw new InvalidDataException($"{path}, line {n + 1}: vocab.json has no id for '{token}'.");
             }
 
             merges.Add($"{parts[0]} {parts[1]}");

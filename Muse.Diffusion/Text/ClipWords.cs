@@ -30,11 +30,15 @@ static class ClipWords
                 continue;
             }
 
-            if (StartsWithAny(text, at, Contractions) is { } contraction) end = at + contraction.Length;
+            if (StartsWithAny(text, at, Contractions) is { } contraction)
+            {
+                end = at + contraction.Length;
+            }
             else if (kind != Kind.Number)
             {
                 // A run of other characters takes in what would begin a contraction or a special token, as the regular expression does.
-                while (end < text.Length && Next(text, end) is var (following, length) && following == kind) end += length;
+                while (end < text.Length && Next(text, end) is var (following, length) && following == kind)
+                    end += length;
             }
 
             yield return new Word(at, end - at, IsSpecial: false);
@@ -65,7 +69,8 @@ static class ClipWords
     {
         foreach (var candidate in candidates)
         {
-            if (string.CompareOrdinal(text, at, candidate, 0, candidate.Length) == 0) return candidate;
+            if (string.CompareOrdinal(text, at, candidate, 0, candidate.Length) == 0)
+                return candidate;
         }
 
         return null;

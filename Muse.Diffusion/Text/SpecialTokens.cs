@@ -21,7 +21,8 @@ sealed record SpecialTokens(string Start, string End, string Pad, int ContextLen
 
         int Length()
         {
-            if (config is null || !config.RootElement.TryGetProperty("model_max_length", out var value) || value.ValueKind == JsonValueKind.Null) return ClipContextLength;
+            if (config is null || !config.RootElement.TryGetProperty("model_max_length", out var value) || value.ValueKind == JsonValueKind.Null)
+                return ClipContextLength;
             if (value.ValueKind != JsonValueKind.Number || value.GetDouble() < 3)
                 throw new InvalidDataException($"{Path.Combine(folder, "tokenizer_config.json")}: model_max_length is {value.GetRawText()}; Muse takes a number from 3.");
             return value.GetDouble() > MaxContextLength ? ClipContextLength : (int)value.GetDouble();
@@ -31,18 +32,22 @@ sealed record SpecialTokens(string Start, string End, string Pad, int ContextLen
     /// <summary>A token given as text or as an object with its <c>content</c>.</summary>
     static string? Content(JsonDocument? document, string key)
     {
-        if (document is null || !document.RootElement.TryGetProperty(key, out var value)) return null;
-        if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("content", out var content)) value = content;
+        if (document is null || !document.RootElement.TryGetProperty(key, out var value))
+            return null;
+        if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("content", out var content))
+            value = content;
         return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
     static JsonDocument? Parse(string path)
     {
-        if (!File.Exists(path)) return null;
+        if (!File.Exists(path))
+            return null;
         try
         {
             var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+                return document;
             document.Dispose();
             throw new InvalidDataException($"{path} is not a JSON object.");
         }

@@ -22,11 +22,13 @@ public sealed class RateMeter
     /// <param name="batchFull">Whether there was no free slot at its end.</param>
     public void Observe(double pictures, TimeSpan time, bool worked, bool batchFull)
     {
-        if (!worked && pictures == 0) return;
+        if (!worked && pictures == 0)
+            return;
         completed += pictures;
         busy += time;
         full &= batchFull;
-        if (busy < Shortest || completed == 0) return;
+        if (busy < Shortest || completed == 0)
+            return;
         var rate = completed / busy.TotalSeconds;
         PicturesPerSecond = PicturesPerSecond is not { } known ? (full ? rate : null)
             : full || rate > known ? known + Weight * (rate - known)

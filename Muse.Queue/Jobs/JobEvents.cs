@@ -6,7 +6,7 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>Tells everyone in this process who waits for jobs: one subscription for all, and a sweep that makes good lost messages.</summary>
-internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> logger) : IAsyncDisposable
+sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> logger) : IAsyncDisposable
 {
     /// <summary>A message that got lost is made good after at most this long.</summary>
     static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(2);
@@ -34,7 +34,8 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
             var listener = new JobListener(this, jobId, finalOnly);
             if (listeners.Add(listener))
             {
-                if (ends.Find(jobId) is var (revision, state)) listener.Tell(revision, state);
+                if (ends.Find(jobId) is var (revision, state))
+                    listener.Tell(revision, state);
                 return listener;
             }
             // The last listener of this job left between the two lines and took the set with it.
@@ -56,7 +57,8 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
         await starting.WaitAsync(cancellation);
         try
         {
-            if (reading is not null) return;
+            if (reading is not null)
+                return;
             var messages = await connection.SubscribeAsync(connection.Keys.Events);
             connection.Restored += () => _ = SweepAsync();
             sweeping = SweepAlwaysAsync();
@@ -72,7 +74,8 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
     {
         try
         {
-            await foreach (var message in messages.WithCancellation(stopping.Token)) Hear(message.Message.ToString());
+            await foreach (var message in messages.WithCancellation(stopping.Token))
+                Hear(message.Message.ToString());
         }
         catch (OperationCanceledException) { } // Disposed.
     }
@@ -82,13 +85,18 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
         var listening = jobs.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (var line in message.AsSpan().EnumerateLines())
         {
-            if (!Parse(line, out var id, out var revision, out var state)) continue;
-            if (listening.TryGetValue(id, out var listeners)) listeners.Tell(revision, state);
+            if (!Parse(line, out var id, out var revision, out var state))
+                continue;
+            if (listening.TryGetValue(id, out var listeners))
+            {
+                listeners.Tell(revision, state);
+            }
             else if (state.IsFinal())
             {
                 ends.Add(id.ToString(), revision, state);
                 // Someone may have begun to listen after the look and before the end was remembered.
-                if (listening.TryGetValue(id, out listeners)) listeners.Tell(revision, state);
+                if (listening.TryGetValue(id, out listeners))
+                    listeners.Tell(revision, state);
             }
         }
     }
@@ -98,9 +106,12 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
         (revision, state) = (0, default);
         var (first, last) = (message.IndexOf(' '), message.LastIndexOf(' '));
         id = first < 0 ? default : message[..first];
-        if (first < 0 || last <= first) return false;
-        if (!long.TryParse(message[(first + 1)..last], CultureInfo.InvariantCulture, out revision)) return false;
-        if (!int.TryParse(message[(last + 1)..], CultureInfo.InvariantCulture, out var number) || number is < 0 or > (int)JobState.Cancelled) return false;
+        if (first < 0 || last <= first)
+            return false;
+        if (!long.TryParse(message[(first + 1)..last], CultureInfo.InvariantCulture, out revision))
+            return false;
+        if (!int.TryParse(message[(last + 1)..], CultureInfo.InvariantCulture, out var number) || number is < 0 or > (int)JobState.Cancelled)
+            return false;
         state = (JobState)number;
         return true;
     }
@@ -110,7 +121,8 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
         using var timer = new PeriodicTimer(SweepInterval, connection.Time);
         try
         {
-            while (await timer.WaitForNextTickAsync(stopping.Token)) await SweepAsync();
+            while (await timer.WaitForNextTickAsync(stopping.Token))
+                await SweepAsync();
         }
         catch (OperationCanceledException) { } // Disposed.
     }
@@ -127,8 +139,10 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
                 for (var i = 0; i < chunk.Length; i++)
                 {
                     var values = reads[i].Result;
-                    if (JobRecord.State(values[1]) is { } state && values[0].TryParse(out long revision)) chunk[i].Value.Tell(revision, state);
-                    else chunk[i].Value.Tell(long.MaxValue, JobState.Failed); // Gone: they look, and find nothing.
+                    if (JobRecord.State(values[1]) is { } state && values[0].TryParse(out long revision))
+                        chunk[i].Value.Tell(revision, state);
+                    else
+                        chunk[i].Value.Tell(long.MaxValue, JobState.Failed); // Gone: they look, and find nothing.
                 }
             }
         }
@@ -143,8 +157,10 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
-        if (reading is not null) await reading;
-        if (sweeping is not null) await sweeping;
+        if (reading is not null)
+            await reading;
+        if (sweeping is not null)
+            await sweeping;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Redis did not say where the awaited jobs stand: {Reason}")]
@@ -160,15 +176,18 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
         {
             lock (order)
             {
-                if (!byJob.TryAdd(jobId, (revision, state))) return;
+                if (!byJob.TryAdd(jobId, (revision, state)))
+                    return;
                 order.Enqueue(jobId);
-                if (order.Count > EndsRemembered) byJob.Remove(order.Dequeue());
+                if (order.Count > EndsRemembered)
+                    byJob.Remove(order.Dequeue());
             }
         }
 
         public (long Revision, JobState State)? Find(string jobId)
         {
-            lock (order) return byJob.TryGetValue(jobId, out var end) ? end : null;
+            lock (order)
+                return byJob.TryGetValue(jobId, out var end) ? end : null;
         }
     }
 
@@ -180,7 +199,8 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
 
         public bool Add(JobListener listener)
         {
-            lock (members) return !closed && members.Add(listener);
+            lock (members)
+                return !closed && members.Add(listener);
         }
 
         public bool Remove(JobListener listener)
@@ -195,13 +215,16 @@ internal sealed partial class JobEvents(QueueConnection connection, ILogger<JobE
         public void Tell(long revision, JobState state)
         {
             lock (members)
-                foreach (var listener in members) listener.Tell(revision, state);
+            {
+                foreach (var listener in members)
+                    listener.Tell(revision, state);
+            }
         }
     }
 }
 
 /// <summary>Waits for one job's changes. Dispose it to leave.</summary>
-internal sealed class JobListener(JobEvents events, string jobId, bool finalOnly) : IDisposable
+sealed class JobListener(JobEvents events, string jobId, bool finalOnly) : IDisposable
 {
     readonly Lock gate = new();
     TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -211,11 +234,13 @@ internal sealed class JobListener(JobEvents events, string jobId, bool finalOnly
 
     internal void Tell(long revision, JobState state)
     {
-        if (finalOnly && !state.IsFinal()) return;
+        if (finalOnly && !state.IsFinal())
+            return;
         lock (gate)
         {
             // Not "newer than": a Redis that lost its last second counts on from an earlier revision.
-            if (revision == told && !state.IsFinal()) return;
+            if (revision == told && !state.IsFinal())
+                return;
             told = revision;
             changed.TrySetResult();
         }
@@ -225,7 +250,8 @@ internal sealed class JobListener(JobEvents events, string jobId, bool finalOnly
     public async Task ChangedAsync(CancellationToken cancellation)
     {
         await changed.Task.WaitAsync(cancellation);
-        lock (gate) changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+            changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     public void Dispose() => events.Leave(this);

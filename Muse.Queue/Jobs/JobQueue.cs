@@ -38,10 +38,13 @@ public sealed class JobQueue
     {
         using var activity = QueueTelemetry.Source.StartActivity("enqueue", ActivityKind.Producer);
         activity?.SetTag("muse.job", job.Id).SetTag("muse.pictures", job.Count).SetTag("muse.priority", Lane(job.Priority));
-        if ((activity ?? Activity.Current)?.Id is { } traceParent) job = job with { TraceParent = traceParent };
-        if (QueueJson.Fault(job) is { } fault) throw new ArgumentException(fault, nameof(job));
+        if ((activity ?? Activity.Current)?.Id is { } traceParent)
+            job = job with { TraceParent = traceParent };
+        if (QueueJson.Fault(job) is { } fault)
+            throw new ArgumentException(fault, nameof(job));
         var json = QueueJson.Write(job);
-        if (json.Length > QueueJson.MaxJobBytes) throw new ArgumentException($"The job has {json.Length} bytes; at most {QueueJson.MaxJobBytes} are allowed.", nameof(job));
+        if (json.Length > QueueJson.MaxJobBytes)
+            throw new ArgumentException($"The job has {json.Length} bytes; at most {QueueJson.MaxJobBytes} are allowed.", nameof(job));
 
         // Before the job can end: whoever waits for it then need not look first.
         await events.StartAsync(cancellation);
@@ -52,7 +55,8 @@ public sealed class JobQueue
             idempotency?.FirstTry == true ? 1 : 0,
             job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds]).WaitAsync(cancellation))!;
         var outcome = (string)answer[0]!;
-        if (outcome == "error") throw QueueConnection.Refusal((string)answer[1]!);
+        if (outcome == "error")
+            throw QueueConnection.Refusal((string)answer[1]!);
         activity?.SetTag("muse.outcome", outcome);
         QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
         return outcome switch
@@ -91,7 +95,8 @@ public sealed class JobQueue
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
         var first = await FindAsync(jobId, cancellation);
-        if (first is null || first.State.IsFinal()) return first;
+        if (first is null || first.State.IsFinal())
+            return first;
         return await FinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
@@ -100,8 +105,10 @@ public sealed class JobQueue
     public async Task<FinishedJob?> WaitWithPicturesAsync(string jobId, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
-        if (await FindAsync(jobId, cancellation) is not { } first) return null;
-        if (first.State.IsFinal()) return await FindWithPicturesAsync(first.Job, cancellation);
+        if (await FindAsync(jobId, cancellation) is not { } first)
+            return null;
+        if (first.State.IsFinal())
+            return await FindWithPicturesAsync(first.Job, cancellation);
         return await WaitWithPicturesAsync(listener, first.Job, cancellation);
     }
 
@@ -123,6 +130,7 @@ public sealed class JobQueue
             await listener.ChangedAsync(cancellation);
             T? job;
             while (true)
+            {
                 try
                 {
                     job = await read();
@@ -132,7 +140,10 @@ public sealed class JobQueue
                 {
                     await Task.Delay(Options.SafetyPoll, connection.Time, cancellation); // Until it is back.
                 }
-            if (job is null || state(job).IsFinal()) return job;
+            }
+
+            if (job is null || state(job).IsFinal())
+                return job;
         }
     }
 
@@ -148,7 +159,8 @@ public sealed class JobQueue
                 afterRevision = job.Revision;
                 yield return job;
             }
-            if (job.State.IsFinal()) yield break;
+            if (job.State.IsFinal())
+                yield break;
             job = await FinalAsync(listener, () => FindAsync(jobId, cancellation), static _ => JobState.Succeeded, cancellation);
         }
     }
@@ -193,11 +205,18 @@ public sealed class JobQueue
                 var names = await database.SortedSetRangeByValueAsync(Keys.Owner(owner), "", cursor ?? ":", Exclude.Stop, Order.Descending, 0, limit - jobs.Count);
                 var hashes = await Task.WhenAll(names.Select(name => database.HashGetAllAsync(Keys.Job(IdOf(name)))));
                 for (var i = 0; i < names.Length; i++)
-                    if (JobRecord.Read(hashes[i]) is { } job) jobs.Add(job);
-                    else _ = database.SortedSetRemoveAsync(Keys.Owner(owner), names[i], CommandFlags.FireAndForget); // Its job has expired.
-                if (names.Length == 0) return new JobPage(jobs, null);
+                {
+                    if (JobRecord.Read(hashes[i]) is { } job)
+                        jobs.Add(job);
+                    else
+                        _ = database.SortedSetRemoveAsync(Keys.Owner(owner), names[i], CommandFlags.FireAndForget); // Its job has expired.
+                }
+
+                if (names.Length == 0)
+                    return new JobPage(jobs, null);
                 cursor = names[^1];
-                if (jobs.Count >= limit) return new JobPage(jobs, cursor);
+                if (jobs.Count >= limit)
+                    return new JobPage(jobs, cursor);
             }
         }, cancellation);
 
@@ -208,7 +227,8 @@ public sealed class JobQueue
     public async Task<QueuePosition?> PositionAsync(string jobId, CancellationToken cancellation)
     {
         var answer = await connection.RunAsync(QueueScripts.Position, cancellation, jobId);
-        if (answer.IsNull) return null;
+        if (answer.IsNull)
+            return null;
         var (ahead, capacity) = ((long)answer[0], (string?)answer[1]);
         return new QueuePosition(ahead, double.TryParse(capacity, System.Globalization.CultureInfo.InvariantCulture, out var rate) && rate > 0
             ? TimeSpan.FromSeconds(ahead / rate)

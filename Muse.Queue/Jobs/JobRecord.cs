@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>Reads a job's hash.</summary>
-internal static class JobRecord
+static class JobRecord
 {
     const int OfJob = 5, OfPicture = 8, MaxPictures = 10;
 
@@ -23,9 +23,11 @@ internal static class JobRecord
     /// <summary>The snapshot, or null for a hash that is missing or damaged.</summary>
     public static JobSnapshot? Read(HashEntry[] hash)
     {
-        if (hash.Length == 0) return null;
+        if (hash.Length == 0)
+            return null;
         var fields = new Dictionary<RedisValue, RedisValue>(hash.Length);
-        foreach (var entry in hash) fields[entry.Name] = entry.Value;
+        foreach (var entry in hash)
+            fields[entry.Name] = entry.Value;
         return QueueJson.ReadJob(fields.GetValueOrDefault("job"), out _) is { } job
             ? Read(job, Array.ConvertAll(Fields(job), name => fields.GetValueOrDefault(name)))
             : null;
@@ -34,13 +36,15 @@ internal static class JobRecord
     /// <summary>The snapshot of a known job from the values of its <see cref="Fields"/>, or null for a hash that is missing or damaged.</summary>
     public static JobSnapshot? Read(ImageJob job, ReadOnlySpan<RedisValue> values)
     {
-        if (State(values[0]) is not { } state) return null;
+        if (State(values[0]) is not { } state)
+            return null;
         var accepted = Time(values[4]);
         var pictures = new PictureSnapshot[job.Count];
         for (var index = 0; index < job.Count; index++)
         {
             var of = values.Slice(OfJob + index * OfPicture, OfPicture);
-            if (State(of[0]) is not { } pictureState) return null;
+            if (State(of[0]) is not { } pictureState)
+                return null;
             var result = QueueJson.ReadResult(of[1]);
             var (begun, ended) = (Time(of[2]), Time(of[3]));
             pictures[index] = new PictureSnapshot
@@ -74,7 +78,8 @@ internal static class JobRecord
     /// <summary>A picture of the pictures hash, or null.</summary>
     public static StoredPicture? Picture(RedisValue bytes, RedisValue info)
     {
-        if (bytes.IsNull || info.IsNull) return null;
+        if (bytes.IsNull || info.IsNull)
+            return null;
         var parts = info.ToString().Split(' ');
         return parts.Length == 3 && Enum.TryParse<PictureFormat>(parts[0], out var format) && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
             ? new StoredPicture((ReadOnlyMemory<byte>)bytes, format, width, height)

@@ -6,7 +6,7 @@ namespace Muse.Queue;
 /// <param name="commit">The call: takes items in the order of their arrival and answers for each. What it throws, all of them get.</param>
 /// <param name="most">Most items in one call.</param>
 /// <remarks>The call runs in the trace of its first item.</remarks>
-internal sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TAnswer>>> commit, int most)
+sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TAnswer>>> commit, int most)
 {
     readonly Lock gate = new();
     readonly Queue<Waiting> waiting = [];
@@ -19,7 +19,8 @@ internal sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Tas
         lock (gate)
         {
             waiting.Enqueue(added);
-            if (running) return added.Task;
+            if (running)
+                return added.Task;
             running = true;
         }
         _ = RunAsync();
@@ -34,11 +35,13 @@ internal sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Tas
             try
             {
                 var answers = await commit(group.ConvertAll(added => added.Item));
-                for (var i = 0; i < group.Count; i++) group[i].SetResult(answers[i]);
+                for (var i = 0; i < group.Count; i++)
+                    group[i].SetResult(answers[i]);
             }
             catch (Exception problem)
             {
-                foreach (var added in group) added.TrySetException(problem); // Each adder sees it.
+                foreach (var added in group)
+                    added.TrySetException(problem); // Each adder sees it.
             }
         }
     }
@@ -48,7 +51,8 @@ internal sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Tas
         var group = new List<Waiting>();
         lock (gate)
         {
-            while (group.Count < most && waiting.TryDequeue(out var added)) group.Add(added);
+            while (group.Count < most && waiting.TryDequeue(out var added))
+                group.Add(added);
             running = group.Count > 0;
         }
         return group;

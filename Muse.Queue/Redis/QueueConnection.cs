@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>The way to Redis: the keys, the scripts, and one place that tells "away" from "wrong".</summary>
-internal sealed class QueueConnection
+sealed class QueueConnection
 {
     /// <summary>A cut connection is back after a few milliseconds, mostly; a Redis that is away stays away longer than this.</summary>
     static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(120), TimeSpan.FromMilliseconds(350)];

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>How records lie in Redis: JSON, read with limits, because what lies in Redis may be damaged.</summary>
-internal static class QueueJson
+static class QueueJson
 {
     /// <summary>The largest job that is read, bytes. The API accepts far less.</summary>
     public const int MaxJobBytes = 256 * 1024;
@@ -21,19 +21,26 @@ internal static class QueueJson
     {
         reason = "";
         var bytes = (ReadOnlyMemory<byte>)json;
-        if (bytes.Length is 0 or > MaxJobBytes) reason = "The job is empty or too large.";
+        if (bytes.Length is 0 or > MaxJobBytes)
+        {
+            reason = "The job is empty or too large.";
+        }
         else
+        {
             try
             {
                 var job = JsonSerializer.Deserialize(bytes.Span, QueueJsonContext.Default.ImageJob);
                 reason = Fault(job) ?? "";
                 // The generated reader gives null, not the property's default, where the JSON does not name it.
-                if (reason == "") return job!.NegativePrompt is null ? job with { NegativePrompt = "" } : job;
+                if (reason == "")
+                    return job!.NegativePrompt is null ? job with { NegativePrompt = "" } : job;
             }
             catch (Exception problem) when (problem is JsonException or FormatException or InvalidOperationException or ArgumentException)
             {
                 reason = $"The job can't be read: {problem.Message}";
             }
+        }
+
         return null;
     }
 
@@ -56,7 +63,8 @@ internal static class QueueJson
     /// <summary>What can't be read is as good as not there.</summary>
     static T? Read<T>(RedisValue json, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class
     {
-        if (json.IsNullOrEmpty) return null;
+        if (json.IsNullOrEmpty)
+            return null;
         try
         {
             return JsonSerializer.Deserialize(((ReadOnlyMemory<byte>)json).Span, type);
@@ -69,7 +77,7 @@ internal static class QueueJson
 }
 
 /// <summary>What is kept of a picture's end, beside its bytes.</summary>
-internal sealed record PictureResult(int Steps = 0, int Width = 0, int Height = 0, string? PromptCutOff = null, bool Flagged = false, JobError? Error = null);
+sealed record PictureResult(int Steps = 0, int Width = 0, int Height = 0, string? PromptCutOff = null, bool Flagged = false, JobError? Error = null);
 
 [JsonSourceGenerationOptions(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -81,4 +89,4 @@ internal sealed record PictureResult(int Steps = 0, int Width = 0, int Height = 
 [JsonSerializable(typeof(WorkerHeartbeat))]
 [JsonSerializable(typeof(ModelCard))]
 [JsonSerializable(typeof(ScalingDecision))]
-internal sealed partial class QueueJsonContext : JsonSerializerContext;
+sealed partial class QueueJsonContext : JsonSerializerContext;

@@ -5,14 +5,14 @@ using System.Text;
 namespace Muse.Queue;
 
 /// <summary>A Lua script and the SHA1 under which Redis knows it once it was loaded.</summary>
-internal sealed class QueueScript(string text)
+sealed class QueueScript(string text)
 {
     public string Text => text;
     public byte[] Hash { get; } = SHA1.HashData(Encoding.UTF8.GetBytes(text));
 }
 
 /// <summary>The Lua scripts, each one atomic step and one round trip.</summary>
-internal static class QueueScripts
+static class QueueScripts
 {
     static readonly string Common = QueueKeys.Lua + Read("common");
 

@@ -1,7 +1,7 @@
 namespace Muse.Queue;
 
 /// <summary>Interactive before batch, without starving batch: of every <see cref="Cycle"/> pictures taken, one place is offered to batch first.</summary>
-internal static class LanePolicy
+static class LanePolicy
 {
     /// <summary>One of this many places.</summary>
     public const int Cycle = 5;

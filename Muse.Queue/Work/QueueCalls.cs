@@ -6,7 +6,7 @@ namespace Muse.Queue;
 
 /// <summary>Hears what is called out to workers and to the autoscaler: new work, pictures handed back, cancellations, drain requests, decisions.</summary>
 /// <remarks>A call may get lost; whoever waits for one looks for itself after a while.</remarks>
-internal sealed partial class QueueCalls(QueueConnection connection, ILogger<QueueCalls> logger) : IAsyncDisposable
+sealed partial class QueueCalls(QueueConnection connection, ILogger<QueueCalls> logger) : IAsyncDisposable
 {
     readonly CancellationTokenSource stopping = new();
     readonly SemaphoreSlim starting = new(1);
@@ -22,10 +22,12 @@ internal sealed partial class QueueCalls(QueueConnection connection, ILogger<Que
 
         internal void Tell(string call)
         {
-            if (!heeds(call)) return;
+            if (!heeds(call))
+                return;
             try
             {
-                if (heard.CurrentCount == 0) heard.Release();
+                if (heard.CurrentCount == 0)
+                    heard.Release();
             }
             catch (SemaphoreFullException) { } // Two calls at once: one is kept in mind, which is enough.
         }
@@ -34,7 +36,8 @@ internal sealed partial class QueueCalls(QueueConnection connection, ILogger<Que
         /// <returns>Whether there was a call.</returns>
         public async Task<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellation)
         {
-            if (heard.Wait(0, CancellationToken.None)) return true;
+            if (heard.Wait(0, CancellationToken.None))
+                return true;
             await calls.EnsureAsync(cancellation);
             // A timer of one's own could still fire once its source is disposed, and end the process; this one can't.
             using var patience = new CancellationTokenSource(atMost, calls.Time);
@@ -63,11 +66,13 @@ internal sealed partial class QueueCalls(QueueConnection connection, ILogger<Que
     /// <summary>Subscribes if it is not done yet; while Redis is away, callers live on their safety polls.</summary>
     public async Task EnsureAsync(CancellationToken cancellation)
     {
-        if (reading is not null) return;
+        if (reading is not null)
+            return;
         await starting.WaitAsync(cancellation);
         try
         {
-            if (reading is not null) return;
+            if (reading is not null)
+                return;
             reading = ReadAsync(await connection.SubscribeAsync(connection.Keys.Calls));
             connection.Restored += () => Tell("work");
         }
@@ -85,20 +90,23 @@ internal sealed partial class QueueCalls(QueueConnection connection, ILogger<Que
     {
         try
         {
-            await foreach (var message in messages.WithCancellation(stopping.Token)) Tell(message.Message.ToString());
+            await foreach (var message in messages.WithCancellation(stopping.Token))
+                Tell(message.Message.ToString());
         }
         catch (OperationCanceledException) { } // Disposed.
     }
 
     void Tell(string call)
     {
-        foreach (var (ear, _) in ears) ear.Tell(call);
+        foreach (var (ear, _) in ears)
+            ear.Tell(call);
     }
 
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
-        if (reading is not null) await reading;
+        if (reading is not null)
+            await reading;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Not listening for calls yet: {Reason}")]

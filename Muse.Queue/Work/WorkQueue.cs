@@ -45,8 +45,10 @@ public sealed partial class WorkQueue
 
     bool Heeds(string call)
     {
-        if (call.StartsWith("cancel ", StringComparison.Ordinal)) cancellations.Writer.TryWrite(call["cancel ".Length..]);
-        if (call == "handback") handedBack = true;
+        if (call.StartsWith("cancel ", StringComparison.Ordinal))
+            cancellations.Writer.TryWrite(call["cancel ".Length..]);
+        if (call == "handback")
+            handedBack = true;
         return call is "work" or "handback" || call == $"drain {Worker}";
     }
 
@@ -55,7 +57,8 @@ public sealed partial class WorkQueue
     public async Task<IReadOnlyList<WorkItem>> ReadAsync(int max, CancellationToken cancellation)
     {
         max = Math.Min(max, ReadAtMost);
-        if (max <= 0) return [];
+        if (max <= 0)
+            return [];
         var recover = answerLost;
         var arguments = new List<RedisValue>
         {
@@ -78,7 +81,11 @@ public sealed partial class WorkQueue
         }
         var items = new List<WorkItem>(rows.Length);
         foreach (var row in rows)
-            if (await AcceptAsync((RedisResult[])row!) is { } item) items.Add(item);
+        {
+            if (await AcceptAsync((RedisResult[])row!) is { } item)
+                items.Add(item);
+        }
+
         taken += items.Count;
         return items;
     }
@@ -88,7 +95,8 @@ public sealed partial class WorkQueue
     {
         var now = connection.Time.GetTimestamp();
         var due = handedBack || lookedForAbandoned == 0 || connection.Time.GetElapsedTime(lookedForAbandoned, now) > connection.Options.Lease / 10;
-        if (!due) return false;
+        if (!due)
+            return false;
         (handedBack, lookedForAbandoned) = (false, now);
         return true;
     }
@@ -98,8 +106,10 @@ public sealed partial class WorkQueue
     {
         var (lane, entry, deliveries, jobId, index) = ((string)row[0]!, (string)row[1]!, (int)row[2], (string)row[3]!, (int)row[4]);
         var job = QueueJson.ReadJob((RedisValue)row[5], out var reason);
-        if (job is not null && job.Id != jobId) reason = "The job says that it is another.";
-        else if (job is not null && index >= job.Count) reason = "The job has no such picture.";
+        if (job is not null && job.Id != jobId)
+            reason = "The job says that it is another.";
+        else if (job is not null && index >= job.Count)
+            reason = "The job has no such picture.";
         if (job is null || reason != "")
         {
             Damaged(logger, jobId, index, reason);
@@ -124,12 +134,15 @@ public sealed partial class WorkQueue
     /// <returns>Those that are no longer this worker's (taken over, cancelled, final): stop painting them.</returns>
     public async Task<IReadOnlyList<WorkItem>> RenewAsync(IReadOnlyCollection<WorkItem> items, CancellationToken cancellation)
     {
-        if (items.Count == 0) return [];
+        if (items.Count == 0)
+            return [];
         var arguments = new List<RedisValue> { QueueConnection.UnfinishedMilliseconds, Worker };
-        foreach (var item in items) arguments.AddRange([JobQueue.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index]);
+        foreach (var item in items)
+            arguments.AddRange([JobQueue.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index]);
         var kept = (int[])(await connection.RunAsync(QueueScripts.Renew, cancellation, [.. arguments]))!;
         List<WorkItem> lost = [.. items.Where((_, i) => kept[i] == 0)];
-        foreach (var item in lost) Release(item);
+        foreach (var item in lost)
+            Release(item);
         return lost;
     }
 
@@ -149,7 +162,8 @@ public sealed partial class WorkQueue
         try
         {
             var mine = (int)await connection.RunAsync(script, CancellationToken.None, arguments) == 1;
-            if (!mine) Release(item);
+            if (!mine)
+                Release(item);
             IsReachable = true;
             return mine;
         }
@@ -206,6 +220,7 @@ public sealed partial class WorkQueue
     async Task<bool> EndAsync(Func<Task<bool>> end, string lane, string entry, string jobId, int index, string reason, CancellationToken cancellation)
     {
         while (true)
+        {
             try
             {
                 return await end();
@@ -221,6 +236,7 @@ public sealed partial class WorkQueue
                 await connection.RunAsync(QueueScripts.Bury, cancellation, lane, entry, jobId, index, $"{reason} {problem.Message}");
                 return false;
             }
+        }
     }
 
     /// <summary>Gives pictures back, each with the state to go on from, to be taken at once by whoever has room. They keep their place before all new ones.</summary>

@@ -17,7 +17,10 @@ public sealed class ApiServer : IAsyncDisposable
     public const string HurriedKey = "hurried-0123456789abcdef";
     public static readonly IReadOnlyDictionary<string, string> OneRequestASecond = new Dictionary<string, string>
     {
-        ["Api:Keys"] = $"hurried:{HurriedKey}", ["Api:RateLimits:Enabled"] = "true", ["Api:RateLimits:KeyRequests"] = "1", ["Api:RateLimits:KeyWindow"] = "00:00:01",
+        ["Api:Keys"] = $"hurried:{HurriedKey}",
+        ["Api:RateLimits:Enabled"] = "true",
+        ["Api:RateLimits:KeyRequests"] = "1",
+        ["Api:RateLimits:KeyWindow"] = "00:00:01",
     };
 
     readonly Factory factory;

@@ -83,7 +83,10 @@ public sealed class CallersTests
     {
         await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         {
-            ["Api:Keys"] = $"alice:{Alice}", ["Api:RateLimits:Enabled"] = "true", ["Api:RateLimits:KeyRequests"] = "1", ["Api:RateLimits:KeyWindow"] = "01:00:00",
+            ["Api:Keys"] = $"alice:{Alice}",
+            ["Api:RateLimits:Enabled"] = "true",
+            ["Api:RateLimits:KeyRequests"] = "1",
+            ["Api:RateLimits:KeyWindow"] = "01:00:00",
         });
         using var alice = server.NewClient(Alice);
         using var first = await alice.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" });

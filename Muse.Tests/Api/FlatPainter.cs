@@ -25,8 +25,16 @@ public sealed class FlatPainter : IAsyncDisposable
 {
     public static readonly ModelCard Card = new()
     {
-        Name = "scenes", MinSize = 64, MaxSize = 512, SizeMultiple = 8, DefaultWidth = 128, DefaultHeight = 128,
-        DefaultSteps = 20, MaxSteps = 100, DefaultGuidanceScale = 5, Samplers = ["ddim", "euler"],
+        Name = "scenes",
+        MinSize = 64,
+        MaxSize = 512,
+        SizeMultiple = 8,
+        DefaultWidth = 128,
+        DefaultHeight = 128,
+        DefaultSteps = 20,
+        MaxSteps = 100,
+        DefaultGuidanceScale = 5,
+        Samplers = ["ddim", "euler"],
     };
 
     readonly IHost host;
@@ -115,6 +123,7 @@ public sealed class FlatPainter : IAsyncDisposable
             var due = previews < job.Previews && step * (job.Previews + 1) / steps > previews;
             await queue.ReportAsync(item, step, steps, due ? new(FlatPng(32, 32, (byte)(step * 10)), PictureFormat.Png, 32, 32) : null);
             if (due && job.Prompt.Contains("stepwise"))
+            {
                 try
                 {
                     await advances.WaitAsync(stop.Token);
@@ -123,9 +132,12 @@ public sealed class FlatPainter : IAsyncDisposable
                 {
                     return; // The test is over.
                 }
+            }
+
             if (due)
                 previews++;
             if (job.Prompt.Contains(options.HoldWord))
+            {
                 while (!released.Task.IsCompleted && !stop.IsCancellationRequested)
                 {
                     await Task.WhenAny(released.Task, queue.WaitForWorkAsync(stop.Token));
@@ -134,6 +146,7 @@ public sealed class FlatPainter : IAsyncDisposable
                     Interlocked.Increment(ref cancelled);
                     return;
                 }
+            }
         }
         if (job.Prompt.Contains("explode"))
         {

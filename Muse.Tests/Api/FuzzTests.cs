@@ -103,7 +103,12 @@ public sealed class FuzzTests
         request.Content = new ByteArrayContent(body);
         request.Content.Headers.TryAddWithoutValidation("Content-Type", random.Next(40) switch
         {
-            0 => "text/plain", 1 => "application/json; charset=utf-16", 2 => "application/json;;;=", 3 => "", 4 => "application/problem+json", _ => "application/json",
+            0 => "text/plain",
+            1 => "application/json; charset=utf-16",
+            2 => "application/json;;;=",
+            3 => "",
+            4 => "application/problem+json",
+            _ => "application/json",
         });
         Abuse(random, request);
         return request;
@@ -113,9 +118,11 @@ public sealed class FuzzTests
     static void Abuse(Random random, HttpRequestMessage request)
     {
         if (random.Next(6) == 0)
+        {
             request.Headers.TryAddWithoutValidation(
                 ((string[])["Idempotency-Key", "x-stainless-retry-count", "Prefer", "Last-Event-ID", "Authorization", "x-api-key", "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range"])[random.Next(12)],
                 random.Next(4) == 0 ? new string('x', random.Next(1, 9000)) : Junk(random, "wait=1 Bearer \"-,;9"));
+        }
     }
 
     static byte[] Mutate(Random random, byte[] body)

@@ -111,7 +111,8 @@ public sealed class ImagesTests : IAsyncLifetime
 
         static HttpRequestMessage Ask(Uri server) => new(HttpMethod.Post, new Uri(server, "/v1/images/generations"))
         {
-            Headers = { { "Idempotency-Key", "the one" } }, Content = JsonContent.Create(new { prompt = "hold this" }),
+            Headers = { { "Idempotency-Key", "the one" } },
+            Content = JsonContent.Create(new { prompt = "hold this" }),
         };
     }
 

@@ -52,14 +52,20 @@ public sealed partial class OperationsTests
         void Walk(JsonElement element)
         {
             if (element.ValueKind == JsonValueKind.Array)
+            {
                 foreach (var item in element.EnumerateArray())
                     Walk(item);
+            }
             else if (element.ValueKind == JsonValueKind.Object)
+            {
                 foreach (var property in element.EnumerateObject())
+                {
                     if (property.Name is "expr" or "query" && property.Value.ValueKind == JsonValueKind.String)
                         queries.Add(property.Value.GetString()!);
                     else
                         Walk(property.Value);
+                }
+            }
         }
     }
 

@@ -99,7 +99,10 @@ public sealed class WebhookTests
         /// <summary>Settings of an API that may call here.</summary>
         public Dictionary<string, string> Settings => new()
         {
-            ["Api:WebhookOrigins"] = app.Urls.First(), ["Api:WebhookSecret"] = Secret, ["Api:WebhookRetryDelay"] = "00:00:00.010", ["Queue:WebhookLease"] = "00:00:01",
+            ["Api:WebhookOrigins"] = app.Urls.First(),
+            ["Api:WebhookSecret"] = Secret,
+            ["Api:WebhookRetryDelay"] = "00:00:00.010",
+            ["Queue:WebhookLease"] = "00:00:01",
         };
 
         public static async Task<Receiver> StartAsync(int failures)

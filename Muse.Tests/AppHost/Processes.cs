@@ -20,8 +20,10 @@ static class Processes
         {
             before = found.Count;
             foreach (var entry in all)
+            {
                 if (entry.Id != root && (entry.Parent == root || found.Contains(entry.Parent) || found.Contains(entry.Session)))
                     found.Add(entry.Id);
+            }
         }
         return [.. found];
     }

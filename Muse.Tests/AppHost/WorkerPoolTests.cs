@@ -146,8 +146,10 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation)
         {
             Interlocked.Increment(ref asked);
-            if (Away) throw new QueueUnavailableException("away");
-            foreach (var instance in heartbeats.Keys) heard[instance] = true;
+            if (Away)
+                throw new QueueUnavailableException("away");
+            foreach (var instance in heartbeats.Keys)
+                heard[instance] = true;
             return Task.FromResult<IReadOnlyList<WorkerHeartbeat>>([.. heartbeats.Values]);
         }
 

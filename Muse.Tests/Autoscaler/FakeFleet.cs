@@ -45,8 +45,10 @@ sealed class FakeFleet(TimeProvider time) : IFleet
 
     public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation)
     {
-        if (Away is not null) return Task.FromException(Away);
-        lock (Decisions) Decisions.Add(decision);
+        if (Away is not null)
+            return Task.FromException(Away);
+        lock (Decisions)
+            Decisions.Add(decision);
         return Task.CompletedTask;
     }
 
@@ -54,7 +56,8 @@ sealed class FakeFleet(TimeProvider time) : IFleet
 
     public async Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation)
     {
-        if (Away is not null) throw Away;
+        if (Away is not null)
+            throw Away;
         Waited.TrySetResult();
         await Change.Task.WaitAsync(cancellation);
         Change = new(TaskCreationOptions.RunContinuationsAsynchronously);

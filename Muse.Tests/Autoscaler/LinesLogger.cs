@@ -21,7 +21,8 @@ sealed class LinesLogger : ILoggerProvider
         public bool IsEnabled(LogLevel logLevel) => true;
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            lock (lines) lines.Add(formatter(state, exception));
+            lock (lines)
+                lines.Add(formatter(state, exception));
         }
     }
 }

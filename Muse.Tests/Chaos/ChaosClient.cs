@@ -7,7 +7,7 @@ using Muse.Queue;
 namespace Muse.Tests.Chaos;
 
 /// <summary>What a client asks for, and what became of it.</summary>
-internal sealed class Wish(string key, string prompt, long seed, int count, bool waits)
+sealed class Wish(string key, string prompt, long seed, int count, bool waits)
 {
     public string Key => key;
     public string Prompt => prompt;
@@ -26,7 +26,7 @@ internal sealed class Wish(string key, string prompt, long seed, int count, bool
 }
 
 /// <summary>A client of the API that does what it is told: it sends an <c>Idempotency-Key</c>, and comes back after a 503 or a lost connection.</summary>
-internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) : IDisposable
+sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) : IDisposable
 {
     public const int Steps = 10;
     static readonly TimeSpan ComeBackAfter = TimeSpan.FromMilliseconds(100);
@@ -42,8 +42,10 @@ internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> a
     /// <summary>Has the wish painted. Where a crash has taken its job with it, a client that waits asks anew, and one that went away is left without pictures.</summary>
     public async Task PaintAsync(Wish wish)
     {
-        if (wish.Waits) await WaitAsync(wish);
-        else await AskAndComeBackAsync(wish);
+        if (wish.Waits)
+            await WaitAsync(wish);
+        else
+            await AskAndComeBackAsync(wish);
     }
 
     async Task WaitAsync(Wish wish)
@@ -51,9 +53,11 @@ internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> a
         while (true)
         {
             using var response = await SendAsync(() => Post("/v1/images/generations", wish));
-            if (response.StatusCode == HttpStatusCode.NotFound) continue;
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                continue;
             await DemandAsync(wish, response, HttpStatusCode.OK);
-            if (await TryReadAsync(response, ApiJson.Default.ImagesAnswerBody) is not { } answer) continue;
+            if (await TryReadAsync(response, ApiJson.Default.ImagesAnswerBody) is not { } answer)
+                continue;
             Accept(wish, answer.Id);
             wish.Pictures = [.. answer.Data.Select(picture => WorkerFleet.Hash(Convert.FromBase64String(picture.B64Json!)))];
             return;
@@ -65,18 +69,24 @@ internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> a
         while (wish.JobId is null)
         {
             using var response = await SendAsync(() => Post("/v1/generations", wish));
-            if (response.StatusCode == HttpStatusCode.NotFound) continue; // Accepted and gone before the answer was written.
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                continue; // Accepted and gone before the answer was written.
             await DemandAsync(wish, response, HttpStatusCode.Accepted, HttpStatusCode.OK);
-            if (await TryReadAsync(response, ApiJson.Default.Generation) is { } job) Accept(wish, job.Id);
+            if (await TryReadAsync(response, ApiJson.Default.Generation) is { } job)
+                Accept(wish, job.Id);
         }
         while (true)
         {
             using var response = await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{wish.JobId}") { Headers = { { "Prefer", "wait=5" } } });
-            if (response.StatusCode == HttpStatusCode.NotFound) return;
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                return;
             await DemandAsync(wish, response, HttpStatusCode.OK);
-            if (await TryReadAsync(response, ApiJson.Default.Generation) is not { } job || job.State is "queued" or "running") continue;
-            if (job.State != "succeeded") throw new Xunit.Sdk.XunitException($"{wish.JobId} ended as {job.State}: {job.Error?.Message}");
-            if (await FetchAsync(wish) is not { } pictures) continue;
+            if (await TryReadAsync(response, ApiJson.Default.Generation) is not { } job || job.State is "queued" or "running")
+                continue;
+            if (job.State != "succeeded")
+                throw new Xunit.Sdk.XunitException($"{wish.JobId} ended as {job.State}: {job.Error?.Message}");
+            if (await FetchAsync(wish) is not { } pictures)
+                continue;
             wish.Pictures = pictures;
             return;
         }
@@ -88,7 +98,8 @@ internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> a
         while (pictures.Count < wish.Count)
         {
             using var response = await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{wish.JobId}/images/{pictures.Count}"));
-            if (response.StatusCode == HttpStatusCode.NotFound) return null; // Its result went with a crash: it is painted again.
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                return null; // Its result went with a crash: it is painted again.
             await DemandAsync(wish, response, HttpStatusCode.OK);
             try
             {
@@ -110,7 +121,8 @@ internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> a
     {
         while (true)
         {
-            if (await TrySendAsync(make) is { } response) return response;
+            if (await TrySendAsync(make) is { } response)
+                return response;
             await Task.Delay(ComeBackAfter);
         }
     }
@@ -129,7 +141,8 @@ internal sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> a
             Interlocked.Increment(ref lostConnections);
             return null;
         }
-        if (response.StatusCode != HttpStatusCode.ServiceUnavailable) return response;
+        if (response.StatusCode != HttpStatusCode.ServiceUnavailable)
+            return response;
         Interlocked.Increment(ref refusals);
         Assert.True(response.Headers.RetryAfter?.Delta > TimeSpan.Zero, "A 503 does not say when to come back.");
         response.Dispose();

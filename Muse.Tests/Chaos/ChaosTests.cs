@@ -61,14 +61,31 @@ public sealed class ChaosTests(ITestOutputHelper output)
             var victim = random.Next(Workers);
             switch (kind)
             {
-                case 0: await crew.KillWorkerAsync(victim); break;
-                case 1: crew.PauseWorker(victim); break;
-                case 2: await crew.TerminateWorkerAsync(victim); break;
-                case 3 when crashes is not null: await crashes.CrashAsync(powerLost: blows[3] % 2 == 1, () => accepted); break;
-                case 3: await redis.KillAsync(); await redis.LaunchAsync(); break;
-                case 4: await CutConnectionsAsync(redis); break;
-                case 5: await crew.KillServerAsync(); break;
-                case 6: await PauseRedisAsync(blows[6]); break;
+                case 0:
+                    await crew.KillWorkerAsync(victim);
+                    break;
+                case 1:
+                    crew.PauseWorker(victim);
+                    break;
+                case 2:
+                    await crew.TerminateWorkerAsync(victim);
+                    break;
+                case 3 when crashes is not null:
+                    await crashes.CrashAsync(powerLost: blows[3] % 2 == 1, () => accepted);
+                    break;
+                case 3:
+                    await redis.KillAsync();
+                    await redis.LaunchAsync();
+                    break;
+                case 4:
+                    await CutConnectionsAsync(redis);
+                    break;
+                case 5:
+                    await crew.KillServerAsync();
+                    break;
+                case 6:
+                    await PauseRedisAsync(blows[6]);
+                    break;
             }
             blows[kind]++;
         }
@@ -84,7 +101,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
         {
             var finished = await reader.Jobs.WaitWithPicturesAsync(wish.JobId!, Limit(120));
             string[] right = [.. Enumerable.Range(0, wish.Count).Select(index => expected[$"{wish.JobId}/{index}"])];
-            if (wish.Pictures is not null) Assert.True(wish.Pictures.SequenceEqual(right), $"The client got other bytes for {wish.JobId} than its seed gives.");
+            if (wish.Pictures is not null)
+                Assert.True(wish.Pictures.SequenceEqual(right), $"The client got other bytes for {wish.JobId} than its seed gives.");
             if (finished is null && crashes?.Explains(wish) == true)
             {
                 gone++;
@@ -99,7 +117,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
         }
         var measured = await EventuallyAsync(() => reader.Fleet.MeasureAsync(Limit()), m => m is { Waiting: 0, Pending: 0 });
         Assert.Equal((pictures, pictures), (measured.Arrivals, measured.Completed)); // Each came once and ended once.
-        foreach (var lane in Enum.GetValues<JobPriority>()) Assert.Equal(0, await reader.Redis.StreamLengthAsync(reader.Keys.Stream(lane)));
+        foreach (var lane in Enum.GetValues<JobPriority>())
+            Assert.Equal(0, await reader.Redis.StreamLengthAsync(reader.Keys.Stream(lane)));
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(reader.Redis));
         Assert.Empty(await reader.Dead.ListAsync(10, Limit()));
         Assert.InRange(accepted.Count, extent.Requests, int.MaxValue);
@@ -134,7 +153,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
                 ("blows, in seeded random order", $"{plan.Length}"),
             };
             rows.AddRange(kinds.Select((kind, i) => (kind, $"{blows[i]}")));
-            if (extent.RedisPauses > 0) rows.Add(($"Redis paused with SIGSTOP for {extent.RedisPause.TotalSeconds:0} s, and the API found to answer 503 with `Retry-After`", $"{blows[^1]}"));
+            if (extent.RedisPauses > 0)
+                rows.Add(($"Redis paused with SIGSTOP for {extent.RedisPause.TotalSeconds:0} s, and the API found to answer 503 with `Retry-After`", $"{blows[^1]}"));
             rows.Add(("answers of 503 / connections to the API that broke, seen by clients", $"{client.Refusals:N0} / {client.LostConnections:N0}"));
             rows.Add(("time", $"{clock.Elapsed.TotalSeconds:0} s"));
             if (crashes is not null)
@@ -149,7 +169,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
             rows.Add(("entries left in the streams / pending / dead letters / keys without expiry beside the named ones", "0 / 0 / 0 / 0"));
             var report = $"`appendfsync {sync}`, {Workers} workers, {Clients} clients, seed {Seed}:\n\n| | |\n| --- | --- |\n{string.Concat(rows.Select(row => $"| {row.What} | {row.Count} |\n"))}\n";
             output.WriteLine(report);
-            if (Environment.GetEnvironmentVariable("MUSE_CHAOS_REPORT") is { Length: > 0 } file) await File.AppendAllTextAsync(file, report);
+            if (Environment.GetEnvironmentVariable("MUSE_CHAOS_REPORT") is { Length: > 0 } file)
+                await File.AppendAllTextAsync(file, report);
         }
     }
 

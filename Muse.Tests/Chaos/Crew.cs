@@ -4,7 +4,7 @@ using static Muse.Tests.Queue.Samples;
 namespace Muse.Tests.Chaos;
 
 /// <summary>The processes that are struck: workers and one API. Whoever dies is replaced; none outlives the test, however it ends.</summary>
-internal sealed class Crew : IAsyncDisposable
+sealed class Crew : IAsyncDisposable
 {
     readonly RedisServer redis;
     readonly ProgramProcess[] workers;
@@ -92,7 +92,8 @@ internal sealed class Crew : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await AllResumedAsync();
-        foreach (var worker in workers) await worker.DisposeAsync();
+        foreach (var worker in workers)
+            await worker.DisposeAsync();
         await server.DisposeAsync();
     }
 }

@@ -17,7 +17,8 @@ public sealed class HandBackTests
         await using var fixture = await QueueFixture.StartAsync();
         var api = fixture.Start();
         var jobs = Enumerable.Range(0, 12).Select(i => Job() with { Seed = 1000 + i, Steps = 50 }).ToList();
-        foreach (var job in jobs) await api.Jobs.SubmitAsync(job, null, Limit());
+        foreach (var job in jobs)
+            await api.Jobs.SubmitAsync(job, null, Limit());
 
         await using var first = WorkerFleet.Start(fixture.Redis, Device);
         await EventuallyAsync(() => SnapshotsAsync(), all => all.All(job => job.Pictures[0].Step >= 10), seconds: 60);
@@ -36,11 +37,15 @@ public sealed class HandBackTests
         var watching = jobs.Select(async (job, i) =>
         {
             await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, back[i].Revision, Limit(60)))
-                if (snapshot.Pictures[0] is { State: JobState.Running, Step: var step } && (firstHeard[i] == 0 || step < firstHeard[i])) firstHeard[i] = step;
+            {
+                if (snapshot.Pictures[0] is { State: JobState.Running, Step: var step } && (firstHeard[i] == 0 || step < firstHeard[i]))
+                    firstHeard[i] = step;
+            }
         }).ToList();
         await using var second = WorkerFleet.Start(fixture.Redis, Device);
         await Task.WhenAll(watching);
-        for (var i = 0; i < 12; i++) Assert.True(firstHeard[i] >= back[i].Pictures[0].Step, $"Picture {i} was handed back at {back[i].Pictures[0].Step} and went on at {firstHeard[i]}.");
+        for (var i = 0; i < 12; i++)
+            Assert.True(firstHeard[i] >= back[i].Pictures[0].Step, $"Picture {i} was handed back at {back[i].Pictures[0].Step} and went on at {firstHeard[i]}.");
 
         var expected = await WorkerFleet.PaintAsync(jobs);
         foreach (var job in jobs)

@@ -10,7 +10,7 @@ namespace Muse.Tests.Chaos;
 /// A process that is killed leaves behind what the system had already, so little or nothing is lost. A machine that loses its power takes what was not synced:
 /// that is done by hand here, by cutting the file back to its length of at most a second before.
 /// </remarks>
-internal sealed class LastSecond : IAsyncDisposable
+sealed class LastSecond : IAsyncDisposable
 {
     /// <summary>What Redis promises to have synced.</summary>
     static readonly TimeSpan Unsynced = TimeSpan.FromSeconds(1);
@@ -46,11 +46,14 @@ internal sealed class LastSecond : IAsyncDisposable
         try
         {
             while (await timer.WaitForNextTickAsync(stopping.Token))
+            {
                 lock (lengths)
                 {
                     lengths.Add((TimeProvider.System.GetUtcNow(), redis.AppendOnlyFile.Length));
-                    if (lengths.Count > 2000) lengths.RemoveRange(0, 1000);
+                    if (lengths.Count > 2000)
+                        lengths.RemoveRange(0, 1000);
                 }
+            }
         }
         catch (OperationCanceledException) { } // Disposed.
     }
@@ -91,7 +94,8 @@ internal sealed class LastSecond : IAsyncDisposable
         {
             vanished.Add(wish.JobId!);
             var age = at - wish.AcceptedAt;
-            if (age > Longest) Longest = age;
+            if (age > Longest)
+                Longest = age;
             Assert.True(age <= Tolerance, $"{wish.JobId} was accepted {age.TotalSeconds:0.00} s before the crash that took it.");
         }
     }

@@ -9,7 +9,7 @@ using Muse.Tests.Queue;
 namespace Muse.Tests.Chaos;
 
 /// <summary>Real worker processes over a simulated device, and what they must paint: the simulated picture is a function of prompt and seed.</summary>
-internal static class WorkerFleet
+static class WorkerFleet
 {
     /// <summary>Starts a worker process.</summary>
     public static ProgramProcess Start(RedisServer redis, string device, params (string Name, string Value)[] settings) =>
@@ -35,12 +35,18 @@ internal static class WorkerFleet
         var feeding = Task.Run(async () =>
         {
             foreach (var request in requests.Values)
-                while (!engine.TrySubmit(request)) await engine.WaitForRoomAsync(CancellationToken.None);
+            {
+                while (!engine.TrySubmit(request))
+                    await engine.WaitForRoomAsync(CancellationToken.None);
+            }
         });
         var pictures = new Dictionary<string, string>();
         while (pictures.Count < requests.Count)
+        {
             if (await engine.Events.ReadAsync(Samples.Limit(120)) is EngineEvent.Completed completed)
                 pictures[completed.RequestId] = Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90, ImageParameters.Describe(requests[completed.RequestId], engine.Model)));
+        }
+
         await feeding;
         return pictures;
     }

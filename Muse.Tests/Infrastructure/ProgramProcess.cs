@@ -28,7 +28,8 @@ public sealed class ProgramProcess : IAsyncDisposable
         start.ArgumentList.Add(binary);
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["DOTNET_TieredPGO"] = "0";
-        foreach (var (name, value) in settings) start.Environment[name] = value;
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
         process = Process.Start(start)!;
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
@@ -49,7 +50,10 @@ public sealed class ProgramProcess : IAsyncDisposable
     void Keep(string? line)
     {
         if (line is not null)
-            lock (output) output.AppendLine(line);
+        {
+            lock (output)
+                output.AppendLine(line);
+        }
     }
 
     /// <summary>SIGKILL.</summary>
@@ -64,14 +68,18 @@ public sealed class ProgramProcess : IAsyncDisposable
     void Send(Signal signal)
     {
         lock (process)
-            if (!disposed && !process.HasExited) signal.SendTo(process.Id);
+        {
+            if (!disposed && !process.HasExited)
+                signal.SendTo(process.Id);
+        }
     }
 
     public Task WaitForExitAsync(CancellationToken cancellation) => process.WaitForExitAsync(cancellation);
 
     public async ValueTask DisposeAsync()
     {
-        if (disposed) return;
+        if (disposed)
+            return;
         Kill();
         await process.WaitForExitAsync();
         lock (process)

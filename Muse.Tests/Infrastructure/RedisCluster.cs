@@ -29,11 +29,15 @@ public sealed class RedisCluster : IAsyncDisposable
                 var (first, last) = (Slots * i / masters, Slots * (i + 1) / masters - 1);
                 await AskAsync(servers[i], "ADDSLOTSRANGE", first, last);
                 await AskAsync(servers[i], "SET-CONFIG-EPOCH", i + 1);
-                if (i > 0) await AskAsync(servers[i], "MEET", "127.0.0.1", servers[0].Port, buses[0]);
+                if (i > 0)
+                    await AskAsync(servers[i], "MEET", "127.0.0.1", servers[0].Port, buses[0]);
             }
             foreach (var server in servers)
+            {
                 await Queue.Samples.EventuallyAsync(() => AskAsync(server, "INFO"), info =>
                     info.Contains("cluster_state:ok") && info.Contains($"cluster_slots_ok:{Slots}") && info.Contains($"cluster_known_nodes:{masters}"));
+            }
+
             return cluster;
         }
         catch
@@ -51,6 +55,7 @@ public sealed class RedisCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var master in Masters) await master.DisposeAsync();
+        foreach (var master in Masters)
+            await master.DisposeAsync();
     }
 }

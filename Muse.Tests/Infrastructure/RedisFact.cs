@@ -5,6 +5,7 @@ public sealed class RedisFactAttribute : FactAttribute
 {
     public RedisFactAttribute()
     {
-        if (!RedisServer.IsAvailable) Skip = "There is no redis-server on the PATH: ./muse test installs one.";
+        if (!RedisServer.IsAvailable)
+            Skip = "There is no redis-server on the PATH: ./muse test installs one.";
     }
 }

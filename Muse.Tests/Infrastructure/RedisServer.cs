@@ -32,7 +32,8 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>kill -9, as a crash would.</summary>
     public async Task KillAsync()
     {
-        if (process is null) return;
+        if (process is null)
+            return;
         process.Kill();
         await process.WaitForExitAsync();
         process.Dispose();
@@ -63,7 +64,8 @@ public sealed class RedisServer : IAsyncDisposable
         while (true)
         {
             limit.Token.ThrowIfCancellationRequested();
-            try { await connection.GetDatabase().PingAsync(); return; }
+            try
+            { await connection.GetDatabase().PingAsync(); return; }
             catch (RedisException) { await Task.Yield(); }
         }
     }

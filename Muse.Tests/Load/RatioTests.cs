@@ -39,7 +39,11 @@ public sealed class RatioTests
             }
         });
         for (var done = 0; done < count;)
-            if (await engine.Events.ReadAsync() is EngineEvent.Completed) done++;
+        {
+            if (await engine.Events.ReadAsync() is EngineEvent.Completed)
+                done++;
+        }
+
         await feeding;
         return count / clock.Elapsed.TotalSeconds;
     }
@@ -60,7 +64,8 @@ public sealed class RatioTests
             while (clock.Elapsed < warmUp + measured)
             {
                 await PaintAsync();
-                if (clock.Elapsed > warmUp && clock.Elapsed < warmUp + measured) Interlocked.Increment(ref painted);
+                if (clock.Elapsed > warmUp && clock.Elapsed < warmUp + measured)
+                    Interlocked.Increment(ref painted);
             }
         }));
         Assert.InRange(painted / measured.TotalSeconds / allowed, 0.9, 1.1);

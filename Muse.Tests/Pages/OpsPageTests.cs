@@ -81,8 +81,11 @@ public sealed class OpsPageTests(Browser browser)
         await visit.PaintAsync("explode");
         await Expect(visit.Where).ToHaveTextAsync("Not painted");
         await using (var redis = await ConnectionMultiplexer.ConnectAsync(server.Redis.ConnectionString))
+        {
             await redis.GetDatabase().StreamAddAsync("muse:{scenes}:dead",
                 [new("job", server.Painter!.Seen.Single().Id), new("index", 0), new("lane", "interactive"), new("entry", "1-1"), new("reason", "Workers crashed on it 3 times.")]);
+        }
+
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#dead")).ToContainTextAsync("Workers crashed on it 3 times.");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Requeue" }).ClickAsync();
@@ -143,7 +146,12 @@ public sealed class OpsPageTests(Browser browser)
         var now = DateTimeOffset.UtcNow;
         return server.Services.GetRequiredService<Fleet>().BeatAsync(new()
         {
-            Worker = "worker-1", State = WorkerState.Ready, Device = "a simulated device (40 ms a step and 10 ms a picture)", StartedAt = now.AddMinutes(-5), At = now, Slots = 12,
+            Worker = "worker-1",
+            State = WorkerState.Ready,
+            Device = "a simulated device (40 ms a step and 10 ms a picture)",
+            StartedAt = now.AddMinutes(-5),
+            At = now,
+            Slots = 12,
             Batch = [.. Enumerable.Range(0, seats).Select(place => new BatchPlace(place, $"job{place}", 0, place + 1, 20))],
         }, default);
     }

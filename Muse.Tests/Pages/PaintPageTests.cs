@@ -131,7 +131,9 @@ public sealed partial class PaintPageTests(Browser browser)
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string>
         {
-            ["Api:RateLimits:Enabled"] = "true", ["Api:RateLimits:AnonymousRequests"] = "1", ["Api:RateLimits:AnonymousWindow"] = "00:00:03",
+            ["Api:RateLimits:Enabled"] = "true",
+            ["Api:RateLimits:AnonymousRequests"] = "1",
+            ["Api:RateLimits:AnonymousWindow"] = "00:00:03",
             ["Api:TrustedProxies"] = "127.0.0.1",
         });
         await using var visit = await browser.VisitAsync(server.Address);

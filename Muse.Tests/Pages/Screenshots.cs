@@ -44,19 +44,23 @@ public sealed class Screenshots(Browser browser)
         foreach (var (prompt, index) in Prompts.Select((prompt, index) => (prompt, index)))
             await AskAsync(server, new { prompt, seed = 1000 + index });
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
+        {
             foreach (var (name, width, height) in Screens)
                 await PaintAsync(server, scheme, name, width, height);
+        }
 
         await using var simulated = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=400ms,picture=100ms"));
         await using var autoscaler = new ProgramProcess("Muse.Autoscaler", server.Redis, ("MUSE_AUTOSCALE_INTERVAL", "00:00:05"));
         var visits = new List<(Visit Visit, string File)>();
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
+        {
             foreach (var (name, width, height) in Screens)
             {
                 var visit = await browser.VisitAsync(server.Address, scheme, width, height);
                 await visit.Page.GotoAsync("/ops");
                 visits.Add((visit, $"ops-{name}-{Word(scheme)}.png"));
             }
+        }
         // Three waves, so that the charts and the looms have something to show, and the pictures while a fourth rises.
         await FeedAsync(server, 0, Waves + Rush / 2, CancellationToken.None);
         using var enough = new CancellationTokenSource();

@@ -16,7 +16,8 @@ public sealed class ClusterTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (!RedisServer.IsAvailable) return;
+        if (!RedisServer.IsAvailable)
+            return;
         fixture = await QueueFixture.StartOnClusterAsync();
         api = fixture.Start(("Lease", "00:00:01"));
         first = fixture.Start(("Lease", "00:00:01"), ("MaxDeliveries", "1"));
@@ -25,7 +26,8 @@ public sealed class ClusterTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        if (fixture is not null) await fixture.DisposeAsync();
+        if (fixture is not null)
+            await fixture.DisposeAsync();
     }
 
     [RedisFact]
@@ -91,7 +93,16 @@ public sealed class ClusterTests : IAsyncLifetime
         await second.Fleet.BeatAsync(FleetTests.Beat("w2"), Limit());
         await second.Fleet.AnnounceModelAsync(new ModelCard
         {
-            Name = "scenes", MinSize = 64, MaxSize = 256, SizeMultiple = 8, DefaultWidth = 128, DefaultHeight = 128, DefaultSteps = 20, MaxSteps = 150, DefaultGuidanceScale = 5, Samplers = ["euler"],
+            Name = "scenes",
+            MinSize = 64,
+            MaxSize = 256,
+            SizeMultiple = 8,
+            DefaultWidth = 128,
+            DefaultHeight = 128,
+            DefaultSteps = 20,
+            MaxSteps = 150,
+            DefaultGuidanceScale = 5,
+            Samplers = ["euler"],
         }, Limit());
         Assert.Equal("scenes", (await api.Fleet.ModelAsync(Limit()))!.Name);
 
@@ -128,7 +139,8 @@ public sealed class ClusterTests : IAsyncLifetime
             Assert.Equal(model, (await waiting)!.Pictures[0]!.Text());
         }
         var masters = new HashSet<int>();
-        foreach (var model in models) masters.Add(Assert.Single(await MastersOfKeysAsync($"{{{model}}}")));
+        foreach (var model in models)
+            masters.Add(Assert.Single(await MastersOfKeysAsync($"{{{model}}}")));
         Assert.Equal(3, masters.Count);
     }
 

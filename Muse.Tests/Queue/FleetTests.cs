@@ -11,14 +11,16 @@ public sealed class FleetTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (!RedisServer.IsAvailable) return;
+        if (!RedisServer.IsAvailable)
+            return;
         fixture = await QueueFixture.StartAsync();
         (api, worker) = (fixture.Start(), fixture.Start());
     }
 
     public async Task DisposeAsync()
     {
-        if (fixture is not null) await fixture.DisposeAsync();
+        if (fixture is not null)
+            await fixture.DisposeAsync();
     }
 
     public static WorkerHeartbeat Beat(string name, double? picturesPerSecond = null) => new()
@@ -78,8 +80,16 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Null(await api.Fleet.ModelAsync(Limit()));
         var card = new ModelCard
         {
-            Name = "scenes", MinSize = 64, MaxSize = 256, SizeMultiple = 8, DefaultWidth = 128, DefaultHeight = 128, DefaultSteps = 20, MaxSteps = 150,
-            DefaultGuidanceScale = 5, Samplers = ["euler", "ddim"],
+            Name = "scenes",
+            MinSize = 64,
+            MaxSize = 256,
+            SizeMultiple = 8,
+            DefaultWidth = 128,
+            DefaultHeight = 128,
+            DefaultSteps = 20,
+            MaxSteps = 150,
+            DefaultGuidanceScale = 5,
+            Samplers = ["euler", "ddim"],
         };
         await worker.Fleet.AnnounceModelAsync(card, Limit());
         var read = await api.Fleet.ModelAsync(Limit());
@@ -121,7 +131,8 @@ public sealed class FleetTests : IAsyncLifetime
     public async Task Nothing_waits_in_an_empty_stream_whatever_the_groups_lag_says()
     {
         await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
-        foreach (var item in await worker.Work.TakeAsync(3)) await worker.Work.CompleteAsync(item, Painted(), Limit());
+        foreach (var item in await worker.Work.TakeAsync(3))
+            await worker.Work.CompleteAsync(item, Painted(), Limit());
         // What a Redis that was killed and restarted was seen to do.
         await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Interactive)!, QueueKeys.Group, "$", "ENTRIESREAD", "1");
         Assert.Equal(0, (await api.Fleet.MeasureAsync(Limit())).Waiting);

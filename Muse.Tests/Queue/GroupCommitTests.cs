@@ -10,7 +10,8 @@ public sealed class GroupCommitTests
     GroupCommit<int, string> Commits(int most) => new(items =>
     {
         var answer = new TaskCompletionSource<IReadOnlyList<string>>();
-        lock (calls) calls.Enqueue((items, answer));
+        lock (calls)
+            calls.Enqueue((items, answer));
         called.Release();
         return answer.Task;
     }, most);
@@ -19,7 +20,8 @@ public sealed class GroupCommitTests
     {
         Assert.True(await called.WaitAsync(TimeSpan.FromSeconds(30)));
         (IReadOnlyList<int> Items, TaskCompletionSource<IReadOnlyList<string>> Answer) call;
-        lock (calls) call = calls.Dequeue();
+        lock (calls)
+            call = calls.Dequeue();
         try
         {
             call.Answer.SetResult([.. call.Items.Select(answer)]);

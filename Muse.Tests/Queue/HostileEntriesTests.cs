@@ -23,9 +23,11 @@ public sealed class HostileEntriesTests
         var adding = new List<Task>();
         for (var i = 0; i < Count; i++)
         {
-            if (i % 1000 == 500) Assert.IsType<SubmitOutcome.Accepted>(await fixture.Start(("MaxLength", "100000")).Jobs.SubmitAsync(Job($"good-{i}"), null, Limit()));
+            if (i % 1000 == 500)
+                Assert.IsType<SubmitOutcome.Accepted>(await fixture.Start(("MaxLength", "100000")).Jobs.SubmitAsync(Job($"good-{i}"), null, Limit()));
             adding.Add(AddHostileAsync(hostile.GetDatabase(), api.Keys, random, template, i));
-            if (adding.Count < 100) continue;
+            if (adding.Count < 100)
+                continue;
             await Task.WhenAll(adding);
             adding.Clear();
         }
@@ -54,7 +56,8 @@ public sealed class HostileEntriesTests
             await api.Dead.RequeueAsync(letter.Id, Limit());
             if (letter.JobId is { } id)
             {
-                try { await api.Jobs.FindAsync(id, Limit()); }
+                try
+                { await api.Jobs.FindAsync(id, Limit()); }
                 catch (RedisServerException) { } // A key of another type: the API answers 500 to its operator's own vandalism.
             }
         }
@@ -69,22 +72,54 @@ public sealed class HostileEntriesTests
         var stored = Task.CompletedTask;
         switch (i % 16)
         {
-            case 0: entry = [new("nothing", "at all")]; break;
-            case 1: entry = [new("job", Noise(random, 200)), new("index", 0)]; break;
-            case 2: entry = [new("job", new string('x', 100_000)), new("index", 0)]; break;
-            case 3: entry = [new("job", id), new("index", Noise(random, 20))]; break;
-            case 4: break; // A job that is not there.
-            case 5: stored = redis.StringSetAsync(keys.Job(id), "a string"); break;
-            case 6: stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0), new("job", Noise(random, 300))]); break;
-            case 7: stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0)]); break;
-            case 8: Store(template[..random.Next(1, template.Length - 1)]); break;
-            case 9: Store(Mutate(template.Replace("template", id, StringComparison.Ordinal), random)); break;
-            case 10: Store(template); break; // Says that it is another.
-            case 11: Store(new string('[', 50_000)); break;
-            case 12: Store($$"""{"Id":"{{id}}","Owner":null,"Prompt":null,"Seed":"x","CreatedAt":1}"""); break;
-            case 13: stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0), new("job", template), new("revision", "no number"), new("left", "none")]); break;
-            case 14: Store(new string('y', QueueJson.MaxJobBytes + 1)); break;
-            case 15: index = 9; Store(template.Replace("template", id, StringComparison.Ordinal)); break;
+            case 0:
+                entry = [new("nothing", "at all")];
+                break;
+            case 1:
+                entry = [new("job", Noise(random, 200)), new("index", 0)];
+                break;
+            case 2:
+                entry = [new("job", new string('x', 100_000)), new("index", 0)];
+                break;
+            case 3:
+                entry = [new("job", id), new("index", Noise(random, 20))];
+                break;
+            case 4:
+                break; // A job that is not there.
+            case 5:
+                stored = redis.StringSetAsync(keys.Job(id), "a string");
+                break;
+            case 6:
+                stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0), new("job", Noise(random, 300))]);
+                break;
+            case 7:
+                stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0)]);
+                break;
+            case 8:
+                Store(template[..random.Next(1, template.Length - 1)]);
+                break;
+            case 9:
+                Store(Mutate(template.Replace("template", id, StringComparison.Ordinal), random));
+                break;
+            case 10:
+                Store(template);
+                break; // Says that it is another.
+            case 11:
+                Store(new string('[', 50_000));
+                break;
+            case 12:
+                Store($$"""{"Id":"{{id}}","Owner":null,"Prompt":null,"Seed":"x","CreatedAt":1}""");
+                break;
+            case 13:
+                stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0), new("job", template), new("revision", "no number"), new("left", "none")]);
+                break;
+            case 14:
+                Store(new string('y', QueueJson.MaxJobBytes + 1));
+                break;
+            case 15:
+                index = 9;
+                Store(template.Replace("template", id, StringComparison.Ordinal));
+                break;
         }
         // In this order on one connection.
         return Task.WhenAll(stored, redis.StreamAddAsync(stream, entry ?? [new("job", id), new("index", index)]));

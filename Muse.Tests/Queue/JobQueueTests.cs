@@ -11,14 +11,16 @@ public sealed class JobQueueTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (!RedisServer.IsAvailable) return;
+        if (!RedisServer.IsAvailable)
+            return;
         fixture = await QueueFixture.StartAsync();
         (api, worker) = (fixture.Start(), fixture.Start());
     }
 
     public async Task DisposeAsync()
     {
-        if (fixture is not null) await fixture.DisposeAsync();
+        if (fixture is not null)
+            await fixture.DisposeAsync();
     }
 
     [RedisFact]
@@ -49,8 +51,19 @@ public sealed class JobQueueTests : IAsyncLifetime
     {
         var job = Job(count: 3, priority: JobPriority.Batch, deadline: new DateTimeOffset(2100, 1, 2, 3, 4, 5, TimeSpan.Zero)) with
         {
-            Prompt = "ein Häuschen \u2603 \0 \"quoted\"\n🦊", NegativePrompt = "moon", Width = 128, Height = 96, Steps = 33, GuidanceScale = 4.5f, Sampler = "euler",
-            Seed = long.MaxValue - 1, Format = PictureFormat.Webp, Quality = 0, Previews = 3, Webhook = new Uri("https://example.org/hook"), TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            Prompt = "ein Häuschen \u2603 \0 \"quoted\"\n🦊",
+            NegativePrompt = "moon",
+            Width = 128,
+            Height = 96,
+            Steps = 33,
+            GuidanceScale = 4.5f,
+            Sampler = "euler",
+            Seed = long.MaxValue - 1,
+            Format = PictureFormat.Webp,
+            Quality = 0,
+            Previews = 3,
+            Webhook = new Uri("https://example.org/hook"),
+            TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         };
         await api.Jobs.SubmitAsync(job, null, Limit());
         // Where somebody traces, as a test beside this one may, the parent is the span of the submission.
@@ -84,7 +97,8 @@ public sealed class JobQueueTests : IAsyncLifetime
         await api.Jobs.SubmitAsync(late, null, Limit());
         var items = await worker.Work.TakeAsync(2);
         var waiting = api.Jobs.WaitWithPicturesAsync(late, Limit());
-        foreach (var item in items) await worker.Work.CompleteAsync(item, Painted(item.Job.Id), Limit());
+        foreach (var item in items)
+            await worker.Work.CompleteAsync(item, Painted(item.Job.Id), Limit());
         // Events come in order: this one's has come, so that of the other has, to which nobody listened.
         Assert.Equal(late.Id, (await waiting)!.Pictures[0]?.Text());
         var answered = api.Jobs.WaitWithPicturesAsync(early, Limit());
@@ -115,7 +129,8 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.Null(await api.Jobs.CancelAsync("nobody", Limit()));
         Assert.Null(await api.Jobs.FindPictureAsync("nobody", 0, Limit()));
         Assert.Null(await api.Jobs.PositionAsync("nobody", Limit()));
-        await foreach (var _ in api.Jobs.WatchAsync("nobody", 0, Limit())) Assert.Fail("There is nothing to watch.");
+        await foreach (var _ in api.Jobs.WatchAsync("nobody", 0, Limit()))
+            Assert.Fail("There is nothing to watch.");
     }
 
     [RedisFact]
@@ -129,9 +144,18 @@ public sealed class JobQueueTests : IAsyncLifetime
             seen.Add(snapshot);
             // Each change only after the one before was seen, so that none can be merged into another.
             var work = worker.Work;
-            if (seen.Count == 1) held = (await work.TakeAsync(1))[0];
-            else if (seen.Count == 2) Assert.True(await work.ReportAsync(held!, 5, 20, null));
-            else if (seen.Count == 3) Assert.True(await work.ReportAsync(held!, 10, 20, new StoredPicture("half"u8.ToArray(), PictureFormat.Jpeg, 16, 8)));
+            if (seen.Count == 1)
+            {
+                held = (await work.TakeAsync(1))[0];
+            }
+            else if (seen.Count == 2)
+            {
+                Assert.True(await work.ReportAsync(held!, 5, 20, null));
+            }
+            else if (seen.Count == 3)
+            {
+                Assert.True(await work.ReportAsync(held!, 10, 20, new StoredPicture("half"u8.ToArray(), PictureFormat.Jpeg, 16, 8)));
+            }
             else if (seen.Count == 4)
             {
                 Assert.Equal("half", (await api.Jobs.FindPreviewAsync(job.Id, 0, Limit()))!.Text());
@@ -144,7 +168,8 @@ public sealed class JobQueueTests : IAsyncLifetime
 
         // Who comes back with the last revision it saw hears only what is newer.
         var again = new List<JobSnapshot>();
-        await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, seen[3].Revision, Limit())) again.Add(snapshot);
+        await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, seen[3].Revision, Limit()))
+            again.Add(snapshot);
         Assert.Equal(JobState.Succeeded, Assert.Single(again).State);
     }
 
@@ -235,7 +260,8 @@ public sealed class JobQueueTests : IAsyncLifetime
     public async Task The_position_counts_what_stands_before_and_tells_how_long_that_takes()
     {
         var jobs = Enumerable.Range(0, 5).Select(_ => Job(count: 2)).ToList();
-        foreach (var job in jobs) await api.Jobs.SubmitAsync(job, null, Limit());
+        foreach (var job in jobs)
+            await api.Jobs.SubmitAsync(job, null, Limit());
         Assert.Equal(new QueuePosition(8, null), await api.Jobs.PositionAsync(jobs[4].Id, Limit()));
         await worker.Fleet.BeatAsync(FleetTests.Beat("w1", picturesPerSecond: 2), Limit());
         await worker.Work.TakeAsync(3);
@@ -248,7 +274,8 @@ public sealed class JobQueueTests : IAsyncLifetime
     public async Task What_was_cancelled_while_it_waited_is_counted_out_at_once_and_not_twice()
     {
         var jobs = Enumerable.Range(0, 4).Select(_ => Job(count: 2)).ToList();
-        foreach (var job in jobs) await api.Jobs.SubmitAsync(job, null, Limit());
+        foreach (var job in jobs)
+            await api.Jobs.SubmitAsync(job, null, Limit());
         await api.Jobs.CancelAsync(jobs[1].Id, Limit());
         await api.Jobs.CancelAsync(jobs[3].Id, Limit());
         Assert.Equal(new QueuePosition(2, null), await api.Jobs.PositionAsync(jobs[2].Id, Limit()));
@@ -308,7 +335,8 @@ public sealed class JobQueueTests : IAsyncLifetime
         var job = Job();
         await api.Jobs.SubmitAsync(job, null, Limit());
         var item = (await worker.Work.TakeAsync(1))[0];
-        for (var step = 1; step <= 10; step++) await worker.Work.ReportAsync(item, step, 20, null);
+        for (var step = 1; step <= 10; step++)
+            await worker.Work.ReportAsync(item, step, 20, null);
         await using var watching = api.Jobs.WatchAsync(job.Id, 0, Limit()).GetAsyncEnumerator();
         Assert.True(await watching.MoveNextAsync());
         Assert.Equal(12, watching.Current.Revision);
@@ -321,7 +349,8 @@ public sealed class JobQueueTests : IAsyncLifetime
         await api.Redis.HashSetAsync(api.Keys.Job(job.Id), "revision", 3);
         Assert.True(await worker.Work.CompleteAsync(item, Painted(), Limit()));
         Assert.Equal((JobState.Succeeded, 4), ((await waiting)!.State, (await waiting)!.Revision));
-        while (await next && !watching.Current.State.IsFinal()) next = watching.MoveNextAsync().AsTask();
+        while (await next && !watching.Current.State.IsFinal())
+            next = watching.MoveNextAsync().AsTask();
         Assert.Equal(JobState.Succeeded, watching.Current.State);
     }
 
@@ -329,17 +358,21 @@ public sealed class JobQueueTests : IAsyncLifetime
     public async Task Two_thousand_who_wait_cost_one_subscription()
     {
         var jobs = Enumerable.Range(0, 200).Select(_ => Job(count: 1)).ToList();
-        foreach (var job in jobs) await api.Jobs.SubmitAsync(job, null, Limit());
+        foreach (var job in jobs)
+            await api.Jobs.SubmitAsync(job, null, Limit());
         var waiting = Enumerable.Range(0, 2000).Select(i => api.Jobs.WaitAsync(jobs[i % 200].Id, Limit(60))).ToList();
         await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 200);
         var subscribers = (StackExchange.Redis.RedisResult[])(await api.Redis.ExecuteAsync("PUBSUB", "NUMSUB", api.Keys.Events.ToString()))!;
         Assert.Equal(1, (int)subscribers[1]);
         for (var done = 0; done < 200;)
+        {
             foreach (var item in await worker.Work.ReadAsync(12, Limit()))
             {
                 await worker.Work.CompleteAsync(item, Painted(), Limit());
                 done++;
             }
+        }
+
         Assert.All(await Task.WhenAll(waiting), job => Assert.Equal(JobState.Succeeded, job!.State));
         await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 0);
     }
@@ -362,7 +395,8 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.False(storing.IsCompleted);
         await own.Redis.LaunchAsync();
         Assert.True(await storing);
-        while (!watching.Current.State.IsFinal()) Assert.True(await watching.MoveNextAsync());
+        while (!watching.Current.State.IsFinal())
+            Assert.True(await watching.MoveNextAsync());
         Assert.Equal(JobState.Succeeded, watching.Current.State);
         Assert.Equal("held", (await front.Jobs.FindPictureAsync(job.Id, 0, Limit()))!.Text());
         Assert.Empty(await EventuallyAsync(() => back.Work.ReadAsync(1, Limit()), _ => true));

@@ -32,20 +32,29 @@ public sealed class QueueFixture : IAsyncDisposable
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration["ConnectionStrings:redis"] = cluster?.ConnectionString ?? Redis.ConnectionString;
-        foreach (var (name, value) in settings) builder.Configuration[$"Queue:{name}"] = value;
-        if (time is not null) builder.Services.AddSingleton(time);
+        foreach (var (name, value) in settings)
+            builder.Configuration[$"Queue:{name}"] = value;
+        if (time is not null)
+            builder.Services.AddSingleton(time);
         builder.AddMuseQueue();
         var host = builder.Build();
-        lock (programs) programs.Add(host);
+        lock (programs)
+            programs.Add(host);
         return new Program(host.Services);
     }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var program in programs)
-            if (program is IAsyncDisposable disposable) await disposable.DisposeAsync();
-        if (redis is not null) await redis.DisposeAsync();
-        if (cluster is not null) await cluster.DisposeAsync();
+        {
+            if (program is IAsyncDisposable disposable)
+                await disposable.DisposeAsync();
+        }
+
+        if (redis is not null)
+            await redis.DisposeAsync();
+        if (cluster is not null)
+            await cluster.DisposeAsync();
     }
 
     public sealed class Program(IServiceProvider services)
@@ -92,8 +101,10 @@ public static class Samples
         while (true)
         {
             var answer = await ask();
-            if (isSo(answer)) return answer;
-            if (limit.IsCancellationRequested) throw new Xunit.Sdk.XunitException($"It did not come to be; the last answer was {answer}.");
+            if (isSo(answer))
+                return answer;
+            if (limit.IsCancellationRequested)
+                throw new Xunit.Sdk.XunitException($"It did not come to be; the last answer was {answer}.");
             await Task.Delay(10, CancellationToken.None);
         }
     }

@@ -10,7 +10,8 @@ public sealed class RateMeterTests
     public void Nothing_is_claimed_before_something_was_painted()
     {
         var meter = new RateMeter();
-        for (var i = 0; i < 10; i++) meter.Observe(0, Second, worked: true, batchFull: true);
+        for (var i = 0; i < 10; i++)
+            meter.Observe(0, Second, worked: true, batchFull: true);
         Assert.Null(meter.PicturesPerSecond);
         meter.Observe(30, Second, worked: true, batchFull: true);
         Assert.Equal(30 / 11.0, meter.PicturesPerSecond!.Value, 6);
@@ -39,7 +40,8 @@ public sealed class RateMeterTests
 
         void Observe(int perSecond, bool full)
         {
-            for (var i = 0; i < 2; i++) meter.Observe(perSecond, Second, worked: true, batchFull: full);
+            for (var i = 0; i < 2; i++)
+                meter.Observe(perSecond, Second, worked: true, batchFull: full);
         }
     }
 
@@ -47,8 +49,10 @@ public sealed class RateMeterTests
     public void Idle_time_does_not_count()
     {
         var meter = new RateMeter();
-        for (var i = 0; i < 100; i++) meter.Observe(0, Second, worked: false, batchFull: false);
-        for (var i = 0; i < 2; i++) meter.Observe(4, Second, worked: true, batchFull: true);
+        for (var i = 0; i < 100; i++)
+            meter.Observe(0, Second, worked: false, batchFull: false);
+        for (var i = 0; i < 2; i++)
+            meter.Observe(4, Second, worked: true, batchFull: true);
         Assert.Equal(4, meter.PicturesPerSecond);
     }
 }

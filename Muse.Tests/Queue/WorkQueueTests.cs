@@ -12,7 +12,8 @@ public sealed class WorkQueueTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        if (!RedisServer.IsAvailable) return;
+        if (!RedisServer.IsAvailable)
+            return;
         fixture = await QueueFixture.StartAsync();
         api = fixture.Start();
         first = fixture.Start(("Lease", "00:00:01"));
@@ -21,7 +22,8 @@ public sealed class WorkQueueTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        if (fixture is not null) await fixture.DisposeAsync();
+        if (fixture is not null)
+            await fixture.DisposeAsync();
     }
 
     async Task<WorkItem> AcceptAndTakeAsync(ImageJob job)
@@ -139,9 +141,11 @@ public sealed class WorkQueueTests : IAsyncLifetime
     {
         var (batch, interactive) = (Job(count: 10, priority: JobPriority.Batch), Enumerable.Range(0, 4).Select(_ => Job(count: 10)).ToList());
         await api.Jobs.SubmitAsync(batch, null, Limit());
-        foreach (var job in interactive) await api.Jobs.SubmitAsync(job, null, Limit());
+        foreach (var job in interactive)
+            await api.Jobs.SubmitAsync(job, null, Limit());
         var order = new List<JobPriority>();
-        for (var i = 0; i < 50; i++) order.Add((await first.Work.TakeAsync(1))[0].Lane);
+        for (var i = 0; i < 50; i++)
+            order.Add((await first.Work.TakeAsync(1))[0].Lane);
         Assert.Equal(10, order.Count(lane => lane == JobPriority.Batch));
         Assert.All(order.Chunk(LanePolicy.Cycle), five => Assert.Single(five, lane => lane == JobPriority.Batch));
     }
@@ -206,7 +210,8 @@ public sealed class WorkQueueTests : IAsyncLifetime
 
         public int FireAll()
         {
-            foreach (var (callback, state) in timers) callback(state);
+            foreach (var (callback, state) in timers)
+                callback(state);
             return timers.Count;
         }
 

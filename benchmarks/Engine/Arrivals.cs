@@ -31,14 +31,14 @@ static class Arrivals
     // The modes take turns, so that a machine whose speed wanders is the same for both.
     public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, double seconds, int rounds)
     {
-        double capacity = await CapacityAsync(open, seconds);
+        var capacity = await CapacityAsync(open, seconds);
         report.Heading($"Continuous against static batching: {name}");
         report.Line($"Poisson arrivals for {rounds} times {seconds} s, each time for both modes, {FewestSteps} to {MostSteps} steps; full load is {capacity:F2} pictures a second, measured with the same mix of steps and the continuous batch never short of requests. Seconds from arrival to picture.\n");
         report.Columns("load", "requests", "continuous: mean", "p50", "p95", "static: mean", "p50", "p95", "p50 against static", "p95", "throughput");
-        foreach (double load in (double[])[0.5, 0.8, 0.95])
+        foreach (var load in (double[])[0.5, 0.8, 0.95])
         {
             Outcome continuous = new(), together = new();
-            for (int round = 0; round < rounds; round++)
+            for (var round = 0; round < rounds; round++)
             {
                 var arrivals = Draw((int)Math.Round(load * capacity * seconds), seconds, round);
                 await ServeAsync(open, BatchingMode.Continuous, arrivals, continuous);
@@ -57,11 +57,11 @@ static class Arrivals
         report.Heading($"Where a change of the number of rows takes time: {name}");
         report.Line($"A change takes as long as so many steps of a full batch ({fullStep.TotalMilliseconds:F0} ms). *Exact*: no more rows than are needed; *padded*: as the engine does on CUDA, where this is so. Full load is in pictures a second; the same Poisson arrivals for {seconds} s at {100 * load:F0} % of what padded can, {FewestSteps} to {MostSteps} steps; seconds from arrival to picture.\n");
         report.Columns("steps a change", "full load: exact", "padded", "requests", "p50: exact", "padded", "static, padded", "padded against static", "throughput");
-        foreach (int steps in stepsAChange)
+        foreach (var steps in stepsAChange)
         {
             var device = spec with { Change = steps * fullStep };
             Func<IDiffusionModel> padded = () => Models.Simulated(device), exact = () => Models.Simulated(device with { PadsRows = false });
-            double capacity = await CapacityAsync(padded, seconds);
+            var capacity = await CapacityAsync(padded, seconds);
             var arrivals = Draw((int)Math.Round(load * capacity * seconds), seconds, 0);
             Outcome ofPadded = new(), ofExact = new(), together = new();
             await ServeAsync(padded, BatchingMode.Continuous, arrivals, ofPadded);
@@ -76,7 +76,7 @@ static class Arrivals
     static async Task<double> CapacityAsync(Func<IDiffusionModel> open, double seconds)
     {
         await using var engine = await Models.StartAsync(open(), new EngineOptions { CheckpointEvery = 0 });
-        int batch = new EngineOptions().MaxBatchSize;
+        var batch = new EngineOptions().MaxBatchSize;
         var deck = Steps(2 * batch);
         using var timeIsUp = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
         var feeding = Models.FeedAsync(engine, number => deck[number % deck.Length], int.MaxValue, timeIsUp.Token);
@@ -124,7 +124,7 @@ static class Arrivals
                     break;
             }
         });
-        for (int i = 0; i < arrivals.Count; i++)
+        for (var i = 0; i < arrivals.Count; i++)
         {
             if (arrivals[i].At - clock.Elapsed is { Ticks: > 0 } early)
                 await Task.Delay(early);

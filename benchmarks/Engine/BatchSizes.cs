@@ -11,17 +11,20 @@ static class BatchSizes
         report.Heading($"Pictures a second by batch size: {name}, {steps} steps with guidance");
         report.Columns("batch", "pictures/s", "against 1");
         double single = 0;
-        foreach (int size in (int[])[1, 2, 4, 8, 12])
+        foreach (var size in (int[])[1, 2, 4, 8, 12])
         {
             await using var engine = await Models.StartAsync(open(), new EngineOptions { MaxBatchSize = size, CheckpointEvery = 0 });
-            int count = size * rounds;
+            var count = size * rounds;
             var clock = Stopwatch.StartNew();
             var feeding = Models.FeedAsync(engine, _ => steps, count, CancellationToken.None);
-            for (int done = 0; done < count;)
+            for (var done = 0; done < count;)
+            {
                 if (await engine.Events.ReadAsync() is EngineEvent.Completed)
                     done++;
+            }
+
             await feeding;
-            double perSecond = count / clock.Elapsed.TotalSeconds;
+            var perSecond = count / clock.Elapsed.TotalSeconds;
             if (size == 1)
                 single = perSecond;
             report.Row($"{size}", $"{perSecond:F2}", $"{perSecond / single:F2}");

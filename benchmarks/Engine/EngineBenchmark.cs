@@ -14,11 +14,11 @@ static class EngineBenchmark
     /// <param name="args">Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of <c>sizes,arrivals,changes,overhead</c> (changes is of a simulated device always, and must be named), and how many seconds requests arrive in each round.</param>
     public static async Task RunAsync(Report report, string[] args)
     {
-        string folder = args.Length > 0 ? args[0] : Path.Combine("models", "scenes");
-        string device = args.Length > 1 ? args[1] : "auto";
-        string[] parts = args.Length > 2 ? args[2].Split(',') : args.Length > 0 ? ["sizes", "arrivals", "overhead"] : ["sizes", "arrivals", "changes", "overhead"];
+        var folder = args.Length > 0 ? args[0] : Path.Combine("models", "scenes");
+        var device = args.Length > 1 ? args[1] : "auto";
+        var parts = args.Length > 2 ? args[2].Split(',') : args.Length > 0 ? ["sizes", "arrivals", "overhead"] : ["sizes", "arrivals", "changes", "overhead"];
         var real = () => Models.Open(folder, device);
-        double seconds = args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : 25;
+        var seconds = args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : 25;
         Func<IDiffusionModel>? simulated = args.Length > 0 ? null : () => Models.Simulated(Spec);
         if (parts.Contains("sizes"))
         {

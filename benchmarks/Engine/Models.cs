@@ -25,7 +25,7 @@ static class Models
     /// <returns>How many requests it had.</returns>
     public static async Task<int> FeedAsync(DiffusionEngine engine, Func<int, int> steps, int count, CancellationToken until)
     {
-        for (int number = 0; number < count; number++)
+        for (var number = 0; number < count; number++)
         {
             await engine.WaitForRoomAsync(CancellationToken.None);
             if (until.IsCancellationRequested)

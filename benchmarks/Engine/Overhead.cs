@@ -35,7 +35,7 @@ static class Overhead
 
             public override void Run()
             {
-                long started = Stopwatch.GetTimestamp();
+                var started = Stopwatch.GetTimestamp();
                 batch.Run();
                 timed.InCalls += Stopwatch.GetElapsedTime(started);
             }
@@ -46,7 +46,7 @@ static class Overhead
     {
         report.Heading($"A step of the engine against the bare call of ONNX Runtime inside it: {folder}");
         report.Columns("requests", "rows", "ms a step", "ms in the call", "overhead");
-        foreach (int requests in (int[])[1, 4, 12])
+        foreach (var requests in (int[])[1, 4, 12])
             await RunAsync(report, folder, device, requests);
     }
 
@@ -54,7 +54,7 @@ static class Overhead
     {
         var timed = new Timed(Models.Open(folder, device));
         double steps = 0;
-        int count = 0;
+        var count = 0;
         long rows = 0;
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, l) =>
@@ -67,12 +67,15 @@ static class Overhead
         listener.Start();
         await using var engine = await Models.StartAsync(timed, new EngineOptions { Mode = BatchingMode.Static, MaxBatchSize = requests });
         timed.InCalls = default;
-        for (int i = 0; i < requests; i++)
+        for (var i = 0; i < requests; i++)
             engine.TrySubmit(Models.Request(engine.Model, i, Steps));
-        for (int done = 0; done < requests;)
+        for (var done = 0; done < requests;)
+        {
             if (await engine.Events.ReadAsync() is EngineEvent.Completed)
                 done++;
-        double inCalls = timed.InCalls.TotalSeconds;
+        }
+
+        var inCalls = timed.InCalls.TotalSeconds;
         report.Row($"{requests}", $"{(double)rows / count:F1}", $"{1000 * steps / count:F2}", $"{1000 * inCalls / count:F2}", $"{100 * (steps / inCalls - 1):F2} %");
     }
 }

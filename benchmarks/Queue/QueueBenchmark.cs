@@ -46,12 +46,14 @@ static class QueueBenchmark
     static async Task ReadyAsync(Fleet fleet)
     {
         while (true)
+        {
             try
             {
                 await fleet.MeasureAsync(CancellationToken.None);
                 return;
             }
             catch (QueueUnavailableException) { } // It is starting.
+        }
     }
 
     static ImageJob Job() => new()
@@ -69,8 +71,10 @@ static class QueueBenchmark
         {
             var items = await work.ReadAsync(12, CancellationToken.None);
             var taken = Stopwatch.GetElapsedTime(since).TotalMilliseconds;
-            foreach (var item in items) await work.CompleteAsync(item, Painted(), CancellationToken.None);
-            if (items.Count > 0) return taken;
+            foreach (var item in items)
+                await work.CompleteAsync(item, Painted(), CancellationToken.None);
+            if (items.Count > 0)
+                return taken;
             await work.WaitForWorkAsync(CancellationToken.None);
         }
     }
@@ -87,7 +91,8 @@ static class QueueBenchmark
             var taking = TakeAsync(work, since);
             await jobs.SubmitAsync(Job(), null, CancellationToken.None);
             var time = await taking;
-            if (i >= Warm) times.Add(time);
+            if (i >= Warm)
+                times.Add(time);
         }
         times.Sort();
         report.Row($"from submission to the worker's hands, idle, median of {Measured}", $"{times[times.Count / 2]:0.00} ms");
@@ -103,9 +108,12 @@ static class QueueBenchmark
             while (!stop.IsCancellationRequested)
             {
                 var items = await work.ReadAsync(12, CancellationToken.None);
-                foreach (var item in items) ending.Enqueue(work.CompleteAsync(item, Painted(), CancellationToken.None));
-                while (ending.TryPeek(out var first) && (first.IsCompleted || ending.Count > 256)) await ending.Dequeue();
-                if (items.Count == 0) await work.WaitForWorkAsync(CancellationToken.None);
+                foreach (var item in items)
+                    ending.Enqueue(work.CompleteAsync(item, Painted(), CancellationToken.None));
+                while (ending.TryPeek(out var first) && (first.IsCompleted || ending.Count > 256))
+                    await ending.Dequeue();
+                if (items.Count == 0)
+                    await work.WaitForWorkAsync(CancellationToken.None);
             }
         });
         var (count, clock) = (0, Stopwatch.StartNew());

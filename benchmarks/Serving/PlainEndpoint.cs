@@ -34,6 +34,7 @@ static class PlainEndpoint
         {
             using var http = new HttpClient();
             while (true)
+            {
                 try
                 {
                     using var answer = await http.GetAsync($"http://127.0.0.1:{port}/");
@@ -43,6 +44,8 @@ static class PlainEndpoint
                 {
                     await Task.Delay(50); // It is starting.
                 }
+            }
+
             return await HttpClients.RunAsync(port, "/", json, clients, seconds);
         }
         finally

@@ -64,16 +64,19 @@ sealed class RunningMuse : IAsyncDisposable
         using var http = new HttpClient();
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
+        {
             try
             {
                 using var answer = await http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/health"), limit.Token);
-                if (answer.IsSuccessStatusCode) return;
+                if (answer.IsSuccessStatusCode)
+                    return;
                 await Task.Delay(100, limit.Token);
             }
             catch (HttpRequestException)
             {
                 await Task.Delay(100, limit.Token); // It is starting.
             }
+        }
     }
 
     static string Program(string project) => Path.Combine(Root, project, "bin", Configuration, "net10.0", $"{project}.dll");

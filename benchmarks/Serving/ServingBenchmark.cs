@@ -13,10 +13,14 @@ static class ServingBenchmark
 
     public static async Task RunAsync(Report report, string[] args)
     {
-        if (args is [] or ["blog"]) await BlogAsync(report);
-        if (args is [] or ["efficiency"]) await EfficiencyAsync(report);
-        if (args is [] or ["overhead"]) await OverheadAsync(report);
-        if (args is [] or ["memory"]) await MemoryAsync(report);
+        if (args is [] or ["blog"])
+            await BlogAsync(report);
+        if (args is [] or ["efficiency"])
+            await EfficiencyAsync(report);
+        if (args is [] or ["overhead"])
+            await OverheadAsync(report);
+        if (args is [] or ["memory"])
+            await MemoryAsync(report);
     }
 
     /// <summary>Batches and workers, as the blog compared them.</summary>
@@ -32,7 +36,8 @@ static class ServingBenchmark
                 await using var muse = await RunningMuse.StartAsync(device, workers, ("MUSE_MAX_BATCH_SIZE", $"{batch}"), ("MUSE_MODEL", model));
                 var clients = 2 * batch * workers + 4;
                 var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 12, warmUp: 5);
-                if (single == 0) single = result.PerSecond;
+                if (single == 0)
+                    single = result.PerSecond;
                 report.Row($"{name}", $"{batch}", $"{workers}", $"{clients}", $"{result.PerSecond:F2}", $"{result.PerSecond / single:F2}", $"{result.Percentile(0.95):F2}");
                 Complain(report, result);
             }
@@ -75,8 +80,10 @@ static class ServingBenchmark
         const double warmUp = 2;
         await foreach (var happened in engine.Events.ReadAllAsync())
         {
-            if (happened is EngineEvent.Completed && clock.Elapsed.TotalSeconds > warmUp) done++;
-            if (clock.Elapsed.TotalSeconds > warmUp + seconds) break;
+            if (happened is EngineEvent.Completed && clock.Elapsed.TotalSeconds > warmUp)
+                done++;
+            if (clock.Elapsed.TotalSeconds > warmUp + seconds)
+                break;
         }
         await timeIsUp.CancelAsync();
         await engine.DrainAsync();
@@ -123,7 +130,8 @@ static class ServingBenchmark
             var done = 0;
             foreach (var goal in (int[])[20_000, 60_000, 100_000])
             {
-                while (done < goal) done += (await HttpClients.RunAsync(muse.Port, Path, Small, 64, seconds: 2, warmUp: 0)).Latencies.Length;
+                while (done < goal)
+                    done += (await HttpClients.RunAsync(muse.Port, Path, Small, 64, seconds: 2, warmUp: 0)).Latencies.Length;
                 Sample($"after {done} requests", muse);
             }
         }
@@ -137,6 +145,7 @@ static class ServingBenchmark
 
     static void Complain(Report report, LoadResult result)
     {
-        foreach (var (status, count) in result.Failures) report.Line($"\n**{count} answers had the status {status}.**\n");
+        foreach (var (status, count) in result.Failures)
+            report.Line($"\n**{count} answers had the status {status}.**\n");
     }
 }

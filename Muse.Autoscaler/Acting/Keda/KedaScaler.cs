@@ -32,7 +32,8 @@ public sealed class KedaScaler(LatestDecision latest, IOptions<AutoscalerOptions
             bool? told = null;
             await foreach (var _ in changes.Reader.ReadAllAsync(context.CancellationToken))
             {
-                if (latest.Within(Trusted) is not { } decision || decision.Workers > 0 == told) continue;
+                if (latest.Within(Trusted) is not { } decision || decision.Workers > 0 == told)
+                    continue;
                 told = decision.Workers > 0;
                 await responseStream.WriteAsync(new() { Result = told.Value }, context.CancellationToken);
             }

@@ -36,7 +36,11 @@ public sealed class AutoscalerLoopTests
     async Task<int> LooksUntilBelow(int workers)
     {
         for (var looks = 1; looks < 100; looks++)
-            if (await Look() < workers) return looks;
+        {
+            if (await Look() < workers)
+                return looks;
+        }
+
         return int.MaxValue;
     }
 
@@ -69,7 +73,8 @@ public sealed class AutoscalerLoopTests
         (fleet.Waiting, fleet.Pending) = (100, 12);
         await Look();
         fleet.Away = new QueueUnavailableException("Redis at 127.0.0.1:6379 can't be reached.");
-        for (var i = 0; i < 20; i++) Assert.Null(await Look());
+        for (var i = 0; i < 20; i++)
+            Assert.Null(await Look());
         Assert.Equal([4], actor.Asked);
         Assert.Contains(lines.All, line => line == "The queue could not be measured: the last number, 4, stands. Redis at 127.0.0.1:6379 can't be reached.");
 
@@ -95,9 +100,11 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
-        for (var i = 0; i < 5; i++) Assert.Equal(4, await Look());
+        for (var i = 0; i < 5; i++)
+            Assert.Equal(4, await Look());
         fleet.Workers.Clear();
-        for (var i = 0; i < 5; i++) Assert.Equal(4, await Look());
+        for (var i = 0; i < 5; i++)
+            Assert.Equal(4, await Look());
         Assert.Contains("0 workers are heard of, 4 were lately: nothing is scaled down meanwhile.", lines.All);
         Assert.Contains("only 0 of 4 workers are heard of", fleet.Decisions[^1].Reason);
         // Who stays away for a whole window is gone.
@@ -137,7 +144,8 @@ public sealed class AutoscalerLoopTests
         fleet.Ready(4, busy: 0);
         await Look();
         fleet.Frozen = Facts.Now + TimeSpan.FromSeconds(60);
-        for (var i = 0; i < 20; i++) Assert.Equal(4, await Look());
+        for (var i = 0; i < 20; i++)
+            Assert.Equal(4, await Look());
         Assert.Contains(lines.All, line => line.EndsWith("nothing is scaled down on a stale one."));
     }
 
@@ -147,7 +155,8 @@ public sealed class AutoscalerLoopTests
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
         fleet.Arrivals = 1000;
-        for (var i = 0; i < 3; i++) await Look();
+        for (var i = 0; i < 3; i++)
+            await Look();
         fleet.Arrivals = 3;
         Assert.Equal(4, await Look());
         Assert.Contains(lines.All, line => line.StartsWith("Redis' arrivals fell from 1000 to 3"));
@@ -169,7 +178,8 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
-        for (var i = 0; i < 20; i++) Assert.Equal(4, await Look());
+        for (var i = 0; i < 20; i++)
+            Assert.Equal(4, await Look());
         Assert.Single(lines.All, line => line.StartsWith("4 workers are wanted, but 1 have been heard of for "));
     }
 
@@ -226,8 +236,10 @@ public sealed class AutoscalerLoopTests
 
         public Task ActAsync(ScalingDecision decision, CancellationToken cancellation)
         {
-            if (Fails is not null) return Task.FromException(Fails);
-            if (Asked.LastOrDefault(-1) != decision.Workers) Asked.Add(decision.Workers);
+            if (Fails is not null)
+                return Task.FromException(Fails);
+            if (Asked.LastOrDefault(-1) != decision.Workers)
+                Asked.Add(decision.Workers);
             return Task.CompletedTask;
         }
     }

@@ -205,7 +205,7 @@ public class BatcherTests
             var batcher = new Batcher<Request>(maxBatchSize, maxRows, mode, TimeSpan.FromMilliseconds(3), equalTimesteps);
             var requests = arrivals.Select((a, i) => (Request: new Request($"{i}", a.Steps, a.Rows, a.Size), a.At, a.Cancel)).ToList();
             var gone = new HashSet<Request>();
-            for (int step = 0; gone.Count < requests.Count; step++)
+            for (var step = 0; gone.Count < requests.Count; step++)
             {
                 Assert.True(step < 5000, "Somebody starves.");
                 foreach (var (request, at, cancel) in requests)

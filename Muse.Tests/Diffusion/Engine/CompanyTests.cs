@@ -39,7 +39,7 @@ public class CompanyTests
         // The first engine is drained in the middle of whatever it does; the second goes on from where it was.
         await using (var first = await EngineUnderTest.StartAsync(Free(), options))
         {
-            int seen = 0;
+            var seen = 0;
             var interrupted = new TaskCompletionSource();
             first.OnEvent = _ =>
             {
@@ -78,7 +78,7 @@ public class CompanyTests
     [Fact]
     public async Task A_real_graph_gives_the_same_picture_in_a_batch_of_twelve_within_one_step_of_colour()
     {
-        string folder = new OnnxFolderBuilder().Write();
+        var folder = new OnnxFolderBuilder().Write();
         var requests = Enumerable.Range(0, 12).Select(i => Requests.Of($"r{i}", $"prompt {i}", steps: 3 + i, guidance: i % 3, sampler: AllSamplers[i % AllSamplers.Length])).ToList();
         await using var engine = await EngineUnderTest.StartAsync(OnnxModelTests.Open(folder));
         foreach (var request in requests)
@@ -100,7 +100,7 @@ public class CompanyTests
     [InlineData("vae_decoder", 2)]
     public async Task A_picture_begun_with_other_weights_or_settings_starts_over(string? changed, int stepsKept)
     {
-        string folder = new OnnxFolderBuilder { ExternalData = true }.Write();
+        var folder = new OnnxFolderBuilder { ExternalData = true }.Write();
         var request = Requests.Of("r", "a prompt", steps: 6);
         ReadOnlyMemory<byte> state = default;
         await using (var first = await EngineUnderTest.StartAsync(OnnxModelTests.Open(folder), new EngineOptions { CheckpointEvery = 2 }))

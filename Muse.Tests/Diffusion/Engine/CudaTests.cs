@@ -46,9 +46,9 @@ public class CudaTests(ITestOutputHelper output)
         var company = await PaintAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 12);
         var alone = await PaintAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 1);
         var host = await PaintAsync(Open("cpu"), 12);
-        for (int i = 0; i < Twelve.Count; i++)
+        for (var i = 0; i < Twelve.Count; i++)
             output.WriteLine($"{Twelve[i].Sampler}: alone {Difference(company[i], alone[i])}, CPU {Difference(company[i], host[i])}");
-        for (int i = 0; i < Twelve.Count; i++)
+        for (var i = 0; i < Twelve.Count; i++)
         {
             AssertAlike(company[i], alone[i], mean, most);
             AssertAlike(company[i], host[i], mean, most);
@@ -88,7 +88,7 @@ public class CudaTests(ITestOutputHelper output)
             try
             {
                 var pictures = await PaintAsync(Open("cuda", new DeviceOptions { UseTf32 = false, GpuMemoryLimit = limit }), 12, log);
-                for (int i = 0; i < Twelve.Count; i++)
+                for (var i = 0; i < Twelve.Count; i++)
                     AssertAlike(pictures[i], host[i], 0.1, 2);
                 output.WriteLine($"{limit}: {string.Join("; ", log.All)}");
                 if (log.All.Any(line => line.Contains("did not fit into the device's memory; from now on at most")))

@@ -107,10 +107,10 @@ public class DiffusionEngineTests
     public async Task Unencoded_requests_are_handed_back_too_and_the_events_end()
     {
         var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromSeconds(2) }, TimeProvider.System), new EngineOptions { MaxBatchSize = 8 });
-        for (int i = 0; i < 8; i++)
+        for (var i = 0; i < 8; i++)
             engine.Submit(Requests.Of($"r{i}", steps: 100));
         await engine.DrainAsync();
-        for (int i = 0; i < 8; i++)
+        for (var i = 0; i < 8; i++)
             Assert.IsType<EngineEvent.HandedBack>(await engine.EndOf($"r{i}"));
         Assert.False(engine.Engine.TrySubmit(Requests.Of("late")));
         Assert.Equal(0, engine.Engine.FreeSlots);

@@ -16,9 +16,9 @@ public class FailureTests
             if (rows > 5)
                 throw new DeviceMemoryException("no room");
         };
-        for (int i = 0; i < 8; i++)
+        for (var i = 0; i < 8; i++)
             engine.Submit(Requests.Of($"r{i}", steps: 30));
-        for (int i = 0; i < 8; i++)
+        for (var i = 0; i < 8; i++)
             Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
 
         var tooMany = rowsSeen.Where(rows => rows > 5).ToList();
@@ -94,9 +94,9 @@ public class FailureTests
             if (count > 1)
                 throw new DeviceMemoryException("no room");
         };
-        for (int i = 0; i < 4; i++)
+        for (var i = 0; i < 4; i++)
             engine.Submit(Requests.Of($"r{i}"));
-        for (int i = 0; i < 4; i++)
+        for (var i = 0; i < 4; i++)
             Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
     }
 
@@ -111,9 +111,9 @@ public class FailureTests
     public async Task Where_a_step_has_one_timestep_all_rows_of_a_step_stand_at_it()
     {
         await using var engine = await EngineUnderTest.StartAsync(new FaultyModel { TimestepPerRow = false });
-        for (int i = 0; i < 6; i++)
+        for (var i = 0; i < 6; i++)
             engine.Submit(Requests.Of($"r{i}", steps: 3 + i));
-        for (int i = 0; i < 6; i++)
+        for (var i = 0; i < 6; i++)
             Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
     }
 }

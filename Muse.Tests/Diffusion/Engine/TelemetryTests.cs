@@ -44,9 +44,9 @@ public class TelemetryTests
         var allocated = new List<long>();
         await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { CheckpointEvery = 0, Mode = BatchingMode.Static, MaxBatchSize = 12 });
         model.BeforeStep = (_, _) => allocated.Add(GC.GetAllocatedBytesForCurrentThread());
-        for (int i = 0; i < 12; i++)
+        for (var i = 0; i < 12; i++)
             engine.Submit(Requests.Of($"r{i}", steps: 100, size: 192));
-        for (int i = 0; i < 12; i++)
+        for (var i = 0; i < 12; i++)
             await engine.EndOf($"r{i}");
 
         // The first steps fill caches. An event and its place in the channel are less than 200 bytes; a latent alone would be more.

@@ -64,9 +64,9 @@ public class WarmUpTests
         Assert.Equal([24, 12, 6, 1, 2, 3, 4, 5], runs);
 
         runs.Clear();
-        for (int i = 0; i < 12; i++)
+        for (var i = 0; i < 12; i++)
             engine.Submit(Requests.Of($"r{i}", size: 512));
-        for (int i = 0; i < 12; i++)
+        for (var i = 0; i < 12; i++)
             Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
         Assert.Equal(6, runs.Max());
     }
@@ -75,7 +75,7 @@ public class WarmUpTests
     public async Task A_size_that_does_not_fit_at_all_ends_the_start()
     {
         var model = new FaultyModel();
-        int cells = model.Latent(1024, 1024).Width;
+        var cells = model.Latent(1024, 1024).Width;
         model.BeforeRun = (latent, _) =>
         {
             if (latent.Width == cells)
@@ -92,7 +92,7 @@ public class WarmUpTests
         using var reached = new SemaphoreSlim(0);
         using var goOn = new SemaphoreSlim(0);
         var model = new FaultyModel();
-        int last = model.Latent(256, 256).Width;
+        var last = model.Latent(256, 256).Width;
         model.BeforeRun = (latent, rows) =>
         {
             time.Advance(TimeSpan.FromMilliseconds(latent.Width == last ? 10 : 100));
@@ -128,7 +128,7 @@ public class WarmUpTests
 
     static (int Width, int Height) PixelsOf(FaultyModel model, (int Width, int Height) cells)
     {
-        int pixels = 512 / model.Latent(512, 512).Width;
+        var pixels = 512 / model.Latent(512, 512).Width;
         return (cells.Width * pixels, cells.Height * pixels);
     }
 }

@@ -14,7 +14,7 @@ public class ImageEncoderTests
     {
         using var decoded = SKBitmap.Decode(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: "a cat"));
         Assert.Equal((8, 4), (decoded.Width, decoded.Height));
-        for (int i = 0; i < 32; i++)
+        for (var i = 0; i < 32; i++)
         {
             var colour = decoded.GetPixel(i % 8, i / 8);
             Assert.Equal((Picture.Pixels[3 * i], Picture.Pixels[3 * i + 1], Picture.Pixels[3 * i + 2]), (colour.Red, colour.Green, colour.Blue));
@@ -35,7 +35,7 @@ public class ImageEncoderTests
     {
         using var model = new SimulatedModel("tiny", SimulationSpec.Free, TimeProvider.System);
         var request = Requests.Of("a", prompt: "a red cat", steps: 12, guidance: 7.5f, size: 128, sampler: "dpmpp_2m_karras", seed: 42) with { NegativePrompt = "rain" };
-        string parameters = ImageParameters.Describe(request, model.Traits);
+        var parameters = ImageParameters.Describe(request, model.Traits);
         Assert.Equal("a red cat\nNegative prompt: rain\nSteps: 12, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 42, Size: 128x128, Model: tiny", parameters);
         Assert.Contains("tEXtparameters\0" + parameters, Encoding.Latin1.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: parameters)));
     }
@@ -43,7 +43,7 @@ public class ImageEncoderTests
     [Fact]
     public void Parameters_beyond_Latin_letters_are_written_as_UTF8()
     {
-        string file = Encoding.UTF8.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: "猫"));
+        var file = Encoding.UTF8.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: "猫"));
         Assert.Contains("iTXtparameters\0\0\0\0\0猫", file);
     }
 }

@@ -44,7 +44,7 @@ public class ExecutionProviderTests
     [Fact]
     public void A_plug_in_that_is_no_library_is_refused_by_its_name()
     {
-        string file = Path.GetTempFileName();
+        var file = Path.GetTempFileName();
         Assert.StartsWith($"The plug-in execution provider '{file}' can't be loaded: ", Refused($"plugin:{file}"));
         File.Delete(file);
     }
@@ -86,7 +86,7 @@ public class ExecutionProviderTests
         string one = new OnnxFolderBuilder { ExternalData = true }.Write(), other = new OnnxFolderBuilder { ExternalData = true }.Write();
         Assert.Equal(EnginesOf(one), EnginesOf(other));
 
-        string weights = Path.Combine(other, "unet", "model.onnx_data");
+        var weights = Path.Combine(other, "unet", "model.onnx_data");
         var changed = File.ReadAllBytes(weights);
         changed[^1] ^= 1;
         File.WriteAllBytes(weights, changed);
@@ -112,11 +112,11 @@ public class ExecutionProviderTests
     [InlineData(true)]
     public async Task A_device_that_gets_copies_paints_what_the_host_paints(bool keepsOneShape)
     {
-        string folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
+        var folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
         var host = await PaintAll(OnnxModelTests.Open(folder));
         var copies = await PaintAll(OnnxModel.Open(folder, Device() with { KeepsOneShape = keepsOneShape }));
         Assert.Equal(host.Count, copies.Count);
-        for (int i = 0; i < host.Count; i++)
+        for (var i = 0; i < host.Count; i++)
             Assert.All(host[i].Zip(copies[i]), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
     }
 
@@ -127,10 +127,10 @@ public class ExecutionProviderTests
         var latent = model.Latent(128, 128);
         var condition = new RowCondition(500, model.Encode("a cat", negative: false, minTokens: 0), 1, 128, 128);
         var first = new List<float[]>();
-        foreach (int rows in new[] { 2, 1, 2, 1 })
+        foreach (var rows in new[] { 2, 1, 2, 1 })
         {
             var batch = model.Batch(latent, condition.Embedding.Tokens, rows);
-            for (int row = 0; row < rows; row++)
+            for (var row = 0; row < rows; row++)
             {
                 batch.Input(row).Fill(0.5f);
                 batch.SetCondition(row, condition);
@@ -145,7 +145,7 @@ public class ExecutionProviderTests
     [Fact]
     public void Where_a_change_of_rows_is_dear_more_rows_run_than_are_needed_and_the_needed_are_right()
     {
-        string folder = new OnnxFolderBuilder().Write();
+        var folder = new OnnxFolderBuilder().Write();
         using var exact = OnnxModel.Open(folder, Device());
         using var padded = OnnxModel.Open(folder, Device() with { KeepsOneShape = true });
         var latent = exact.Latent(128, 128);
@@ -163,7 +163,7 @@ public class ExecutionProviderTests
         List<float[]> Run(OnnxModel model, int[] members)
         {
             var batch = model.Batch(latent, embeddings[0].Tokens, members.Length);
-            for (int row = 0; row < members.Length; row++)
+            for (var row = 0; row < members.Length; row++)
             {
                 batch.Input(row).Fill(members[row] * 0.1f);
                 batch.SetCondition(row, new RowCondition(100 * members[row], embeddings[members[row]], 1, 128, 128));
@@ -180,10 +180,10 @@ public class ExecutionProviderTests
     static async Task<List<byte[]>> PaintAll(IDiffusionModel model)
     {
         await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = 4 });
-        for (int i = 0; i < 4; i++)
+        for (var i = 0; i < 4; i++)
             engine.Submit(Requests.Of($"r{i}", steps: 2 + 3 * i, size: i % 2 == 0 ? 128 : 64, guidance: i == 1 ? 1 : 5, prompt: i == 3 ? string.Concat(Enumerable.Repeat("sea ", 40)) : null));
         var pictures = new List<byte[]>();
-        for (int i = 0; i < 4; i++)
+        for (var i = 0; i < 4; i++)
             pictures.Add(await engine.PictureOf($"r{i}"));
         return pictures;
     }

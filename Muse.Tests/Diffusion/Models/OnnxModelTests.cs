@@ -49,7 +49,7 @@ public class OnnxModelTests
     [MemberData(nameof(Layouts))]
     public async Task A_folder_of_any_common_layout_paints_what_the_prompt_says(string layout)
     {
-        string folder = Variants[layout].Write();
+        var folder = Variants[layout].Write();
         var first = await Paint(Open(folder), Requests.Of("a", prompt: "a cat", seed: 1, steps: 4));
         var second = await Paint(Open(folder), Requests.Of("a", prompt: "a dog", seed: 1, steps: 4));
         Assert.Equal((128, 128), (first.Image.Width, first.Image.Height));
@@ -80,7 +80,7 @@ public class OnnxModelTests
     [Fact]
     public async Task A_long_prompt_is_painted_in_chunks_and_cut_where_the_denoiser_takes_but_one()
     {
-        string prompt = string.Concat(Enumerable.Repeat("sea ", 40)) + "whale";
+        var prompt = string.Concat(Enumerable.Repeat("sea ", 40)) + "whale";
         var whole = await Paint(Open(new OnnxFolderBuilder().Write()), Requests.Of("a", prompt: prompt));
         Assert.Null(whole.PromptCutOff);
 
@@ -91,9 +91,9 @@ public class OnnxModelTests
     [Fact]
     public async Task A_picture_that_the_safety_checker_objects_to_comes_black_and_flagged()
     {
-        string folder = new OnnxFolderBuilder { SafetyChecker = true }.Write();
+        var folder = new OnnxFolderBuilder { SafetyChecker = true }.Write();
         var pictures = new List<EngineEvent.Completed>();
-        for (int seed = 0; seed < 12; seed++)
+        for (var seed = 0; seed < 12; seed++)
             pictures.Add(await Paint(Open(folder), Requests.Of("a", prompt: $"{seed}", seed: seed, steps: 2)));
         Assert.Contains(pictures, p => p.Flagged);
         Assert.Contains(pictures, p => !p.Flagged);

@@ -95,7 +95,7 @@ public class RefusedFolderTests
     public void A_file_that_is_missing_or_wrong_is_named(string wrong)
     {
         var (spoil, message) = Files[wrong];
-        string folder = new OnnxFolderBuilder().Write();
+        var folder = new OnnxFolderBuilder().Write();
         spoil(folder);
         AssertRefused(folder, message);
     }
@@ -103,7 +103,7 @@ public class RefusedFolderTests
     [Fact]
     public void A_missing_file_of_weights_is_named()
     {
-        string folder = new OnnxFolderBuilder { ExternalData = true }.Write();
+        var folder = new OnnxFolderBuilder { ExternalData = true }.Write();
         File.Delete(Path.Combine(folder, "unet", "model.onnx_data"));
         AssertRefused(folder, "tiny/unet/model.onnx: ONNX Runtime can't load it: *model.onnx_data*");
     }
@@ -111,7 +111,7 @@ public class RefusedFolderTests
     [Fact]
     public void An_SDXL_denoiser_needs_a_second_text_encoder()
     {
-        string folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 16 }.Write();
+        var folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 16 }.Write();
         Directory.Delete(Path.Combine(folder, "text_encoder_2"), recursive: true);
         Directory.Delete(Path.Combine(folder, "tokenizer_2"), recursive: true);
         AssertRefused(folder, "tiny/unet/model.onnx: takes 'text_embeds', which a second text encoder gives; the folder has no text_encoder_2.");
@@ -120,8 +120,8 @@ public class RefusedFolderTests
     [Fact]
     public void A_second_text_encoder_needs_a_denoiser_that_takes_it()
     {
-        string folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
-        string other = new OnnxFolderBuilder { UnetTextWidth = 32 }.Write();
+        var folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
+        var other = new OnnxFolderBuilder { UnetTextWidth = 32 }.Write();
         File.Copy(Path.Combine(other, "unet", "model.onnx"), Path.Combine(folder, "unet", "model.onnx"), overwrite: true);
         AssertRefused(folder, "tiny/unet/model.onnx: does not take 'text_embeds', but the folder has a text_encoder_2 to give it.");
     }
@@ -129,7 +129,7 @@ public class RefusedFolderTests
     [Fact]
     public void A_folder_that_is_not_there_is_named()
     {
-        string folder = Path.Combine(Path.GetTempPath(), "muse-no-such-model");
+        var folder = Path.Combine(Path.GetTempPath(), "muse-no-such-model");
         AssertRefused(folder, $"{folder}: there is no such folder; MUSE_MODEL is to name one with a model_index.json.");
     }
 
@@ -137,10 +137,10 @@ public class RefusedFolderTests
     static void AssertRefused(string folder, string expected)
     {
         var refused = Assert.Throws<ModelFolderException>(() => OnnxModelTests.Open(folder).Dispose());
-        int at = 0;
+        var at = 0;
         foreach (var part in expected.Split('*'))
         {
-            int found = refused.Message.IndexOf(part, at, StringComparison.Ordinal);
+            var found = refused.Message.IndexOf(part, at, StringComparison.Ordinal);
             Assert.True(found >= 0 && (at > 0 || found == 0), $"Expected: {expected}\nActual:   {refused.Message}");
             at = found + part.Length;
         }

@@ -14,7 +14,7 @@ public class RowPaddingTests
     int Run(int rows, LatentShape? shape = null)
     {
         var latent = shape ?? Small;
-        int run = padding.RowsFor(latent, 77, rows);
+        var run = padding.RowsFor(latent, 77, rows);
         double took = 2 + run + (before == (latent, run) ? 0 : 100);
         before = (latent, run);
         spent += took;
@@ -25,10 +25,11 @@ public class RowPaddingTests
     [Fact]
     public void More_rows_come_by_doublings_up_to_the_most_that_ever_ran()
     {
-        foreach (int rows in (int[])[1, 2, 4, 8, 12])
+        foreach (var rows in (int[])[1, 2, 4, 8, 12])
             Assert.Equal(rows, Run(rows));
         // Until the rows that nobody needs have cost as much as a change.
-        while (Run(2) > 2) { }
+        while (Run(2) > 2)
+        { }
         Assert.Equal(4, Run(3));
         Assert.Equal(8, Run(5));
         Assert.Equal(12, Run(9));
@@ -40,7 +41,7 @@ public class RowPaddingTests
     {
         Run(10);
         Run(10);
-        int steps = 0;
+        var steps = 0;
         while (Run(5) == 10)
             steps++;
         // Half of 12 ms a step, as nothing is known of fewer rows: 17 make 100 ms. In the first 17 ten were still needed once.
@@ -53,7 +54,7 @@ public class RowPaddingTests
     {
         Run(10);
         Run(10);
-        int number = 0;
+        var number = 0;
         while (Run(3 + number % 4) == 10)
             number++;
         for (; number < 100; number++)
@@ -63,12 +64,12 @@ public class RowPaddingTests
     [Fact]
     public void Where_more_rows_take_no_longer_they_stay()
     {
-        foreach (int rows in (int[])[2, 2, 24, 24])
+        foreach (var rows in (int[])[2, 2, 24, 24])
         {
             padding.RowsFor(Small, 77, rows);
             padding.Ran(TimeSpan.FromMilliseconds(3));
         }
-        for (int step = 0; step < 1000; step++)
+        for (var step = 0; step < 1000; step++)
         {
             Assert.Equal(24, padding.RowsFor(Small, 77, 2));
             padding.Ran(TimeSpan.FromMilliseconds(3));
@@ -121,13 +122,13 @@ public class RowPaddingTests
     public void It_never_takes_twice_as_long_as_running_all_rows_or_just_those_that_are_needed()
     {
         var random = new Random(1);
-        int needed = 2;
+        var needed = 2;
         double all = 0, exact = 0;
-        int last = 0;
+        var last = 0;
         Run(24);
         Run(24);
         spent = 0;
-        for (int step = 0; step < 5000; step++)
+        for (var step = 0; step < 5000; step++)
         {
             if (random.Next(10) == 0)
                 needed = Math.Clamp(needed + random.Next(-2, 3), 1, 24);

@@ -59,7 +59,7 @@ sealed class OnnxFolderBuilder
     /// <summary>Writes a folder of its own in the temporary folder.</summary>
     public string Write()
     {
-        string folder = Path.Combine(Directory.CreateTempSubdirectory("muse-model-").FullName, "tiny");
+        var folder = Path.Combine(Directory.CreateTempSubdirectory("muse-model-").FullName, "tiny");
         WriteText(folder, "model_index.json", ModelIndex);
         WriteText(folder, "scheduler/scheduler_config.json", JsonSerializer.Serialize(new Dictionary<string, object>
         {
@@ -87,7 +87,7 @@ sealed class OnnxFolderBuilder
 
     public static void WriteText(string folder, string name, string text)
     {
-        string path = Path.Combine(folder, name);
+        var path = Path.Combine(folder, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, text);
     }
@@ -101,11 +101,11 @@ sealed class OnnxFolderBuilder
     OnnxGraph TextEncoder(bool second)
     {
         var graph = new OnnxGraph();
-        string ids = graph.Input("input_ids", IdsType, IdsShape);
-        string hidden = graph.Do("Gather", [graph.Floats(Random(second ? 2 : 1, 600 * TextWidth), 600, TextWidth), ids]);
+        var ids = graph.Input("input_ids", IdsType, IdsShape);
+        var hidden = graph.Do("Gather", [graph.Floats(Random(second ? 2 : 1, 600 * TextWidth), 600, TextWidth), ids]);
         // A token's embedding also depends on its place.
         hidden = graph.Do("Add", [hidden, graph.Floats(Random(3, Context * TextWidth), Context, TextWidth)]);
-        string pooled = graph.Do("ReduceMean", [hidden], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 0));
+        var pooled = graph.Do("ReduceMean", [hidden], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 0));
         if (second && TextEmbeds)
             graph.Output("text_embeds", Real, pooled, "batch", TextWidth);
         graph.Output("last_hidden_state", Real, hidden, "batch", Context, TextWidth);
@@ -123,29 +123,29 @@ sealed class OnnxFolderBuilder
     OnnxGraph Unet()
     {
         var graph = new OnnxGraph();
-        string sample = graph.ToFloat(graph.Input("sample", Real, SampleShape ?? ["batch", Channels, "height", "width"]));
+        var sample = graph.ToFloat(graph.Input("sample", Real, SampleShape ?? ["batch", Channels, "height", "width"]));
         if (SmallOnly)
             sample = graph.Do("Reshape", [sample, graph.Longs(-1, Channels, 8, 8)]);
-        string timestep = graph.ToFloat(graph.Input("timestep", TimestepType, TimestepShape));
-        string text = graph.ToFloat(graph.Input("encoder_hidden_states", Real, "batch", Tokens, UnetTextWidth));
+        var timestep = graph.ToFloat(graph.Input("timestep", TimestepType, TimestepShape));
+        var text = graph.ToFloat(graph.Input("encoder_hidden_states", Real, "batch", Tokens, UnetTextWidth));
         if (TimestepUse == TimestepUse.First && TimestepShape.Length > 0)
             timestep = graph.Do("Gather", [timestep, graph.Longs(0)]);
         timestep = graph.Do("Reshape", [timestep, graph.Longs(TimestepUse == TimestepUse.OneOnly ? 1 : -1, 1, 1, 1)]);
         timestep = graph.Do("Mul", [timestep, graph.Floats([0.002f], 1)]);
-        string towards = Project(graph, graph.Do("ReduceMean", [text], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 0)), UnetTextWidth, 4);
+        var towards = Project(graph, graph.Do("ReduceMean", [text], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 0)), UnetTextWidth, 4);
         if (Two)
         {
             towards = graph.Do("Add", [towards, Project(graph, graph.ToFloat(graph.Input("text_embeds", Real, "batch", TextWidth)), TextWidth, 5)]);
-            string sizes = graph.Do("Mul", [graph.ToFloat(graph.Input("time_ids", Real, "batch", TimeIds)), graph.Floats([0.001f], 1)]);
+            var sizes = graph.Do("Mul", [graph.ToFloat(graph.Input("time_ids", Real, "batch", TimeIds)), graph.Floats([0.001f], 1)]);
             towards = graph.Do("Add", [towards, Project(graph, sizes, TimeIds, 6)]);
         }
         if (GuidanceLength is { } length)
             towards = graph.Do("Add", [towards, Project(graph, graph.ToFloat(graph.Input("timestep_cond", Real, "batch", length)), length is int known ? known : 32, 7)]);
         if (ExtraInput is { } extra)
             towards = graph.Do("Add", [towards, graph.ToFloat(graph.Input(extra, Real, "batch", 1, 1, 1))]);
-        string mixed = graph.Do("Conv", [sample, graph.Floats(Random(8, OutputChannels * Channels * 9), OutputChannels, Channels, 3, 3)],
+        var mixed = graph.Do("Conv", [sample, graph.Floats(Random(8, OutputChannels * Channels * 9), OutputChannels, Channels, 3, 3)],
             OnnxGraph.Attribute("kernel_shape", [3, 3]), OnnxGraph.Attribute("pads", [1, 1, 1, 1]));
-        string result = graph.Do("Sin", [graph.Do("Add", [graph.Do("Add", [mixed, towards]), timestep])]);
+        var result = graph.Do("Sin", [graph.Do("Add", [graph.Do("Add", [mixed, towards]), timestep])]);
         graph.Output("out_sample", Real, result, "batch", OutputChannels, "height", "width");
         return graph;
     }
@@ -157,8 +157,8 @@ sealed class OnnxFolderBuilder
     OnnxGraph VaeDecoder()
     {
         var graph = new OnnxGraph();
-        string latent = graph.ToFloat(graph.Input("latent_sample", Real, VaeBatch, VaeChannels, "height", "width"));
-        string larger = graph.Do("ConvTranspose", [latent, graph.Floats(Random(9, VaeChannels * Colours * 64), VaeChannels, Colours, PixelsPerCell, PixelsPerCell)],
+        var latent = graph.ToFloat(graph.Input("latent_sample", Real, VaeBatch, VaeChannels, "height", "width"));
+        var larger = graph.Do("ConvTranspose", [latent, graph.Floats(Random(9, VaeChannels * Colours * 64), VaeChannels, Colours, PixelsPerCell, PixelsPerCell)],
             OnnxGraph.Attribute("kernel_shape", [PixelsPerCell, PixelsPerCell]), OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
         graph.Output("sample", Real, graph.Do(VaeRoots ? "Sqrt" : "Tanh", [larger]), VaeBatch, Colours, "pixels_high", "pixels_wide");
         return graph;
@@ -168,9 +168,9 @@ sealed class OnnxFolderBuilder
     OnnxGraph Checker()
     {
         var graph = new OnnxGraph();
-        string clip = graph.ToFloat(graph.Input("clip_input", Real, "batch", 3, 224, 224));
+        var clip = graph.ToFloat(graph.Input("clip_input", Real, "batch", 3, 224, 224));
         graph.Input("images", Real, "batch", "height", "width", 3);
-        string mean = graph.Do("ReduceMean", [clip], OnnxGraph.Attribute("axes", [1, 2, 3]), OnnxGraph.Attribute("keepdims", 0));
+        var mean = graph.Do("ReduceMean", [clip], OnnxGraph.Attribute("axes", [1, 2, 3]), OnnxGraph.Attribute("keepdims", 0));
         graph.Output("has_nsfw_concepts", TensorElementType.Bool, graph.Do("Greater", [graph.Do("Sin", [graph.Do("Mul", [mean, graph.Floats([500], 1)])]), graph.Floats([0], 1)]), "batch");
         return graph;
     }
@@ -178,9 +178,9 @@ sealed class OnnxFolderBuilder
     static void WriteTokenizer(string folder, string part)
     {
         var vocabulary = new Dictionary<string, int>();
-        foreach (char letter in ByteLetters())
+        foreach (var letter in ByteLetters())
             vocabulary[$"{letter}"] = vocabulary.Count;
-        foreach (char letter in ByteLetters())
+        foreach (var letter in ByteLetters())
             vocabulary[$"{letter}</w>"] = vocabulary.Count;
         vocabulary["<|startoftext|>"] = vocabulary.Count;
         vocabulary["<|endoftext|>"] = vocabulary.Count;
@@ -190,8 +190,8 @@ sealed class OnnxFolderBuilder
 
     static IEnumerable<char> ByteLetters()
     {
-        char next = '\u0100';
-        for (int value = 0; value < 256; value++)
+        var next = '\u0100';
+        for (var value = 0; value < 256; value++)
             yield return value is (>= '!' and <= '~') or (>= '¡' and <= '¬') or (>= '®' and <= 'ÿ') ? (char)value : next++;
     }
 

@@ -29,7 +29,7 @@ sealed class OnnxGraph
 
     public string Do(string operation, string[] values, params Protobuf[] attributes)
     {
-        string result = $"v{names++}";
+        var result = $"v{names++}";
         operations.Add(Node(operation, values, result, attributes));
         return result;
     }
@@ -47,7 +47,7 @@ sealed class OnnxGraph
     public static Protobuf Attribute(string name, long[] values)
     {
         var attribute = new Protobuf().Text(1, name).Int(20, 7);
-        foreach (long value in values)
+        foreach (var value in values)
             attribute.Int(8, value);
         return attribute;
     }
@@ -74,7 +74,7 @@ sealed class OnnxGraph
 
     string Weight(byte[] raw, TensorElementType type, long[] dimensions)
     {
-        string name = $"w{weights.Count}";
+        var name = $"w{weights.Count}";
         weights.Add((name, raw, dimensions, type));
         return name;
     }
@@ -82,7 +82,7 @@ sealed class OnnxGraph
     static Protobuf Tensor((string Name, byte[] Raw, long[] Dimensions, TensorElementType Type) weight, Stream? external, string? location)
     {
         var tensor = new Protobuf();
-        foreach (long dimension in weight.Dimensions)
+        foreach (var dimension in weight.Dimensions)
             tensor.Int(1, dimension);
         tensor.Int(2, (long)weight.Type).Text(8, weight.Name);
         // ONNX Runtime reads the shapes that some operations take from the file itself alone.
@@ -109,7 +109,7 @@ sealed class OnnxGraph
     static Protobuf Port(string name, TensorElementType type, object[] shape)
     {
         var dimensions = new Protobuf();
-        foreach (object dimension in shape)
+        foreach (var dimension in shape)
             dimensions.Message(1, dimension is string text ? new Protobuf().Text(2, text) : new Protobuf().Int(1, Convert.ToInt64(dimension)));
         return new Protobuf().Text(1, name).Message(2, new Protobuf().Message(1, new Protobuf().Int(1, (long)type).Message(2, dimensions)));
     }

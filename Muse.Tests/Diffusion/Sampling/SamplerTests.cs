@@ -39,7 +39,8 @@ public class SamplerTests
             // of velocities are not the velocity of any one time: with these PNDM converges with the number of steps.
             var leftover = (name == "ddim" && config.SetAlphaToOne == false) || (name == "pndm" && config.SetAlphaToOne != true);
             var averaged = name == "pndm" && config.PredictionType != PredictionType.Epsilon;
-            if (steps < 20 && (leftover || averaged)) continue;
+            if (steps < 20 && (leftover || averaged))
+                continue;
             Assert.InRange(Distance(result, oracle.Picture), 0, 2e-3 + (leftover ? 0.1 : 0) + (averaged ? 3.0 / steps : 0));
         }
     }
@@ -58,7 +59,8 @@ public class SamplerTests
             sampler.ScaleModelInput(plan, i, sample, input);
             sampler.PredictClean(plan, i, oracle.Predict(input, plan.Timesteps[i]), sample, clean);
             // Of almost pure noise, single precision leaves little of the picture.
-            if (plan.Timesteps[i] < 0.9 * config.TrainTimesteps) Assert.InRange(Distance(clean, oracle.Picture), 0, 0.02);
+            if (plan.Timesteps[i] < 0.9 * config.TrainTimesteps)
+                Assert.InRange(Distance(clean, oracle.Picture), 0, 0.02);
             Evaluate(sampler, plan, i, sample, history, oracle, noise);
         }
     }
@@ -124,10 +126,12 @@ public class SamplerTests
             // Nothing but the sample and the history goes over to another sampler, plan and noise source.
             var first = Samplers.Create(config, name);
             var (sample, history) = (Start(first.Plan(6), new SeededNoise(2)), History(first, Length));
-            for (var i = 0; i < at; i++) Evaluate(first, first.Plan(6), i, sample, history, oracle, new SeededNoise(2));
+            for (var i = 0; i < at; i++)
+                Evaluate(first, first.Plan(6), i, sample, history, oracle, new SeededNoise(2));
             var (second, noise) = (Samplers.Create(config, name), new SeededNoise(2));
             var plan = second.Plan(6);
-            for (var i = at; i < plan.Timesteps.Length; i++) Evaluate(second, plan, i, sample, history, oracle, noise);
+            for (var i = at; i < plan.Timesteps.Length; i++)
+                Evaluate(second, plan, i, sample, history, oracle, noise);
             Assert.Equal(whole, sample);
         }, iter: 6);
     }
@@ -184,8 +188,10 @@ public class SamplerTests
             var plan = sampler.Plan(1);
             float[] sample = [100, -100, 0.1f];
             sampler.Step(plan, 0, new float[3], sample, History(sampler, 3), new SeededNoise(0));
-            if (name == "heun") Assert.Equal([0.5f, -0.5f, 0.1f], sample, (a, b) => Math.Abs(a - b) < 1e-3);
-            else Assert.InRange(sample[0], 0.49f, 0.51f);
+            if (name == "heun")
+                Assert.Equal([0.5f, -0.5f, 0.1f], sample, (a, b) => Math.Abs(a - b) < 1e-3);
+            else
+                Assert.InRange(sample[0], 0.49f, 0.51f);
         }
     }
 
@@ -194,7 +200,8 @@ public class SamplerTests
         var data = new TheoryData<string, string>();
         foreach (var (model, config) in Configs)
         {
-            foreach (var name in Samplers.AvailableFor(config).Where(wanted)) data.Add(model, name);
+            foreach (var name in Samplers.AvailableFor(config).Where(wanted))
+                data.Add(model, name);
         }
 
         return data;
@@ -208,7 +215,8 @@ public class SamplerTests
     {
         var sample = new float[Length];
         noise.Fill(-1, sample);
-        for (var i = 0; i < Length; i++) sample[i] *= plan.InitNoiseSigma;
+        for (var i = 0; i < Length; i++)
+            sample[i] *= plan.InitNoiseSigma;
         return sample;
     }
 
@@ -216,7 +224,8 @@ public class SamplerTests
     {
         var plan = sampler.Plan(steps);
         var (sample, history) = (Start(plan, noise), History(sampler, Length));
-        for (var i = 0; i < plan.Timesteps.Length; i++) Evaluate(sampler, plan, i, sample, history, oracle, noise);
+        for (var i = 0; i < plan.Timesteps.Length; i++)
+            Evaluate(sampler, plan, i, sample, history, oracle, noise);
         return sample;
     }
 

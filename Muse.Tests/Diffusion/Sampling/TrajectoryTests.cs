@@ -16,7 +16,8 @@ public class TrajectoryTests
         try
         {
             var recorded = Read();
-            for (var i = 0; i < recorded.Count; i++) data.Add(i, Title(recorded[i]!));
+            for (var i = 0; i < recorded.Count; i++)
+                data.Add(i, Title(recorded[i]!));
         }
         catch (SkipException)
         {
@@ -37,7 +38,8 @@ public class TrajectoryTests
 
         Assert.Equal(Floats(recorded["timesteps"]!).Length, plan.Timesteps.Length);
         AssertClose(Floats(recorded["timesteps"]!), plan.Timesteps, 1e-4, title + ": timesteps");
-        if (recorded["sigmas"] is JsonArray sigmas) AssertClose(Floats(sigmas), plan.Sigmas, 1e-4, title + ": sigmas");
+        if (recorded["sigmas"] is JsonArray sigmas)
+            AssertClose(Floats(sigmas), plan.Sigmas, 1e-4, title + ": sigmas");
         Assert.Equal((float)recorded["init_noise_sigma"]!, plan.InitNoiseSigma, (float)recorded["init_noise_sigma"]! * 1e-4f);
 
         var sample = Floats(recorded["initial_noise"]!).Select(n => n * plan.InitNoiseSigma).ToArray();

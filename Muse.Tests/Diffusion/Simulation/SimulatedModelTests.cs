@@ -32,7 +32,7 @@ public class SimulatedModelTests
     [Fact]
     public async Task A_picture_has_the_size_asked_for()
     {
-        string folder = Path.Combine(Repository.Root, "models", "scenes");
+        var folder = Path.Combine(Repository.Root, "models", "scenes");
         await using var engine = await EngineUnderTest.StartAsync(DiffusionModels.Open(folder, "simulated:base=0ms,picture=0ms", new DeviceOptions(), TimeProvider.System, NullLogger.Instance));
         engine.Submit(Requests.Of("wide") with { Width = 160, Height = 96 });
         Assert.Equal(3 * 160 * 96, (await engine.PictureOf("wide")).Length);
@@ -56,7 +56,7 @@ public class SimulatedModelTests
     [Fact]
     public void It_stands_for_a_folder_with_its_name_sizes_and_defaults()
     {
-        string folder = new OnnxFolderBuilder { ModelIndex = """{"_muse": {"defaults": {"steps": 9}}}""" }.Write();
+        var folder = new OnnxFolderBuilder { ModelIndex = """{"_muse": {"defaults": {"steps": 9}}}""" }.Write();
         using var model = DiffusionModels.Open(folder, "simulated", new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
         Assert.Equal(("tiny", 128, 9), (model.Traits.Name, model.Traits.DefaultWidth, model.Traits.DefaultSteps));
         Assert.StartsWith("simulated (", model.Traits.Device);
@@ -81,12 +81,12 @@ public class SimulatedModelTests
         var clock = new HurriedClock();
         using var model = new SimulatedModel("test", spec, clock);
         var took = new List<double>();
-        foreach (int rows in steps)
+        foreach (var rows in steps)
         {
             var batch = model.Batch(model.Latent(128, 128), 77, rows);
-            for (int row = 0; row < rows; row++)
+            for (var row = 0; row < rows; row++)
                 batch.SetCondition(row, new RowCondition(1, model.Encode("", false, 0), 1, 128, 128));
-            long started = clock.GetTimestamp();
+            var started = clock.GetTimestamp();
             batch.Run();
             took.Add(clock.GetElapsedTime(started).TotalMilliseconds);
         }

@@ -136,7 +136,8 @@ public class ClipTokenizerTests
             var ids = tokenizer.Encode(text);
             Assert.Equal(ids[..used.Length], used);
             Assert.Equal(prompt.CutOff is null, used.Length == ids.Length);
-            if (prompt.CutOff is { } cut) Assert.EndsWith(cut, CanonicalComposition.Compose(text).Replace("\u0130", "I\u0307").TrimEnd());
+            if (prompt.CutOff is { } cut)
+                Assert.EndsWith(cut, CanonicalComposition.Compose(text).Replace("\u0130", "I\u0307").TrimEnd());
         }, iter: 50);
     }
 
