@@ -1,59 +1,86 @@
-// The picture of Muse: what runs, and who talks to whom.
+// What Muse is made of and who talks to whom.
 //
 //   client ──HTTP──▶ api ──stream──▶ redis ◀──batches── worker-0 … worker-N
 //                     ▲────results────┘ ▲
 //                                       └──lag, decisions── autoscaler
 
 using Muse.AppHost;
+using Muse.ServiceDefaults;
 
-var builder = DistributedApplication.CreateBuilder(args);
-var settings = AppHostSettings.Read(builder.Configuration);
-
-// The queue and the results: the only place where the others meet.
-var redis = builder.AddMuseRedis("redis", settings);
-
-// HTTP in, stream entries out; results in, HTTP out.
-var api = builder.AddProject("api", "../Muse.Api/Muse.Api.csproj")
-    .WithHttpEndpoint(port: settings.HttpPort)
-    .WithExternalHttpEndpoints()
-    .WithHttpHealthCheck("/health")
-    .WithMuseSettings(settings)
-    .WithReference(redis)
-    .WaitFor(redis);
-
-// Measures the queue and writes down how many workers there should be.
-builder.AddProject("autoscaler", "../Muse.Autoscaler/Muse.Autoscaler.csproj")
-    .WithHttpEndpoint()
-    .WithHttpHealthCheck("/health")
-    .WithMuseSettings(settings)
-    .WithReference(redis)
-    .WaitFor(redis);
-
-// One resource for each worker that may run, so that each has a GPU of its own. Published, one deployment of many replicas.
-for (var index = 0; index < (builder.ExecutionContext.IsPublishMode ? 1 : settings.MaxWorkers); index++)
+return await ProgramStart.RunAsync("Muse", [], async () =>
 {
-    var worker = builder.AddProject(builder.ExecutionContext.IsPublishMode ? "worker" : WorkerPool.Name(index), "../Muse.GpuWorker/Muse.GpuWorker.csproj")
+    LoopbackProxy.Bypass();
+    var builder = DistributedApplication.CreateBuilder(args);
+    builder.AddQuietConsole();
+    var settings = AppHostSettings.Read(builder.Configuration);
+    if (builder.ExecutionContext.IsRunMode)
+        Ports.EnsureFree(settings.HttpPort, "MUSE_HTTP_PORT");
+
+    // The queue and the results: the only place where the others meet.
+    var redis = builder.AddMuseRedis("redis", settings);
+
+    // HTTP in, stream entries out; results in, HTTP out.
+    var api = builder.AddProject<Projects.Muse_Api>("api")
+        .WithBuiltProgram()
+        .WithApiEndpoint(settings)
+        .DisableForwardedHeaders()
+        .WithHttpHealthCheck("/health")
+        .WithMuseSettings(settings)
+        .WithApiKeys(settings)
+        .WithReference(redis)
+        .WaitFor(redis);
+
+    // Measures the queue and writes down how many workers there should be.
+    builder.AddProject<Projects.Muse_Autoscaler>("autoscaler")
+        .WithBuiltProgram()
         .WithHttpEndpoint()
+        .WithHttpHealthCheck("/health")
         .WithMuseSettings(settings)
         .WithReference(redis)
         .WaitFor(redis);
-    if (builder.ExecutionContext.IsRunMode)
-        worker.WithWorkerIdentity(index).WithExplicitStart();
-}
 
-if (builder.ExecutionContext.IsRunMode)
-{
-    // Starts and stops the workers, one by one, to the number that the autoscaler wrote down.
-    builder.AddWorkerPool(redis, settings);
+    if (builder.ExecutionContext.IsPublishMode)
+    {
+        // Published, the workers are one deployment of many replicas.
+        builder.AddProject<Projects.Muse_GpuWorker>("worker")
+            .WithHttpEndpoint()
+            .WithHttpHealthCheck("/health")
+            .WithMuseSettings(settings)
+            .WithReference(redis)
+            .WaitFor(redis);
+    }
+    else
+    {
+        // One resource for each worker that may run, so that each has a GPU of its own.
+        for (var index = 0; index < settings.MaxWorkers; index++)
+        {
+            builder.AddProject<Projects.Muse_GpuWorker>(WorkerPool.Name(index))
+                .WithBuiltProgram()
+                .WithHttpEndpoint()
+                .WithHttpHealthCheck("/health")
+                .WithMuseSettings(settings)
+                .WithWorkerIdentity(index)
+                .WithDrainCommand(index)
+                .WithReference(redis)
+                .WaitFor(redis)
+                .WithExplicitStart();
+        }
 
-    // People who ask for pictures, as many as its page is told: started by command, or with the rest by MUSE_LOAD_TESTING=1.
-    var locust = builder.AddExecutable("locust", "locust", "../loadtest", "--web-host", "localhost")
-        .WithRequiredCommand("locust", "https://docs.locust.io/en/stable/installation.html")
-        .WithHttpEndpoint(port: 8089, env: "LOCUST_WEB_PORT")
-        .WithEnvironment("LOCUST_HOST", api.GetEndpoint("http"))
-        .WaitFor(api);
-    if (!settings.LoadTesting)
-        locust.WithExplicitStart();
-}
+        builder.AddOrderlyShutdown();
 
-builder.Build().Run();
+        // Starts and stops the workers, one by one, to the number that the autoscaler wrote down.
+        builder.AddWorkerPool(redis, settings);
+
+        // The load generator: started by a command in the dashboard, or with the rest by MUSE_LOAD_TESTING=1.
+        var locust = builder.AddExecutable("locust", "locust", "../loadtest", "--web-host", "localhost")
+            .WithRequiredCommand("locust", "https://docs.locust.io/en/stable/installation.html")
+            .WithHttpEndpoint(port: 8089, env: "LOCUST_WEB_PORT")
+            .WithEnvironment("LOCUST_HOST", api.GetEndpoint("http"))
+            .WaitFor(api);
+        if (!settings.LoadTesting)
+            locust.WithExplicitStart();
+    }
+
+    await builder.Build().RunAsync();
+    return 0;
+});

@@ -1,76 +1,87 @@
 namespace Muse.AppHost;
 
-/// <summary>What a worker's place in the pool is about.</summary>
-enum SlotPhase
+/// <summary>What a worker of the pool is doing.</summary>
+enum WorkerPhase
 {
-    /// <summary>Nobody runs and nobody should.</summary>
+    /// <summary>It does not run and should not.</summary>
     Idle,
-    /// <summary>Started, or being started.</summary>
+    /// <summary>It runs, or is being started.</summary>
     Live,
-    /// <summary>Died unasked; to be started again at <see cref="SlotFacts.Until"/>.</summary>
+    /// <summary>Its process ended unasked. It is started again at <see cref="WorkerFacts.Until"/>.</summary>
     BackingOff,
-    /// <summary>Asked to hand back its work; to be stopped when it has, at <see cref="SlotFacts.Until"/> at the latest.</summary>
+    /// <summary>It was asked to hand back its work. It is stopped when it has, at <see cref="WorkerFacts.Until"/> at the latest.</summary>
     Draining,
-    /// <summary>Being stopped.</summary>
+    /// <summary>It is being stopped.</summary>
     Stopping,
 }
 
-/// <summary>A worker's place as it stands.</summary>
+/// <summary>What is known of a worker.</summary>
 /// <param name="Index">Its number, which is its GPU's.</param>
-/// <param name="Phase">What it is about.</param>
+/// <param name="Phase">What it is doing.</param>
 /// <param name="Until">The phase's end, for those that have one.</param>
-/// <param name="Batch">How many pictures it paints, by its heartbeat; null where none is known.</param>
+/// <param name="Batch">How many images it generates, by its heartbeat; null where none is known.</param>
 /// <param name="HandedBack">Its heartbeat says that it drains and holds nothing.</param>
-readonly record struct SlotFacts(int Index, SlotPhase Phase, DateTimeOffset Until, int? Batch, bool HandedBack);
+readonly record struct WorkerFacts(int Index, WorkerPhase Phase, DateTimeOffset Until, int? Batch, bool HandedBack);
 
-/// <summary>What to do with a worker's place.</summary>
-enum PoolMove
+/// <summary>What to do with a worker.</summary>
+enum PoolAction
 {
-    /// <summary>Start its worker.</summary>
+    /// <summary>Start it.</summary>
     Start,
-    /// <summary>Ask its worker to hand back its work.</summary>
+    /// <summary>Ask it to hand back its work.</summary>
     Drain,
-    /// <summary>Stop its worker.</summary>
+    /// <summary>Stop it.</summary>
     Stop,
     /// <summary>Don't start it again.</summary>
     Forget,
 }
 
-/// <summary>Which workers to start and stop, as a pure function of how many are wanted and how they stand.</summary>
+/// <summary>Which workers to start and stop, as a pure function of how many are wanted and what each is doing.</summary>
 static class PoolPlan
 {
     /// <summary>Decides.</summary>
     /// <param name="wanted">Workers wanted.</param>
-    /// <param name="slots">All places.</param>
+    /// <param name="workers">All workers of the pool.</param>
     /// <param name="now">The time.</param>
-    /// <returns>At most one move for each place.</returns>
-    public static IReadOnlyList<(int Index, PoolMove Move)> Decide(int wanted, IReadOnlyList<SlotFacts> slots, DateTimeOffset now)
+    /// <returns>At most one action for each worker.</returns>
+    public static IReadOnlyList<(int Index, PoolAction Action)> Decide(int wanted, IReadOnlyList<WorkerFacts> workers, DateTimeOffset now)
     {
-        var moves = new List<(int, PoolMove)>();
-        foreach (var slot in slots)
+        var actions = new List<(int, PoolAction)>();
+        foreach (var worker in workers)
         {
-            if (slot.Phase == SlotPhase.Draining && (slot.HandedBack || slot.Batch is null || now >= slot.Until))
-                moves.Add((slot.Index, PoolMove.Stop));
+            if (worker.Phase == WorkerPhase.Draining && (worker.HandedBack || worker.Batch is null || now >= worker.Until))
+                actions.Add((worker.Index, PoolAction.Stop));
         }
 
-        // Whoever waits to be started again counts: else a worker that can't start would be tried in every place at once.
-        var counted = slots.Where(slot => slot.Phase is SlotPhase.Live or SlotPhase.BackingOff).ToList();
+        // A worker that waits to be started again counts. Otherwise a worker that can't start would be tried with every index at once.
+        var counted = workers.Where(worker => worker.Phase is WorkerPhase.Live or WorkerPhase.BackingOff).ToList();
         var surplus = counted.Count - wanted;
 
-        // Who is not running goes first, then who has not spoken yet, then who has the least work; of equals the last.
-        var leaving = counted.OrderBy(slot => slot.Phase == SlotPhase.BackingOff ? 0 : 1).ThenBy(slot => slot.Batch ?? -1).ThenByDescending(slot => slot.Index)
-            .Take(Math.Max(0, surplus)).ToList();
-        foreach (var slot in leaving)
-            moves.Add((slot.Index, slot.Phase == SlotPhase.BackingOff ? PoolMove.Forget : slot.Batch is null ? PoolMove.Stop : PoolMove.Drain));
+        // First those that are not running, then those without a heartbeat, then those with the least work; of equals the last.
+        var leaving = counted
+            .OrderBy(worker => worker.Phase == WorkerPhase.BackingOff ? 0 : 1)
+            .ThenBy(worker => worker.Batch ?? -1)
+            .ThenByDescending(worker => worker.Index)
+            .Take(Math.Max(0, surplus))
+            .ToList();
+        foreach (var worker in leaving)
+            actions.Add((worker.Index, HowToLeave(worker)));
 
-        foreach (var slot in counted.Except(leaving))
+        foreach (var worker in counted.Except(leaving))
         {
-            if (slot.Phase == SlotPhase.BackingOff && now >= slot.Until)
-                moves.Add((slot.Index, PoolMove.Start));
+            if (worker.Phase == WorkerPhase.BackingOff && now >= worker.Until)
+                actions.Add((worker.Index, PoolAction.Start));
         }
-
-        foreach (var slot in slots.Where(slot => slot.Phase == SlotPhase.Idle).OrderBy(slot => slot.Index).Take(Math.Max(0, -surplus)))
-            moves.Add((slot.Index, PoolMove.Start));
-        return moves;
+        var idle = workers.Where(worker => worker.Phase == WorkerPhase.Idle).OrderBy(worker => worker.Index);
+        foreach (var worker in idle.Take(Math.Max(0, -surplus)))
+            actions.Add((worker.Index, PoolAction.Start));
+        return actions;
     }
+
+    static PoolAction HowToLeave(WorkerFacts worker) => worker switch
+    {
+        { Phase: WorkerPhase.BackingOff } => PoolAction.Forget,
+        { Batch: null } => PoolAction.Stop,
+        _ => PoolAction.Drain,
+    };
 }

@@ -1,15 +1,14 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Muse.Queue;
 using Muse.ServiceDefaults;
 
 namespace Muse.AppHost;
 
-/// <summary>What the pool hears and says over Redis.</summary>
+/// <summary>What the pool reads and writes in Redis.</summary>
 interface IWorkerFleet
 {
-    /// <summary>The workers heard of lately.</summary>
+    /// <summary>The heartbeats of the last 15 s.</summary>
     Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation);
     /// <summary>The autoscaler's latest decision, or null.</summary>
     Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation);
@@ -17,21 +16,24 @@ interface IWorkerFleet
     Task RequestDrainAsync(string worker, CancellationToken cancellation);
 }
 
-/// <summary>The queue's <see cref="Fleet"/>, over the application's own Redis, whose address is known only once that runs.</summary>
+/// <summary>The queue's <see cref="Fleet"/> over the application's own Redis, whose address is known only once it runs.</summary>
 sealed class WorkerFleet(IResourceWithConnectionString redis) : IWorkerFleet, IDisposable
 {
     Task<IHost>? opening;
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) => await (await FleetAsync(cancellation)).WorkersAsync(cancellation);
+    public async Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) =>
+        await (await FleetAsync()).WorkersAsync(cancellation);
 
     /// <inheritdoc/>
-    public async Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) => await (await FleetAsync(cancellation)).DecisionAsync(cancellation);
+    public async Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) =>
+        await (await FleetAsync()).DecisionAsync(cancellation);
 
     /// <inheritdoc/>
-    public async Task RequestDrainAsync(string worker, CancellationToken cancellation) => await (await FleetAsync(cancellation)).RequestDrainAsync(worker, cancellation);
+    public async Task RequestDrainAsync(string worker, CancellationToken cancellation) =>
+        await (await FleetAsync()).RequestDrainAsync(worker, cancellation);
 
-    async Task<Fleet> FleetAsync(CancellationToken cancellation)
+    async Task<Fleet> FleetAsync()
     {
         opening ??= OpenAsync();
         if (!opening.IsCompleted)
@@ -54,17 +56,5 @@ sealed class WorkerFleet(IResourceWithConnectionString redis) : IWorkerFleet, ID
     {
         if (opening is { IsCompletedSuccessfully: true })
             opening.Result.Dispose();
-    }
-}
-
-/// <summary>Adds the pool.</summary>
-static class WorkerPoolHosting
-{
-    /// <summary>Adds the pool of the resources named <see cref="WorkerPool.Name"/>, over this Redis.</summary>
-    public static void AddWorkerPool(this IDistributedApplicationBuilder builder, IResourceBuilder<IResourceWithConnectionString> redis, AppHostSettings settings)
-    {
-        builder.Services.AddSingleton<IWorkerFleet>(new WorkerFleet(redis.Resource));
-        builder.Services.AddHostedService(services => new WorkerPool(services.GetRequiredService<IWorkerFleet>(), settings,
-            services.GetRequiredService<ResourceNotificationService>(), services.GetRequiredService<ResourceCommandService>(), TimeProvider.System, services.GetRequiredService<ILogger<WorkerPool>>()));
     }
 }

@@ -7,178 +7,210 @@ namespace Muse.AppHost;
 
 /// <summary>Keeps as many workers running as the autoscaler wrote down: measures, asks <see cref="PoolPlan"/>, acts.</summary>
 /// <remarks>
-/// One loop owns the places; commands run beside it, since a stop takes seconds. A worker is drained over Redis before it is stopped:
-/// after SIGTERM it has 6 s, and Aspire does not say whether it needed them.
+/// One loop owns the workers' state. Aspire's events and the dashboard's commands reach it as messages. Start and stop commands run
+/// beside it, since they take seconds. A worker is drained over Redis before it is stopped: after SIGTERM it has 6 s, and Aspire does
+/// not say whether it needed them.
 /// </remarks>
-sealed partial class WorkerPool(IWorkerFleet fleet, AppHostSettings settings, ResourceNotificationService notifications, ResourceCommandService commands, TimeProvider time, ILogger<WorkerPool> log) : BackgroundService
+sealed partial class WorkerPool(
+    IWorkerFleet fleet,
+    AppHostSettings settings,
+    ResourceNotificationService notifications,
+    ResourceCommandService commands,
+    TimeProvider time,
+    ILogger<WorkerPool> log) : BackgroundService
 {
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(30);
-    static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(1);
 
-    readonly List<Place> places = [.. Enumerable.Range(0, settings.MaxWorkers).Select(index => new Place(index))];
-    readonly DateTimeOffset begun = time.GetUtcNow();
+    readonly List<PoolWorker> workers = [.. Enumerable.Range(0, settings.MaxWorkers).Select(index => new PoolWorker(index))];
+    readonly Channel<int> drainRequests = Channel.CreateUnbounded<int>();
+    readonly DateTimeOffset started = time.GetUtcNow();
     int wanted = settings.MinWorkers;
     IReadOnlyList<WorkerHeartbeat> heartbeats = [];
-    bool reachable = true;
+    bool redisAnswers = true;
 
     /// <summary>The name of a worker's resource.</summary>
     public static string Name(int index) => $"worker-{index}";
 
+    /// <summary>Takes a worker out of service: it hands back its work and is stopped. If it is still needed, another one starts.</summary>
+    public void RequestDrain(int index) => drainRequests.Writer.TryWrite(index);
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var changes = Channel.CreateUnbounded<ResourceEvent>();
-        var watch = WatchAsync(changes.Writer, stoppingToken);
+        var events = Channel.CreateUnbounded<ResourceEvent>();
+        var watch = WatchAsync(events.Writer, stoppingToken);
         using var timer = new PeriodicTimer(Interval, time);
         try
         {
             do
             {
-                while (changes.Reader.TryRead(out var change))
-                    Notice(change);
-                await ListenAsync(stoppingToken);
-                foreach (var (index, move) in PoolPlan.Decide(wanted, [.. places.Select(Facts)], time.GetUtcNow()))
-                    await ActAsync(places[index], move, stoppingToken);
+                while (events.Reader.TryRead(out var change))
+                    Apply(change);
+                await MeasureAsync(stoppingToken);
+                while (drainRequests.Reader.TryRead(out var index))
+                    await DrainAsync(workers[index], stoppingToken);
+                foreach (var (index, action) in PoolPlan.Decide(wanted, [.. workers.Select(Facts)], time.GetUtcNow()))
+                    await ActAsync(workers[index], action, stoppingToken);
             } while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { } // Aspire stops the workers now.
         await watch;
     }
 
-    async Task WatchAsync(ChannelWriter<ResourceEvent> changes, CancellationToken cancellation)
+    async Task WatchAsync(ChannelWriter<ResourceEvent> events, CancellationToken cancellation)
     {
         try
         {
             await foreach (var change in notifications.WatchAsync(cancellation))
-                await changes.WriteAsync(change, cancellation);
+                await events.WriteAsync(change, cancellation);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested) { } // The end.
     }
 
-    /// <summary>What Aspire says of the processes.</summary>
-    void Notice(ResourceEvent change)
+    /// <summary>Takes in what Aspire says of a process.</summary>
+    void Apply(ResourceEvent change)
     {
-        if (places.Find(place => place.Name == change.Resource.Name) is not { } place)
+        if (workers.Find(worker => worker.Name == change.Resource.Name) is not { } worker)
             return;
-        place.Id = change.ResourceId;
+        worker.ResourceId = change.ResourceId;
         var state = change.Snapshot.State?.Text;
         if (state == KnownResourceStates.Starting || state == KnownResourceStates.Running)
-            place.Began = true;
-        else if (place.Began && KnownResourceStates.TerminalStates.Contains(state))
-            Ended(place, change.Snapshot.ExitCode);
+            worker.ProcessSeen = true;
+        else if (worker.ProcessSeen && KnownResourceStates.TerminalStates.Contains(state))
+            ProcessEnded(worker, change.Snapshot.ExitCode);
     }
 
-    void Ended(Place place, int? exitCode)
+    void ProcessEnded(PoolWorker worker, int? exitCode)
     {
-        place.Began = false;
-        if (place.Phase != SlotPhase.Live)
+        worker.ProcessSeen = false;
+        if (worker.Phase != WorkerPhase.Live)
         {
-            place.Phase = SlotPhase.Idle;
+            worker.Phase = WorkerPhase.Idle;
             return;
         }
         var now = time.GetUtcNow();
-        place.Deaths = now - place.Since > LongestPause ? 1 : place.Deaths + 1;
-        var pause = TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Math.Pow(2, place.Deaths - 1)));
-        (place.Phase, place.Until) = (SlotPhase.BackingOff, now + pause);
-        LogDied(place.Name, exitCode, pause.TotalSeconds);
+        worker.Crashes = now - worker.StartedAt > LongestBackOff ? 1 : worker.Crashes + 1;
+        var backOff = TimeSpan.FromSeconds(Math.Min(LongestBackOff.TotalSeconds, Math.Pow(2, worker.Crashes - 1)));
+        (worker.Phase, worker.Until) = (WorkerPhase.BackingOff, now + backOff);
+        LogCrashed(worker.Name, exitCode, backOff.TotalSeconds);
     }
 
-    /// <summary>What the autoscaler and the workers say. While Redis is away, what they said last holds, and nobody is stopped for it.</summary>
-    async Task ListenAsync(CancellationToken cancellation)
+    /// <summary>Reads what the autoscaler and the workers say. While Redis can't be reached, their last words hold, and no worker is stopped.</summary>
+    async Task MeasureAsync(CancellationToken cancellation)
     {
         try
         {
             heartbeats = await fleet.WorkersAsync(cancellation);
             // A decision of an earlier run says nothing about this one.
-            if (await fleet.DecisionAsync(cancellation) is { } decision && decision.At >= begun && Math.Clamp(decision.Workers, settings.MinWorkers, settings.MaxWorkers) is var number && number != wanted)
+            if (await fleet.DecisionAsync(cancellation) is { } decision && decision.At >= started)
             {
-                LogWanted(number, wanted, decision.Reason);
+                var number = Math.Clamp(decision.Workers, settings.MinWorkers, settings.MaxWorkers);
+                if (number != wanted)
+                    LogWanted(number, wanted, decision.Reason);
                 wanted = number;
             }
-            reachable = true;
+            redisAnswers = true;
         }
-        catch (QueueUnavailableException failure)
+        catch (QueueUnavailableException exception)
         {
-            if (reachable)
-                LogUnreachable(failure.Message);
-            reachable = false;
+            if (redisAnswers)
+                LogRedisUnavailable(exception.Message);
+            redisAnswers = false;
         }
     }
 
-    SlotFacts Facts(Place place)
+    WorkerFacts Facts(PoolWorker worker)
     {
-        var heartbeat = place.Phase is SlotPhase.Live or SlotPhase.Draining ? Heartbeat(place) : null;
-        return new(place.Index, place.Phase, place.Until, heartbeat?.Batch.Count, heartbeat is { State: WorkerState.Draining, Batch.Count: 0 });
+        var heartbeat = worker.Phase is WorkerPhase.Live or WorkerPhase.Draining ? LatestHeartbeat(worker) : null;
+        var handedBack = heartbeat is { State: WorkerState.Draining, Batch.Count: 0 };
+        return new(worker.Index, worker.Phase, worker.Until, heartbeat?.Batch.Count, handedBack);
     }
 
-    /// <summary>Its worker's latest, of this life: one of a worker that died may be remembered still.</summary>
-    WorkerHeartbeat? Heartbeat(Place place) => heartbeats.Where(heartbeat => heartbeat.Instance == place.Name && heartbeat.At >= place.Since).MaxBy(heartbeat => heartbeat.At);
+    /// <summary>The latest heartbeat of the worker's present process. One of a process that crashed may still be stored.</summary>
+    WorkerHeartbeat? LatestHeartbeat(PoolWorker worker) => heartbeats
+        .Where(heartbeat => heartbeat.Instance == worker.Name && heartbeat.At >= worker.StartedAt)
+        .MaxBy(heartbeat => heartbeat.At);
 
-    async Task ActAsync(Place place, PoolMove move, CancellationToken cancellation)
+    async Task ActAsync(PoolWorker worker, PoolAction action, CancellationToken cancellation)
     {
-        switch (move)
+        switch (action)
         {
-            case PoolMove.Start when place.Id is { } id && place.Command.IsCompleted:
-                (place.Phase, place.Since, place.Began) = (SlotPhase.Live, time.GetUtcNow(), false);
-                place.Command = CommandAsync(place, id, KnownResourceCommands.StartCommand, cancellation);
+            case PoolAction.Start when worker is { ResourceId: { } id, Command.IsCompleted: true }:
+                (worker.Phase, worker.StartedAt, worker.ProcessSeen) = (WorkerPhase.Live, time.GetUtcNow(), false);
+                worker.Command = ExecuteAsync(worker, id, KnownResourceCommands.StartCommand, cancellation);
                 break;
-            case PoolMove.Drain when reachable && Heartbeat(place) is { } heartbeat:
-                try
-                {
-                    await fleet.RequestDrainAsync(heartbeat.Worker, cancellation);
-                    (place.Phase, place.Until) = (SlotPhase.Draining, time.GetUtcNow() + LongestDrain);
-                    LogDraining(place.Name, heartbeat.Batch.Count);
-                }
-                catch (QueueUnavailableException failure) { LogUnreachable(failure.Message); } // The next round tries again.
+            case PoolAction.Drain:
+                await DrainAsync(worker, cancellation);
                 break;
-            case PoolMove.Stop when reachable && place.Id is { } id && place.Command.IsCompleted:
-                place.Phase = SlotPhase.Stopping;
-                place.Command = CommandAsync(place, id, KnownResourceCommands.StopCommand, cancellation);
+            case PoolAction.Stop when redisAnswers && worker is { ResourceId: { } id, Command.IsCompleted: true }:
+                worker.Phase = WorkerPhase.Stopping;
+                worker.Command = ExecuteAsync(worker, id, KnownResourceCommands.StopCommand, cancellation);
                 break;
-            case PoolMove.Forget:
-                place.Phase = SlotPhase.Idle;
+            case PoolAction.Forget:
+                worker.Phase = WorkerPhase.Idle;
                 break;
         }
     }
 
-    async Task CommandAsync(Place place, string id, string command, CancellationToken cancellation)
+    /// <summary>Asks a worker to hand back its work. Without Redis or a heartbeat nothing happens, and the next round tries again.</summary>
+    async Task DrainAsync(PoolWorker worker, CancellationToken cancellation)
+    {
+        if (!redisAnswers || worker.Phase != WorkerPhase.Live || LatestHeartbeat(worker) is not { } heartbeat)
+            return;
+        try
+        {
+            await fleet.RequestDrainAsync(heartbeat.Worker, cancellation);
+            (worker.Phase, worker.Until) = (WorkerPhase.Draining, time.GetUtcNow() + LongestDrain);
+            LogDraining(worker.Name, heartbeat.Batch.Count);
+        }
+        catch (QueueUnavailableException exception)
+        {
+            LogRedisUnavailable(exception.Message);
+        }
+    }
+
+    async Task ExecuteAsync(PoolWorker worker, string resourceId, string command, CancellationToken cancellation)
     {
         try
         {
-            var result = await commands.ExecuteCommandAsync(id, command, cancellation);
-            LogCommand(command, place.Name, result.Success);
+            var result = await commands.ExecuteCommandAsync(resourceId, command, cancellation);
+            if (!result.Success)
+                LogCommandFailed(command, worker.Name, result.Message);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested) { } // The end.
     }
 
-    [LoggerMessage(1, LogLevel.Information, "{Wanted} workers wanted, {Before} before: {Reason}")]
+    [LoggerMessage(1, LogLevel.Information, "Workers wanted: {Wanted} (before: {Before}). {Reason}")]
     partial void LogWanted(int wanted, int before, string reason);
 
-    [LoggerMessage(2, LogLevel.Information, "{Worker} drains: it hands back {Pictures} pictures")]
-    partial void LogDraining(string worker, int pictures);
+    [LoggerMessage(2, LogLevel.Information, "{Worker} is drained: it hands back {Images} images in work, then it is stopped.")]
+    partial void LogDraining(string worker, int images);
 
-    [LoggerMessage(3, LogLevel.Warning, "{Worker} died with exit code {ExitCode}; it is started again in {Seconds} s")]
-    partial void LogDied(string worker, int? exitCode, double seconds);
+    [LoggerMessage(3, LogLevel.Warning, "{Worker} ended unasked with exit code {ExitCode}. It is started again in {Seconds} s.")]
+    partial void LogCrashed(string worker, int? exitCode, double seconds);
 
-    [LoggerMessage(4, LogLevel.Warning, "Redis can't be reached, so the number of workers stays as it is: {Why}")]
-    partial void LogUnreachable(string why);
+    [LoggerMessage(4, LogLevel.Warning, "Redis can't be reached, so the number of workers stays as it is: {Message}")]
+    partial void LogRedisUnavailable(string message);
 
-    [LoggerMessage(5, LogLevel.Information, "{Command} {Worker}: success {Success}")]
-    partial void LogCommand(string command, string worker, bool success);
+    [LoggerMessage(5, LogLevel.Warning, "The command {Command} failed for {Worker}: {Message}")]
+    partial void LogCommandFailed(string command, string worker, string? message);
 
-    sealed class Place(int index)
+    /// <summary>A worker's state in the loop.</summary>
+    sealed class PoolWorker(int index)
     {
         public int Index => index;
         public string Name { get; } = WorkerPool.Name(index);
-        public string? Id { get; set; }
-        public SlotPhase Phase { get; set; }
+        /// <summary>The id that Aspire's commands take; null until Aspire has named it.</summary>
+        public string? ResourceId { get; set; }
+        public WorkerPhase Phase { get; set; }
         public DateTimeOffset Until { get; set; }
         /// <summary>When it was last started.</summary>
-        public DateTimeOffset Since { get; set; }
-        /// <summary>Aspire has said since then that it starts: an end that comes later is this life's.</summary>
-        public bool Began { get; set; }
-        public int Deaths { get; set; }
+        public DateTimeOffset StartedAt { get; set; }
+        /// <summary>Aspire has reported a process since then, so the end that it reports next is this process' end.</summary>
+        public bool ProcessSeen { get; set; }
+        public int Crashes { get; set; }
         public Task Command { get; set; } = Task.CompletedTask;
     }
 }

@@ -24,6 +24,7 @@ public static class MuseSettings
         ("MUSE_COLD_START", ["Autoscaler:ColdStart"]),
         ("MUSE_API_KEYS", ["Api:Keys"]),
         ("MUSE_RATE_LIMITS", ["Api:RateLimits:Enabled"]),
+        ("MUSE_TRACES_PER_SECOND", ["Telemetry:TracesPerSecond"]),
     ];
 
     /// <summary>Those that are durations: a bare number is seconds (.NET would read days).</summary>

@@ -27,6 +27,7 @@ public static partial class ProgramStart
     /// <returns>The exit code; 1 when it could not start.</returns>
     public static async Task<int> RunAsync(string program, IReadOnlyList<SettingsSection> sections, Func<Task<int>> run)
     {
+        sections = [.. sections, new("Telemetry", typeof(TelemetryOptions))];
         try
         {
             return await run();

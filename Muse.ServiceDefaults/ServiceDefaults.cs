@@ -1,10 +1,12 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
@@ -24,6 +26,7 @@ public static class ServiceDefaultsExtensions
         // A line for every request is what traces are for. First in the order, so that any other setting of it wins.
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = [new("Logging:LogLevel:Microsoft.AspNetCore", "Warning"), new("Logging:LogLevel:System.Net.Http", "Warning")] });
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddOptions<TelemetryOptions>().BindConfiguration("Telemetry").ValidateDataAnnotations().ValidateOnStart();
         builder.Logging.AddOpenTelemetry(logging =>
         {
             logging.IncludeFormattedMessage = true;
@@ -43,10 +46,10 @@ public static class ServiceDefaultsExtensions
                 .WithTracing(tracing => tracing
                     .AddSource(builder.Environment.ApplicationName, "Muse.*")
                     .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
-                    .AddHttpClientInstrumentation())
+                    .AddHttpClientInstrumentation()
+                    .SetRequestSampler(builder.Configuration))
                 .UseOtlpExporter();
         }
-
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
         return builder;
     }
@@ -64,6 +67,16 @@ public static class ServiceDefaultsExtensions
     {
         app.MapPrometheusScrapingEndpoint("/metrics");
         return app;
+    }
+
+    /// <summary>Sets <see cref="RequestSampler"/>, unless the user chose a sampler by OpenTelemetry's own variable.</summary>
+    static void SetRequestSampler(this TracerProviderBuilder tracing, IConfiguration configuration)
+    {
+        if (string.IsNullOrWhiteSpace(configuration["OTEL_TRACES_SAMPLER"]))
+        {
+            tracing.SetSampler(services => new RequestSampler(
+                services.GetRequiredService<IOptions<TelemetryOptions>>().Value.TracesPerSecond, services.GetRequiredService<TimeProvider>()));
+        }
     }
 
     static bool IsProbe(Microsoft.AspNetCore.Http.PathString path) =>

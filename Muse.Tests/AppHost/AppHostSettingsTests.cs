@@ -1,6 +1,6 @@
-using Aspire.Hosting;
 using Microsoft.Extensions.Configuration;
 using Muse.AppHost;
+using Muse.ServiceDefaults;
 
 namespace Muse.Tests.AppHost;
 
@@ -26,10 +26,27 @@ public sealed class AppHostSettingsTests
     [InlineData("MUSE_LOAD_TESTING", "yes", "from 0 to 1")]
     public void A_wrong_one_is_refused_by_its_name_with_the_range(string name, string value, string range)
     {
-        var error = Assert.Throws<DistributedApplicationException>(() => Read((name, value)));
+        var error = Assert.Throws<CannotStartException>(() => Read((name, value)));
         Assert.Contains(name, error.Message);
         Assert.Contains(range, error.Message);
     }
+
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("*")]
+    [InlineData("192.0.2.7")]
+    public void An_address_that_other_machines_reach_needs_keys_or_an_express_permission(string host)
+    {
+        Assert.Contains("MUSE_API_KEYS", Assert.Throws<CannotStartException>(() => Read(("MUSE_HTTP_HOST", host))).Message);
+        Assert.Equal(host, Read(("MUSE_HTTP_HOST", host), ("MUSE_API_KEYS", "me=secret")).HttpHost);
+        Assert.Equal(host, Read(("MUSE_HTTP_HOST", host), ("Api:AllowAnonymous", "true")).HttpHost);
+    }
+
+    [Theory]
+    [InlineData("localhost")]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    public void A_loopback_address_needs_no_keys(string host) => Assert.Equal(host, Read(("MUSE_HTTP_HOST", host)).HttpHost);
 
     static AppHostSettings Read(params (string Name, string Value)[] values) => AppHostSettings.Read(new ConfigurationBuilder()
         .AddInMemoryCollection(values.ToDictionary(value => value.Name, value => (string?)value.Value)).Build());

@@ -7,9 +7,9 @@ public sealed class PoolPlanTests
 {
     static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    // A place is a letter and, for a live or draining one, its batch by its last heartbeat ('?' before the first):
-    // i(dle), l(ive), b(acking off, its pause over), B(acking off, still pausing), d(raining), D(raining, handed back),
-    // x (draining for too long), s(topping). A move is + start, ~ drain, - stop, . forget.
+    // A worker is a letter and, for a live or draining one, its batch by its last heartbeat ('?' before the first):
+    // i(dle), l(ive), b(acking off, its time over), B(acking off, its time not over), d(raining), D(raining, handed back),
+    // x (draining for too long), s(topping). An action is + start, ~ drain, - stop, . forget.
     [Theory]
     [InlineData(1, "i i i i", "0+")]
     [InlineData(3, "i i i i", "0+ 1+ 2+")]
@@ -28,11 +28,11 @@ public sealed class PoolPlanTests
     [InlineData(1, "B l1 i", "0.")]
     [InlineData(3, "B B B i", "")]
     [InlineData(9, "l1 l1", "")]
-    public void The_number_wanted_and_the_work_at_hand_say_who_starts_and_who_leaves(int wanted, string places, string moves)
+    public void The_number_wanted_and_the_work_at_hand_decide_which_workers_start_and_which_leave(int wanted, string pool, string actions)
     {
-        var slots = places.Split(' ').Select((text, index) => Slot(index, text)).ToList();
-        var decided = PoolPlan.Decide(wanted, slots, Now).Select(move => $"{move.Index}{"+~-."[(int)move.Move]}");
-        Assert.Equal(moves, string.Join(' ', decided));
+        var workers = pool.Split(' ').Select((text, index) => Worker(index, text)).ToList();
+        var decided = PoolPlan.Decide(wanted, workers, Now).Select(move => $"{move.Index}{"+~-."[(int)move.Action]}");
+        Assert.Equal(actions, string.Join(' ', decided));
     }
 
     static readonly string[] Kinds = ["i", "l?", "l0", "l7", "b", "d4", "D0", "s"];
@@ -41,32 +41,32 @@ public sealed class PoolPlanTests
     public void Any_plan_carried_out_comes_to_the_number_wanted_and_then_rests() =>
         Check.Sample(Gen.Select(Gen.Int[0, 6], Gen.Int[0, 7].Select(kind => Kinds[kind]).Array[6]), (wanted, texts) =>
         {
-            var slots = texts.Select((text, index) => Slot(index, text)).ToArray();
+            var workers = texts.Select((text, index) => Worker(index, text)).ToArray();
             for (var round = 0; round < 4; round++)
             {
-                foreach (var (index, move) in PoolPlan.Decide(wanted, slots, Now))
-                    slots[index] = Slot(index, move switch { PoolMove.Start => "l0", PoolMove.Drain => "d1", _ => "i" });
-                // Whoever drains has handed back its work by the next round.
-                slots = [.. slots.Select(slot => slot.Phase == SlotPhase.Draining ? Slot(slot.Index, "D0") : slot)];
+                foreach (var (index, move) in PoolPlan.Decide(wanted, workers, Now))
+                    workers[index] = Worker(index, move switch { PoolAction.Start => "l0", PoolAction.Drain => "d1", _ => "i" });
+                // A draining worker has handed back its work by the next round.
+                workers = [.. workers.Select(worker => worker.Phase == WorkerPhase.Draining ? Worker(worker.Index, "D0") : worker)];
             }
-            // Whoever is being stopped comes free in time; until then its place can't be used.
-            Assert.Equal(Math.Min(wanted, 6 - texts.Count(text => text == "s")), slots.Count(slot => slot.Phase is SlotPhase.Live));
-            Assert.DoesNotContain(PoolPlan.Decide(wanted, slots, Now), move => move.Move != PoolMove.Start);
+            // A worker that is being stopped can be started again later, not now.
+            Assert.Equal(Math.Min(wanted, 6 - texts.Count(text => text == "s")), workers.Count(worker => worker.Phase is WorkerPhase.Live));
+            Assert.DoesNotContain(PoolPlan.Decide(wanted, workers, Now), move => move.Action != PoolAction.Start);
         });
 
-    static SlotFacts Slot(int index, string text)
+    static WorkerFacts Worker(int index, string text)
     {
         var batch = text.Length < 2 || text[1] == '?' ? (int?)null : text[1] - '0';
         return text[0] switch
         {
-            'i' => new(index, SlotPhase.Idle, default, null, false),
-            'l' => new(index, SlotPhase.Live, default, batch, false),
-            'b' => new(index, SlotPhase.BackingOff, Now, null, false),
-            'B' => new(index, SlotPhase.BackingOff, Now.AddSeconds(1), null, false),
-            'd' => new(index, SlotPhase.Draining, Now.AddSeconds(1), batch, false),
-            'D' => new(index, SlotPhase.Draining, Now.AddSeconds(1), batch, true),
-            'x' => new(index, SlotPhase.Draining, Now, batch, false),
-            's' => new(index, SlotPhase.Stopping, default, null, false),
+            'i' => new(index, WorkerPhase.Idle, default, null, false),
+            'l' => new(index, WorkerPhase.Live, default, batch, false),
+            'b' => new(index, WorkerPhase.BackingOff, Now, null, false),
+            'B' => new(index, WorkerPhase.BackingOff, Now.AddSeconds(1), null, false),
+            'd' => new(index, WorkerPhase.Draining, Now.AddSeconds(1), batch, false),
+            'D' => new(index, WorkerPhase.Draining, Now.AddSeconds(1), batch, true),
+            'x' => new(index, WorkerPhase.Draining, Now, batch, false),
+            's' => new(index, WorkerPhase.Stopping, default, null, false),
             _ => throw new ArgumentException(text),
         };
     }

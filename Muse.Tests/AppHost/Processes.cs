@@ -1,56 +1,60 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace Muse.Tests.AppHost;
 
-/// <summary>Looks at the machine's processes (Linux).</summary>
+/// <summary>Looks at the processes of this machine (Linux).</summary>
+[UnsupportedOSPlatform("windows")]
 static class Processes
 {
-    public const int SigTerm = 15, SigKill = 9;
-
-    /// <summary>Whether it runs: a zombie, ended and not yet collected by its parent, does not.</summary>
-    public static bool Alive(int id) => Read(id) is { State: not ('Z' or 'X') };
-
-    /// <summary>All that a process started, with what these started, in whatever session, and what lives in these sessions.</summary>
-    public static IReadOnlyList<int> Offspring(int root)
-    {
-        var all = Directory.GetDirectories("/proc").Select(folder => int.TryParse(Path.GetFileName(folder), out var id) ? Read(id) : null).OfType<Entry>().ToList();
-        var found = new HashSet<int>();
-        for (var before = -1; before != found.Count;)
-        {
-            before = found.Count;
-            foreach (var entry in all)
-            {
-                if (entry.Id != root && (entry.Parent == root || found.Contains(entry.Parent) || found.Contains(entry.Session)))
-                    found.Add(entry.Id);
-            }
-        }
-        return [.. found];
-    }
-
-    /// <summary>Waits for a condition.</summary>
-    public static async Task UntilAsync(Func<bool> condition, TimeSpan limit)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        using var late = new CancellationTokenSource(limit);
-        while (!condition())
-            await timer.WaitForNextTickAsync(late.Token);
-    }
-
-    [DllImport("libc", EntryPoint = "kill")]
-    public static extern int Kill(int process, int signal);
-
-    static Entry? Read(int id)
+    /// <summary>Whether it runs. A zombie, which has ended and was not yet collected by its parent, does not.</summary>
+    public static bool IsAlive(int id)
     {
         try
         {
-            // pid (name, which may hold anything) state ppid pgrp session …
+            // pid (name, which may hold anything) state …
             var line = File.ReadAllText($"/proc/{id}/stat");
-            var fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');
-            return new(id, fields[0][0], int.Parse(fields[1], CultureInfo.InvariantCulture), int.Parse(fields[3], CultureInfo.InvariantCulture));
+            return line[line.LastIndexOf(')') + 2] is not ('Z' or 'X');
         }
-        catch (IOException) { return null; } // It ended meanwhile.
+        catch (IOException)
+        {
+            return false; // It ended meanwhile.
+        }
     }
 
-    sealed record Entry(int Id, char State, int Parent, int Session);
+    /// <summary>All processes that inherited an environment variable: those of a program and of all that it started, however they detached.</summary>
+    public static IReadOnlyList<int> WithEnvironment(string variable) =>
+        [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Select(name => int.TryParse(name, out var id) ? id : 0)
+            .Where(id => id > 0 && IsAlive(id) && HasEnvironment(id, variable))];
+
+    /// <summary>Whether a process was started with <c>NAME=value</c>.</summary>
+    public static bool HasEnvironment(int id, string variable) => Read(id, "environ").Split('\0').Contains(variable);
+
+    /// <summary>Its command line.</summary>
+    public static string Command(int id) => Read(id, "cmdline").Replace('\0', ' ');
+
+    /// <summary>Waits for a condition.</summary>
+    /// <exception cref="TimeoutException">It did not come true in time.</exception>
+    public static async Task UntilAsync(Func<bool> condition, TimeSpan limit, Func<string>? describe = null)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        using var late = new CancellationTokenSource(limit);
+        while (!condition())
+        {
+            if (late.IsCancellationRequested)
+                throw new TimeoutException(describe?.Invoke() ?? "The condition did not come true in time.");
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
+    static string Read(int id, string file)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{id}/{file}");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return ""; // It ended meanwhile, or is somebody else's.
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.Versioning;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.DependencyInjection;
@@ -8,10 +9,12 @@ using Muse.Queue;
 
 namespace Muse.Tests.AppHost;
 
-/// <summary>The pool over real processes, with what Redis would say put into its mouth.</summary>
+/// <summary>The pool over real processes that real Aspire starts and stops; what Redis would say comes from the test.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class WorkerPoolTests : IAsyncLifetime
 {
-    readonly IDistributedApplicationBuilder builder = DistributedApplication.CreateBuilder([]);
+    readonly IDistributedApplicationBuilder builder = DistributedApplication.CreateBuilder(
+        new DistributedApplicationOptions { AssemblyName = typeof(WorkerPool).Assembly.GetName().Name, DisableDashboard = true });
     readonly FakeFleet fleet = new();
     readonly ConcurrentDictionary<string, string> states = new();
     readonly string folder = Directory.CreateTempSubdirectory("muse-pool-").FullName;
@@ -84,7 +87,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     {
         for (var index = 0; index < max; index++)
             builder.AddExecutable(WorkerPool.Name(index), "/bin/sh", folder, "-c", script).WithExplicitStart();
-        builder.Services.AddHostedService(services => new WorkerPool(fleet, new AppHostSettings(8080, min, max, folder, LoadTesting: false), services.GetRequiredService<ResourceNotificationService>(),
+        builder.Services.AddHostedService(services => new WorkerPool(fleet, new AppHostSettings { MinWorkers = min, MaxWorkers = max }, services.GetRequiredService<ResourceNotificationService>(),
             services.GetRequiredService<ResourceCommandService>(), TimeProvider.System, NullLogger<WorkerPool>.Instance));
         app = builder.Build();
         _ = FollowAsync(app.ResourceNotifications);
@@ -101,7 +104,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
 
     Task Running(params string[] names) => Until(() => Live().SequenceEqual(names));
 
-    static Task Until(Func<bool> condition) => Processes.UntilAsync(condition, TimeSpan.FromSeconds(30));
+    static Task Until(Func<bool> condition) => Processes.UntilAsync(condition, AppHostProcess.Limit);
 
     public Task InitializeAsync() => Task.CompletedTask;
 

@@ -1,0 +1,34 @@
+using System.Net;
+using System.Net.Sockets;
+using Muse.ServiceDefaults;
+
+namespace Muse.AppHost;
+
+/// <summary>TCP ports of this machine.</summary>
+static class Ports
+{
+    /// <summary>A port that nobody listens on now.</summary>
+    public static int FindFree()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>Checks that a port can be listened on.</summary>
+    /// <param name="port">The port.</param>
+    /// <param name="setting">The setting that names another one.</param>
+    /// <exception cref="CannotStartException">Another program listens on it.</exception>
+    public static void EnsureFree(int port, string setting)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+        }
+        catch (SocketException)
+        {
+            throw new CannotStartException($"Port {port} is in use. End the program that uses it, or set {setting} to another port.");
+        }
+    }
+}

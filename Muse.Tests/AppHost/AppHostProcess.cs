@@ -1,0 +1,144 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using System.Text.RegularExpressions;
+using Muse.Tests.Infrastructure;
+
+namespace Muse.Tests.AppHost;
+
+/// <summary>The AppHost as a process of its own, with all that real Aspire starts for it: orchestrator, dashboard, Redis, programs.</summary>
+[UnsupportedOSPlatform("windows")]
+sealed partial class AppHostProcess : IAsyncDisposable
+{
+    /// <summary>Patience for what takes seconds on a quiet machine.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    readonly string folder = Directory.CreateTempSubdirectory("muse-apphost-").FullName;
+    readonly ConcurrentQueue<string> lines = new();
+    readonly Process process;
+
+    AppHostProcess(IReadOnlyDictionary<string, string?> settings, bool redisServerOnPath, string[] arguments)
+    {
+        HttpPort = RedisServer.FreePort();
+        DashboardPort = RedisServer.FreePort();
+        // No docker client of this machine: the same Redis everywhere.
+        Script("docker", "exit 1");
+        var path = redisServerOnPath ? $"{folder}:{Environment.GetEnvironmentVariable("PATH")}" : $"{folder}:{Path.GetDirectoryName(DotNet)}";
+        var start = new ProcessStartInfo(DotNet, [Path.Combine(Repository.Root, "Muse.AppHost", BuildFolder, "Muse.AppHost.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
+        };
+        var environment = new Dictionary<string, string?>
+        {
+            ["PATH"] = path,
+            ["DOTNET_ENVIRONMENT"] = "Development",
+            ["ASPNETCORE_URLS"] = $"http://localhost:{DashboardPort}",
+            ["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = $"http://localhost:{RedisServer.FreePort()}",
+            ["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"] = $"http://localhost:{RedisServer.FreePort()}",
+            ["ASPIRE_ALLOW_UNSECURED_TRANSPORT"] = "true",
+            ["MUSE_DATA"] = Path.Combine(folder, "data"),
+            ["MUSE_HTTP_PORT"] = $"{HttpPort}",
+            ["ConnectionStrings__redis"] = null,
+        };
+        foreach (var (name, value) in settings)
+            environment[name] = value;
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) => lines.Enqueue(line.Data ?? "");
+        process.ErrorDataReceived += (_, line) => lines.Enqueue(line.Data ?? "");
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        Http = new() { BaseAddress = new($"http://localhost:{HttpPort}/"), Timeout = Limit };
+    }
+
+    public int Id => process.Id;
+    public int HttpPort { get; }
+    public int DashboardPort { get; }
+    public HttpClient Http { get; }
+    public string Output => string.Join('\n', lines);
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>The dashboard's login link, as the console says it.</summary>
+    public string LoginLink => LoginLine().Match(Output).Value;
+
+    /// <summary>Starts one and waits until the API is ready and a worker takes work.</summary>
+    public static async Task<AppHostProcess> StartAsync(params (string Name, string? Value)[] settings)
+    {
+        Skip.IfNot(RedisServer.IsAvailable, "There is no redis-server on the PATH: ./muse test installs one.");
+        var host = Launch(redisServerOnPath: true, settings);
+        try
+        {
+            await Processes.UntilAsync(() => host.process.HasExited || host.IsReady(), Limit);
+            Assert.False(host.process.HasExited, host.Output);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts one that may not get far.</summary>
+    public static AppHostProcess Launch(bool redisServerOnPath, params (string Name, string? Value)[] settings) =>
+        Launch(redisServerOnPath, [], settings);
+
+    /// <summary>Starts one with arguments.</summary>
+    public static AppHostProcess Launch(bool redisServerOnPath, string[] arguments, params (string Name, string? Value)[] settings) =>
+        new(settings.ToDictionary(setting => setting.Name, setting => setting.Value), redisServerOnPath, arguments);
+
+    /// <summary>All processes that it has started, its orchestrator's and theirs included.</summary>
+    public IReadOnlyList<int> Offspring() => Processes.WithEnvironment($"MUSE_HTTP_PORT={HttpPort}");
+
+    /// <summary>The id of a worker's process.</summary>
+    public int WorkerProcess(int index) =>
+        Processes.WithEnvironment($"MUSE_HTTP_PORT={HttpPort}").Single(id => Processes.HasEnvironment(id, $"MUSE_INSTANCE=worker-{index}")
+            && Processes.Command(id).Contains("Muse.GpuWorker.dll", StringComparison.Ordinal));
+
+    public void Send(Signal signal) => signal.SendTo(process.Id);
+
+    public Task WaitForExitAsync() => process.WaitForExitAsync().WaitAsync(Limit);
+
+    bool IsReady()
+    {
+        try
+        {
+            return Http.Send(new(HttpMethod.Get, "v1/models")) is { IsSuccessStatusCode: true } answer
+                && answer.Content.ReadAsStringAsync().Result.Contains("\"id\"", StringComparison.Ordinal);
+        }
+        catch (HttpRequestException)
+        {
+            return false; // Not yet.
+        }
+    }
+
+    void Script(string name, string body)
+    {
+        var path = Path.Combine(folder, name);
+        File.WriteAllText(path, $"#!/bin/sh\n{body}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    static string DotNet { get; } = Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path : "/usr/bin/dotnet";
+
+    /// <summary>bin/Release/net10.0, as the tests themselves were built.</summary>
+    static string BuildFolder { get; } = string.Join(Path.DirectorySeparatorChar,
+        AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^3..]);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+            process.Kill();
+        await process.WaitForExitAsync();
+        await Processes.UntilAsync(() => Offspring().Count == 0, Limit);
+        process.Dispose();
+        Http.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [GeneratedRegex(@"http://localhost:\d+/login\?t=\w+")]
+    private static partial Regex LoginLine();
+}
