@@ -29,19 +29,24 @@ static class ProjectExtensions
     }
 
     /// <summary>Where the API listens, with the pages that it serves. On this machine it listens there itself, without a proxy.</summary>
-    public static IResourceBuilder<ProjectResource> WithApiEndpoint(this IResourceBuilder<ProjectResource> api, AppHostSettings settings) => api
-        .WithHttpEndpoint(port: settings.HttpPort)
-        .WithEndpoint("http", endpoint =>
-        {
-            endpoint.IsProxied = false;
-            endpoint.TargetHost = settings.HttpHost;
-        })
-        .WithExternalHttpEndpoints()
-        .WithUrlForEndpoint("http", url => url.DisplayText = "Page")
-        .WithUrlForEndpoint("http", _ => new() { Url = "/ops", DisplayText = "Live view" })
-        .WithUrlForEndpoint("http", _ => new() { Url = "/scalar", DisplayText = "API reference" });
+    public static IResourceBuilder<ProjectResource> WithApiEndpoint(this IResourceBuilder<ProjectResource> api, AppHostSettings settings)
+    {
+        api.WithHttpEndpoint().WithExternalHttpEndpoints();
+        if (api.ApplicationBuilder.ExecutionContext.IsPublishMode)
+            return api;
+        return api
+            .WithEndpoint("http", endpoint =>
+            {
+                endpoint.Port = endpoint.TargetPort = settings.HttpPort;
+                endpoint.TargetHost = settings.HttpHost;
+                endpoint.IsProxied = false;
+            })
+            .WithUrlForEndpoint("http", url => url.DisplayText = "Page")
+            .WithUrlForEndpoint("http", _ => new() { Url = "/ops", DisplayText = "Live view" })
+            .WithUrlForEndpoint("http", _ => new() { Url = "/scalar", DisplayText = "API reference" });
+    }
 
-    /// <summary>Hands on the <c>MUSE_*</c> settings that the user gave, and the numbers of workers that hold here.</summary>
+    /// <summary>Hands on the <c>MUSE_*</c> settings that the user gave, the numbers of workers and the environment that hold here.</summary>
     public static IResourceBuilder<ProjectResource> WithMuseSettings(this IResourceBuilder<ProjectResource> project, AppHostSettings settings)
     {
         foreach (var (name, _) in MuseSettings.All)
@@ -51,6 +56,8 @@ static class ProjectExtensions
             // A project runs in its own folder: what was relative to the user's would point elsewhere there.
             project.WithEnvironment(name, name == "MUSE_MODEL" && Directory.Exists(value) ? Path.GetFullPath(value) : value);
         }
+        if (project.ApplicationBuilder.ExecutionContext.IsRunMode)
+            project.WithEnvironment("DOTNET_ENVIRONMENT", project.ApplicationBuilder.Environment.EnvironmentName);
         return project
             .WithEnvironment("MUSE_MIN_WORKERS", settings.MinWorkers.ToString())
             .WithEnvironment("MUSE_MAX_WORKERS", settings.MaxWorkers.ToString());

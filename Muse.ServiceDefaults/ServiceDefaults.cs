@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -19,12 +18,23 @@ public static class ServiceDefaultsExtensions
     /// <summary>The resource attribute with the model that a program serves; a label of all its metrics.</summary>
     public const string ModelAttribute = "muse.model";
 
+    static readonly KeyValuePair<string, string?>[] LogLevels =
+    [
+        // A line for every request is what traces are for.
+        new("Logging:LogLevel:Microsoft.AspNetCore", "Warning"),
+        new("Logging:LogLevel:System.Net.Http", "Warning"),
+        // Each step of each connection. What fails is said by the queue.
+        new("Logging:LogLevel:StackExchange.Redis", "Warning"),
+        // It calls a worker that is still starting an error. Who asks for /health gets the answer.
+        new("Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks", "Critical"),
+    ];
+
     /// <summary>Adds the <c>MUSE_*</c> settings, OpenTelemetry (logs, metrics, traces; metrics for Prometheus, all of it over OTLP where an endpoint is set) and health checks.</summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         builder.Configuration.AddMuseSettings();
-        // A line for every request is what traces are for. First in the order, so that any other setting of it wins.
-        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = [new("Logging:LogLevel:Microsoft.AspNetCore", "Warning"), new("Logging:LogLevel:System.Net.Http", "Warning")] });
+        // First in the order, so that any other setting of it wins.
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddOptions<TelemetryOptions>().BindConfiguration("Telemetry").ValidateDataAnnotations().ValidateOnStart();
         builder.Logging.AddOpenTelemetry(logging =>
@@ -47,7 +57,8 @@ public static class ServiceDefaultsExtensions
                     .AddSource(builder.Environment.ApplicationName, "Muse.*")
                     .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
                     .AddHttpClientInstrumentation()
-                    .SetRequestSampler(builder.Configuration))
+                    .SetSampler(services => new RequestSampler(
+                        services.GetRequiredService<IOptions<TelemetryOptions>>().Value.TracesPerSecond, services.GetRequiredService<TimeProvider>())))
                 .UseOtlpExporter();
         }
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
@@ -67,16 +78,6 @@ public static class ServiceDefaultsExtensions
     {
         app.MapPrometheusScrapingEndpoint("/metrics");
         return app;
-    }
-
-    /// <summary>Sets <see cref="RequestSampler"/>, unless the user chose a sampler by OpenTelemetry's own variable.</summary>
-    static void SetRequestSampler(this TracerProviderBuilder tracing, IConfiguration configuration)
-    {
-        if (string.IsNullOrWhiteSpace(configuration["OTEL_TRACES_SAMPLER"]))
-        {
-            tracing.SetSampler(services => new RequestSampler(
-                services.GetRequiredService<IOptions<TelemetryOptions>>().Value.TracesPerSecond, services.GetRequiredService<TimeProvider>()));
-        }
     }
 
     static bool IsProbe(Microsoft.AspNetCore.Http.PathString path) =>

@@ -7,7 +7,7 @@ public sealed class TelemetryOptions
 {
     /// <summary>
     /// Traces that a program begins a second, 0 to 100,000. Default 50. Requests beyond it are served without a trace, so that under load
-    /// tracing costs no more than this. <c>OTEL_TRACES_SAMPLER</c> chooses another rule.
+    /// tracing costs no more than this.
     /// </summary>
     [Range(0.0, 100_000.0)]
     public double TracesPerSecond { get; set; } = 50;

@@ -15,6 +15,7 @@ sealed partial class AppHostProcess : IAsyncDisposable
 
     readonly string folder = Directory.CreateTempSubdirectory("muse-apphost-").FullName;
     readonly ConcurrentQueue<string> lines = new();
+    readonly string dataFolder;
     readonly Process process;
 
     AppHostProcess(IReadOnlyDictionary<string, string?> settings, bool redisServerOnPath, string[] arguments)
@@ -44,6 +45,7 @@ sealed partial class AppHostProcess : IAsyncDisposable
         };
         foreach (var (name, value) in settings)
             environment[name] = value;
+        dataFolder = environment["MUSE_DATA"]!;
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         process = Process.Start(start)!;
@@ -90,13 +92,17 @@ sealed partial class AppHostProcess : IAsyncDisposable
     public static AppHostProcess Launch(bool redisServerOnPath, string[] arguments, params (string Name, string? Value)[] settings) =>
         new(settings.ToDictionary(setting => setting.Name, setting => setting.Value), redisServerOnPath, arguments);
 
-    /// <summary>All processes that it has started, its orchestrator's and theirs included.</summary>
-    public IReadOnlyList<int> Offspring() => Processes.WithEnvironment($"MUSE_HTTP_PORT={HttpPort}");
+    /// <summary>All processes that it has started, however they detached. They inherit its environment; Redis overwrites its own.</summary>
+    public IReadOnlyList<int> Offspring() =>
+        [.. Processes.All.Where(id => Processes.HasEnvironment(id, $"MUSE_HTTP_PORT={HttpPort}") || Processes.WorkingFolder(id) == $"{dataFolder}/redis")];
 
     /// <summary>The id of a worker's process.</summary>
     public int WorkerProcess(int index) =>
-        Processes.WithEnvironment($"MUSE_HTTP_PORT={HttpPort}").Single(id => Processes.HasEnvironment(id, $"MUSE_INSTANCE=worker-{index}")
+        Offspring().Single(id => Processes.HasEnvironment(id, $"MUSE_INSTANCE=worker-{index}")
             && Processes.Command(id).Contains("Muse.GpuWorker.dll", StringComparison.Ordinal));
+
+    /// <summary>The Redis that it started.</summary>
+    public string RedisConnectionString => RedisTitle().Match(string.Join('\n', Offspring().Select(Processes.Command))).Groups["address"].Value;
 
     public void Send(Signal signal) => signal.SendTo(process.Id);
 
@@ -138,6 +144,9 @@ sealed partial class AppHostProcess : IAsyncDisposable
         Http.Dispose();
         Directory.Delete(folder, recursive: true);
     }
+
+    [GeneratedRegex(@"redis-server (?<address>127\.0\.0\.1:\d+)")]
+    private static partial Regex RedisTitle();
 
     [GeneratedRegex(@"http://localhost:\d+/login\?t=\w+")]
     private static partial Regex LoginLine();

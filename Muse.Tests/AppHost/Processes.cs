@@ -21,13 +21,25 @@ static class Processes
         }
     }
 
-    /// <summary>All processes that inherited an environment variable: those of a program and of all that it started, however they detached.</summary>
-    public static IReadOnlyList<int> WithEnvironment(string variable) =>
-        [.. Directory.GetDirectories("/proc").Select(Path.GetFileName).Select(name => int.TryParse(name, out var id) ? id : 0)
-            .Where(id => id > 0 && IsAlive(id) && HasEnvironment(id, variable))];
+    /// <summary>All that run.</summary>
+    public static IEnumerable<int> All => Directory.GetDirectories("/proc").Select(Path.GetFileName)
+        .Select(name => int.TryParse(name, out var id) ? id : 0).Where(id => id > 0 && IsAlive(id));
 
     /// <summary>Whether a process was started with <c>NAME=value</c>.</summary>
     public static bool HasEnvironment(int id, string variable) => Read(id, "environ").Split('\0').Contains(variable);
+
+    /// <summary>The folder that it works in, or null.</summary>
+    public static string? WorkingFolder(int id)
+    {
+        try
+        {
+            return new FileInfo($"/proc/{id}/cwd").LinkTarget;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null; // It ended meanwhile, or is somebody else's.
+        }
+    }
 
     /// <summary>Its command line.</summary>
     public static string Command(int id) => Read(id, "cmdline").Replace('\0', ' ');
