@@ -106,8 +106,8 @@ public sealed class ClusterTests : IAsyncLifetime
         }, Limit());
         Assert.Equal("scenes", (await api.Fleet.ModelAsync(Limit()))!.Name);
 
-        var gauge = new FleetGauge(new RedisFleet(api.Fleet), Options.Create(new AutoscalerOptions()), new SteadyClock(TimeProvider.System), NullLogger<FleetGauge>.Instance);
-        var seen = await gauge.LookAsync(1, Limit());
+        var gauge = new FleetGauge(new RedisFleet(api.Fleet), Options.Create(new AutoscalerOptions()), new MonotonicClock(TimeProvider.System), NullLogger<FleetGauge>.Instance);
+        var seen = await gauge.MeasureAsync(1, Limit());
         Assert.Equal((2, 1, 2), (seen.Queue.Waiting, seen.Queue.Pending, seen.Workers.Count));
         Assert.Equal(1.5, seen.WorkerRate);
 

@@ -51,7 +51,7 @@ public sealed class Simulation : IFleet, IScalingActor
         random = new(settings.Seed);
         record = new(settings);
         var options = Options.Create(settings.Autoscaler);
-        var steady = new SteadyClock(clock);
+        var steady = new MonotonicClock(clock);
         var gauge = new FleetGauge(this, options, steady, NullLogger<FleetGauge>.Instance);
         loop = new(this, gauge, AutoscalerHosting.Policy(settings.Autoscaler), this,
             new(steady), options, steady, clock, NullLogger<AutoscalerLoop>.Instance);
