@@ -4,10 +4,10 @@ using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>The way to Redis: the keys, the scripts, and one place that tells "away" from "wrong".</summary>
+/// <summary>The connection to Redis: keys, scripts, retries, and which errors are transient.</summary>
 sealed class QueueConnection
 {
-    /// <summary>A cut connection is back after a few milliseconds, mostly; a Redis that is away stays away longer than this.</summary>
+    /// <summary>A cut connection is usually back after a few milliseconds. If Redis is down, more retries do not help.</summary>
     static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(120), TimeSpan.FromMilliseconds(350)];
 
     readonly IConnectionMultiplexer redis;
@@ -27,15 +27,17 @@ sealed class QueueConnection
     public TimeProvider Time => time;
     public IDatabase Database => redis.GetDatabase();
 
-    /// <summary>A connection came back: messages may have been missed.</summary>
+    /// <summary>Raised when a connection was restored: published messages may have been missed.</summary>
     public event Action? Restored;
 
-    /// <summary>How long an unfinished job is kept after its last sign of life. So long that nothing vanishes while it waits.</summary>
+    /// <summary>How long an unfinished job is kept after its last change: longer than any job waits.</summary>
     public static long UnfinishedMilliseconds { get; } = (long)TimeSpan.FromDays(7).TotalMilliseconds;
 
     public long RetentionMilliseconds => (long)Options.Retention.TotalMilliseconds;
 
-    /// <summary>Runs a script. All scripts may be run twice with the same arguments, so a cut connection is tried again for half a second.</summary>
+    /// <summary>
+    /// Runs a script. Every script may be repeated with the same arguments, so a cut connection is retried for half a second.
+    /// </summary>
     public Task<RedisResult> RunAsync(QueueScript script, CancellationToken cancellation, params RedisValue[] arguments) =>
         TryAsync(async database =>
         {
@@ -43,13 +45,13 @@ sealed class QueueConnection
             {
                 return await database.ScriptEvaluateAsync(script.Hash, prefix, arguments);
             }
-            catch (RedisServerException problem) when (problem.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+            catch (RedisServerException exception) when (exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
             {
-                return await database.ScriptEvaluateAsync(script.Text, prefix, arguments); // Which loads it.
+                return await database.ScriptEvaluateAsync(script.Text, prefix, arguments); // Loads the script, too.
             }
         }, cancellation);
 
-    /// <summary>Does something that may be done twice.</summary>
+    /// <summary>Runs an operation that may be repeated.</summary>
     /// <exception cref="QueueUnavailableException">Redis can't be reached, does not answer, or can't do it now.</exception>
     public async Task<T> TryAsync<T>(Func<IDatabase, Task<T>> operation, CancellationToken cancellation)
     {
@@ -63,41 +65,45 @@ sealed class QueueConnection
             {
                 await Task.Delay(Retries[attempt], time, cancellation);
             }
-            catch (Exception problem) when (IsAway(problem))
+            catch (Exception exception) when (IsTransient(exception))
             {
-                throw new QueueUnavailableException($"Redis is away: {problem.Message}", problem);
+                throw new QueueUnavailableException($"Redis is unavailable: {exception.Message}", exception);
             }
         }
     }
 
-    /// <summary>Subscribes; the subscription survives reconnects.</summary>
+    /// <summary>Subscribes to a channel. The subscription survives reconnects.</summary>
     public async Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel)
     {
         try
         {
             return await redis.GetSubscriber().SubscribeAsync(channel);
         }
-        catch (Exception problem) when (IsAway(problem))
+        catch (Exception exception) when (IsTransient(exception))
         {
-            throw new QueueUnavailableException($"Redis is away: {problem.Message}", problem);
+            throw new QueueUnavailableException($"Redis is unavailable: {exception.Message}", exception);
         }
     }
 
-    /// <summary>Whether Redis may do the same again later: it is not there, not answering, loading, full or not the master.</summary>
-    static bool IsAway(Exception problem) => problem switch
+    /// <summary>Whether the same operation may succeed later: Redis is unreachable, silent, loading, full or not the master.</summary>
+    static bool IsTransient(Exception exception) => exception switch
     {
         RedisConnectionException or RedisTimeoutException or TimeoutException => true,
-        RedisServerException { Message: var message } => IsAway(message),
+        RedisServerException { Message: var message } => IsTransient(message),
         _ => false,
     };
 
-    /// <summary>What a script says that one of its items failed with: Redis can't do it now, or what lies there is damaged.</summary>
-    public static Exception Refusal(string reply) => IsAway(reply) ? new QueueUnavailableException($"Redis is away: {reply}") : new InvalidDataException(reply);
+    /// <summary>
+    /// The exception for an error that a script returned for one of its items: Redis can't do it now, or stored data is damaged.
+    /// </summary>
+    public static Exception ToException(string reply) =>
+        IsTransient(reply) ? new QueueUnavailableException($"Redis is unavailable: {reply}") : new InvalidDataException(reply);
 
-    static bool IsAway(string reply) => AwayReplies.Any(away => reply.StartsWith(away, StringComparison.Ordinal));
+    static bool IsTransient(string reply) => TransientErrors.Any(code => reply.StartsWith(code, StringComparison.Ordinal));
 
-    static readonly string[] AwayReplies = ["LOADING", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"];
+    static readonly string[] TransientErrors =
+        ["LOADING", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"];
 
-    /// <summary>A number as Lua reads it.</summary>
+    /// <summary>A number in the format that Lua reads.</summary>
     public static RedisValue Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 }
