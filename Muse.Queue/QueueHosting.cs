@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Muse.Queue;
@@ -18,7 +19,7 @@ public static class QueueHosting
     /// </summary>
     public static IHostApplicationBuilder AddMuseQueue(this IHostApplicationBuilder builder)
     {
-        builder.AddRedisClient("redis", configureOptions: Configure);
+        AddRedis(builder);
         builder.Services.AddOptions<QueueOptions>().BindConfiguration("Queue").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<QueueConnection>().AddSingleton<JobEvents>().AddSingleton<QueueSignals>();
@@ -33,6 +34,46 @@ public static class QueueHosting
         return builder;
 
         static T Get<T>(IServiceProvider services) where T : notnull => services.GetRequiredService<T>();
+    }
+
+    /// <summary>Adds Aspire's Redis client with a health check and traces of Muse's own, and validates the connection string at start.</summary>
+    static void AddRedis(IHostApplicationBuilder builder)
+    {
+        RedisConnectionString? connectionString = null;
+        var error = "";
+        var trace = RedisTracing.IsOn(builder.Configuration);
+        builder.AddRedisClient("redis", settings =>
+        {
+            try
+            {
+                connectionString = RedisConnectionString.Parse(settings.ConnectionString);
+                settings.ConnectionString = connectionString.StackExchange;
+            }
+            catch (FormatException exception)
+            {
+                error = exception.Message;
+            }
+
+            // Aspire's check sends CLUSTER INFO, which StackExchange.Redis refuses without admin mode and an ACL may forbid.
+            settings.DisableHealthChecks = true;
+            settings.DisableTracing = !trace;
+        }, options =>
+        {
+            connectionString?.Apply(options);
+            Configure(options);
+        });
+        builder.Services.AddOptions<QueueOptions>().Validate(_ => error.Length == 0, error);
+        builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis");
+        if (trace)
+            RedisTracing.AddFilter(builder);
+    }
+
+    /// <summary>Checks that Redis supports and allows what Muse needs. A Redis that is not there yet is not checked.</summary>
+    /// <exception cref="OptionsValidationException">It does not. The message is a sentence for the operator.</exception>
+    public static async Task CheckRedisAsync(this IHost app)
+    {
+        if (await app.Services.GetRequiredService<QueueConnection>().FindUnsupportedAsync() is { } sentence)
+            throw new OptionsValidationException("redis", typeof(QueueOptions), [sentence]);
     }
 
     /// <summary>

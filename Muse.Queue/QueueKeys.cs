@@ -93,6 +93,7 @@ sealed class QueueKeys(string model)
         local SIGNAL_WORK, SIGNAL_HANDBACK, SIGNAL_CANCEL = '{{QueueSignals.Work}}', '{{QueueSignals.HandBack}}', '{{QueueSignals.Cancel}}'
         local STREAMS = { [INTERACTIVE] = P .. 'stream:interactive', [BATCH] = P .. 'stream:batch' }
         local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
+        local PROBE = P .. 'probe'
         -- Entries that were cancelled before they were begun and are still in the stream, by their ordinal.
         local CANCELLED_ENTRIES = { [INTERACTIVE] = P .. 'cancelled:interactive', [BATCH] = P .. 'cancelled:batch' }
         local FLEET, SEEN, RATES = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'

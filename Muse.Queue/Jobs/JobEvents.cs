@@ -67,8 +67,12 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
                 return;
             var messages = await connection.SubscribeAsync(connection.Keys.Events);
             connection.Restored += () => _ = SweepAsync();
-            sweeping = SweepPeriodicallyAsync();
-            reading = ReadAsync(messages);
+            // The first listener starts them in the context of its request. Its trace must not get their commands.
+            using (ExecutionContext.SuppressFlow())
+            {
+                sweeping = Task.Run(SweepPeriodicallyAsync);
+                reading = Task.Run(() => ReadAsync(messages));
+            }
         }
         finally
         {

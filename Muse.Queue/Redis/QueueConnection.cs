@@ -53,13 +53,16 @@ sealed class QueueConnection
 
     /// <summary>Runs an operation that may be repeated.</summary>
     /// <exception cref="QueueUnavailableException">Redis can't be reached, does not answer, or can't do it now.</exception>
-    public async Task<T> TryAsync<T>(Func<IDatabase, Task<T>> operation, CancellationToken cancellation)
+    public Task<T> TryAsync<T>(Func<IDatabase, Task<T>> operation, CancellationToken cancellation) =>
+        RetryAsync(() => operation(Database), cancellation);
+
+    async Task<T> RetryAsync<T>(Func<Task<T>> operation, CancellationToken cancellation)
     {
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                return await operation(Database).WaitAsync(cancellation);
+                return await operation().WaitAsync(cancellation);
             }
             catch (RedisConnectionException) when (attempt < Retries.Length)
             {
@@ -67,29 +70,45 @@ sealed class QueueConnection
             }
             catch (Exception exception) when (IsTransient(exception))
             {
-                throw new QueueUnavailableException($"Redis is unavailable: {exception.Message}", exception);
+                throw Unavailable(exception.Message, exception);
             }
         }
     }
 
-    /// <summary>Subscribes to a channel. The subscription survives reconnects.</summary>
-    public async Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel)
+    /// <summary>Checks whether Redis supports and allows what Muse needs.</summary>
+    /// <returns>A sentence for the operator where it does not; null where it does, or where Redis is not available to be asked.</returns>
+    public async Task<string?> FindUnsupportedAsync()
     {
         try
         {
-            return await redis.GetSubscriber().SubscribeAsync(channel);
+            await Database.ScriptEvaluateAsync(QueueScripts.Probe.Text, prefix, []);
+            foreach (var channel in (RedisChannel[])[Keys.Events, Keys.Signals])
+                await (await redis.GetSubscriber().SubscribeAsync(channel)).UnsubscribeAsync();
+            return null;
+        }
+        catch (RedisServerException exception)
+        {
+            return RedisErrors.Explain(exception.Message);
+        }
+        catch (RedisConnectionException exception) when (exception.FailureType == ConnectionFailureType.AuthenticationFailure)
+        {
+            return RedisErrors.Explain("NOAUTH");
         }
         catch (Exception exception) when (IsTransient(exception))
         {
-            throw new QueueUnavailableException($"Redis is unavailable: {exception.Message}", exception);
+            return null;
         }
     }
+
+    /// <summary>Subscribes to a channel. The subscription survives reconnects.</summary>
+    public Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel) =>
+        RetryAsync(() => redis.GetSubscriber().SubscribeAsync(channel), CancellationToken.None);
 
     /// <summary>Whether the same operation may succeed later: Redis is unreachable, silent, loading, full or not the master.</summary>
     static bool IsTransient(Exception exception) => exception switch
     {
         RedisConnectionException or RedisTimeoutException or TimeoutException => true,
-        RedisServerException { Message: var message } => IsTransient(message),
+        RedisServerException { Message: var message } => RedisErrors.IsTransient(message),
         _ => false,
     };
 
@@ -97,12 +116,10 @@ sealed class QueueConnection
     /// The exception for an error that a script returned for one of its items: Redis can't do it now, or stored data is damaged.
     /// </summary>
     public static Exception ToException(string reply) =>
-        IsTransient(reply) ? new QueueUnavailableException($"Redis is unavailable: {reply}") : new InvalidDataException(reply);
+        RedisErrors.IsTransient(reply) ? Unavailable(reply) : new InvalidDataException(reply);
 
-    static bool IsTransient(string reply) => TransientErrors.Any(code => reply.StartsWith(code, StringComparison.Ordinal));
-
-    static readonly string[] TransientErrors =
-        ["LOADING", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"];
+    static QueueUnavailableException Unavailable(string error, Exception? exception = null) =>
+        new($"Redis is unavailable: {RedisErrors.Explain(error) ?? error}", exception);
 
     /// <summary>A number in the format that Lua reads.</summary>
     public static RedisValue Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);

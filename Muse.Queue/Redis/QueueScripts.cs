@@ -21,6 +21,7 @@ static class QueueScripts
     public static readonly QueueScript Beat = Script("beat");
     public static readonly QueueScript Leave = Script("leave");
     public static readonly QueueScript Measure = Script("measure");
+    public static readonly QueueScript Probe = Script("probe");
     public static readonly QueueScript Requeue = Script("requeue");
     public static readonly QueueScript Webhooks = Script("webhooks");
 

@@ -86,7 +86,10 @@ sealed partial class QueueSignals(QueueConnection connection, ILogger<QueueSigna
         {
             if (reading is not null)
                 return;
-            reading = ReadAsync(await connection.SubscribeAsync(connection.Keys.Signals));
+            var messages = await connection.SubscribeAsync(connection.Keys.Signals);
+            // The loop must not run in the trace of whoever starts it.
+            using (ExecutionContext.SuppressFlow())
+                reading = Task.Run(() => ReadAsync(messages));
             connection.Restored += () => Publish(Work);
         }
         catch (QueueUnavailableException exception)

@@ -4,6 +4,7 @@ local PREVIEW_RETENTION = 60000
 local FLEET_RETENTION = 600000
 local MAX_DEAD_LETTERS = 100000
 local WAITS_KEPT, WAITS_RETENTION = 4096, 600000
+local PROBE_RETENTION = 60000
 -- The consumer that holds pictures which were handed back. No worker has this name.
 local HANDED_BACK = 'handed-back'
 

@@ -151,15 +151,15 @@ public sealed class ClusterTests : IAsyncLifetime
     public async Task The_real_programs_paint_over_it_and_outlive_a_master_that_was_killed()
     {
         var (redis, port) = (fixture.Cluster.ConnectionString, RedisServer.FreePort());
-        await using var server =
-            new ProgramProcess("Muse.Api", ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
-            ("MUSE_RATE_LIMITS", "false"));
-        await using var worker =
-            new ProgramProcess("Muse.GpuWorker", ("ConnectionStrings__redis", redis), ("MUSE_GPU_TYPE", "simulated:base=10ms,picture=1ms"));
-        await using var autoscaler =
-            new ProgramProcess("Muse.Autoscaler", ("ConnectionStrings__redis", redis), ("MUSE_AUTOSCALE_INTERVAL", "1"));
+        var (workerHealth, autoscalerHealth) = (FreeAddress(), FreeAddress());
+        await using var server = new ProgramProcess("Muse.Api",
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_RATE_LIMITS", "false"));
+        await using var worker = new ProgramProcess("Muse.GpuWorker",
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", workerHealth), ("MUSE_GPU_TYPE", "simulated:base=10ms,picture=1ms"));
+        await using var autoscaler = new ProgramProcess("Muse.Autoscaler",
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", autoscalerHealth), ("MUSE_AUTOSCALE_INTERVAL", "1"));
         using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
-        Assert.Equal("OK", await AnswerAsync(() => client.GetAsync("/health")));
+        await AllAreAsync("OK");
         Assert.Equal("OK", await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 })));
         await EventuallyAsync(() => api.Fleet.DecisionAsync(Limit()), decision => decision is not null);
 
@@ -167,9 +167,19 @@ public sealed class ClusterTests : IAsyncLifetime
         await master.KillAsync();
         Assert.Equal("ServiceUnavailable",
             await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" }), "ServiceUnavailable"));
+        await AllAreAsync("ServiceUnavailable");
         await master.LaunchAsync();
         Assert.Equal("OK", await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" })));
+        await AllAreAsync("OK");
         Assert.DoesNotContain("Unhandled exception", server.Output + worker.Output + autoscaler.Output, StringComparison.Ordinal);
+
+        static string FreeAddress() => $"http://127.0.0.1:{RedisServer.FreePort()}";
+
+        async Task AllAreAsync(string health)
+        {
+            foreach (var address in (string[])[$"http://127.0.0.1:{port}", workerHealth, autoscalerHealth])
+                Assert.Equal(health, await AnswerAsync(() => client.GetAsync($"{address}/health"), health));
+        }
     }
 
     /// <summary>Repeats a request until it has the wanted status.</summary>

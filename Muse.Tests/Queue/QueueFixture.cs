@@ -1,5 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using Muse.Queue;
 using Muse.Tests.Infrastructure;
 using StackExchange.Redis;
@@ -19,6 +21,9 @@ public sealed class QueueFixture : IAsyncDisposable
     public RedisServer Redis => redis ?? throw new InvalidOperationException("It is a cluster.");
     public RedisCluster Cluster => cluster ?? throw new InvalidOperationException("It is a single Redis.");
 
+    /// <summary>The connection string of programs that are started later.</summary>
+    public string ConnectionString { get => field ?? cluster?.ConnectionString ?? Redis.ConnectionString; set; }
+
     public static async Task<QueueFixture> StartAsync(params string[] redisArguments) =>
         new(await RedisServer.StartAsync(redisArguments), null);
 
@@ -32,7 +37,7 @@ public sealed class QueueFixture : IAsyncDisposable
     public Program Start(TimeProvider? time, params (string Name, string Value)[] settings)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Configuration["ConnectionStrings:redis"] = cluster?.ConnectionString ?? Redis.ConnectionString;
+        builder.Configuration["ConnectionStrings:redis"] = ConnectionString;
         foreach (var (name, value) in settings)
             builder.Configuration[$"Queue:{name}"] = value;
         if (time is not null)
@@ -60,6 +65,21 @@ public sealed class QueueFixture : IAsyncDisposable
 
     public sealed class Program(IServiceProvider services)
     {
+        public Task<HealthReport> HealthAsync() => services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+        public IReadOnlyList<string> SettingErrors()
+        {
+            try
+            {
+                services.GetRequiredService<IStartupValidator>().Validate();
+                return [];
+            }
+            catch (OptionsValidationException exception)
+            {
+                return [.. exception.Failures];
+            }
+        }
+
+        internal QueueConnection Connection { get; } = services.GetRequiredService<QueueConnection>();
         public JobQueue Jobs { get; } = services.GetRequiredService<JobQueue>();
         public WorkQueue Work { get; } = services.GetRequiredService<WorkQueue>();
         public Muse.Queue.Fleet Fleet { get; } = services.GetRequiredService<Muse.Queue.Fleet>();
