@@ -11,6 +11,7 @@ return await ProgramStart.RunAsync("Muse.Api", [new("Api", typeof(ApiOptions)), 
 
     var app = builder.Build();
     app.CheckSettings();
+    await app.CheckRedisAsync();
     app.UseMuseApi();
     app.MapDefaultEndpoints();
     app.MapImages();

@@ -4,17 +4,18 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Autoscaler;
 
-/// <summary>Puts the autoscaler together.</summary>
+/// <summary>Adds the autoscaler to an application.</summary>
 public static class AutoscalerHosting
 {
-    /// <summary>Adds the loop, with the policy and the actor that the settings name.</summary>
+    /// <summary>Adds the loop, with the configured policy and actor.</summary>
     public static IHostApplicationBuilder AddAutoscaler(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<AutoscalerOptions>().BindConfiguration("Autoscaler").ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddOptions<KubernetesOptions>().BindConfiguration("Autoscaler:Kubernetes").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<KubernetesOptions>().BindConfiguration("Autoscaler:Kubernetes").ValidateDataAnnotations()
+            .ValidateOnStart();
         builder.Services.AddGrpc();
         builder.Services
-            .AddSingleton<SteadyClock>()
+            .AddSingleton<MonotonicClock>()
             .AddSingleton<IFleet, RedisFleet>()
             .AddSingleton<FleetGauge>()
             .AddSingleton<LatestDecision>()
@@ -26,7 +27,9 @@ public static class AutoscalerHosting
         return builder;
     }
 
-    /// <summary>Opens <see cref="AutoscalerOptions.KedaPort"/> beside the addresses that the application has anyway, where KEDA is the one to act.</summary>
+    /// <summary>
+    /// Opens <see cref="AutoscalerOptions.KedaPort"/> beside the addresses that the application has anyway, where KEDA is the one to act.
+    /// </summary>
     public static WebApplicationBuilder AddKedaEndpoint(this WebApplicationBuilder builder)
     {
         var settings = builder.Configuration.GetSection("Autoscaler");
@@ -34,7 +37,8 @@ public static class AutoscalerHosting
             return builder;
         var port = settings.GetValue(nameof(AutoscalerOptions.KedaPort), new AutoscalerOptions().KedaPort);
         // gRPC without TLS needs an endpoint that speaks HTTP/2 only; naming one in code would silence the configured ones.
-        var others = (builder.Configuration["urls"] ?? "http://localhost:5000").Split(';', StringSplitOptions.RemoveEmptyEntries).Select(BindingAddress.Parse).ToList();
+        var others = (builder.Configuration["urls"] ?? "http://localhost:5000").Split(';', StringSplitOptions.RemoveEmptyEntries)
+            .Select(BindingAddress.Parse).ToList();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.ListenAnyIP(port, endpoint => endpoint.Protocols = HttpProtocols.Http2);
@@ -51,7 +55,7 @@ public static class AutoscalerHosting
         return builder;
     }
 
-    /// <summary>Maps what KEDA asks, where KEDA is the one to act.</summary>
+    /// <summary>Maps the gRPC service for KEDA if the actor is KEDA.</summary>
     public static WebApplication MapKeda(this WebApplication app)
     {
         if (app.Services.GetRequiredService<IOptions<AutoscalerOptions>>().Value.Actor == Actors.Keda)
@@ -59,14 +63,14 @@ public static class AutoscalerHosting
         return app;
     }
 
-    /// <summary>The policy that the settings name.</summary>
+    /// <summary>The configured policy.</summary>
     public static IScalingPolicy Policy(AutoscalerOptions options) =>
         options.Policy == StepPolicy.Name ? new StepPolicy(options) : new DrainPolicy(options);
 
     static IScalingActor Actor(IServiceProvider services, AutoscalerOptions options) => options.Actor switch
     {
         Actors.Kubernetes => ActivatorUtilities.CreateInstance<KubernetesActor>(services),
-        Actors.None => ActivatorUtilities.CreateInstance<NobodyToAct>(services),
-        _ => new ReadByOwner(),
+        Actors.None => ActivatorUtilities.CreateInstance<LogOnlyActor>(services),
+        _ => new NoOpActor(),
     };
 }

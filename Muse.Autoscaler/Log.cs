@@ -1,38 +1,45 @@
 namespace Muse.Autoscaler;
 
-/// <summary>Every line that the autoscaler writes.</summary>
+/// <summary>The autoscaler's log messages.</summary>
 static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Information, "Autoscaling by the policy {Policy} between {Min} and {Max} workers, every {Interval}, acting through {Actor}.")]
+    [LoggerMessage(1, LogLevel.Information,
+        "Autoscaling with the policy {Policy} between {Min} and {Max} workers, every {Interval}, through the actor {Actor}.")]
     public static partial void Started(ILogger logger, string policy, int min, int max, TimeSpan interval, string actor);
 
     [LoggerMessage(2, LogLevel.Information, "{Workers} workers: {Reason}")]
     public static partial void Decided(ILogger logger, int workers, string reason);
 
-    [LoggerMessage(3, LogLevel.Warning, "The queue could not be measured: the last number, {Workers}, stands. {Error}")]
-    public static partial void LookFailed(ILogger logger, int? workers, string error, Exception exception);
+    [LoggerMessage(3, LogLevel.Warning, "The queue could not be measured. The last decision, {Workers} workers, stays in force. {Error}")]
+    public static partial void MeasurementFailed(ILogger logger, int? workers, string error, Exception exception);
 
-    [LoggerMessage(4, LogLevel.Error, "{Workers} workers could not be asked for; it is tried again at the next look. {Error}")]
+    [LoggerMessage(4, LogLevel.Error, "The actor failed to set {Workers} workers. It is called again after the next measurement. {Error}")]
     public static partial void ActFailed(ILogger logger, int workers, string error, Exception exception);
 
-    [LoggerMessage(5, LogLevel.Information, "Would have {Workers} workers, but owns none: start or stop them by hand. {Reason}")]
+    [LoggerMessage(5, LogLevel.Information, "{Workers} workers are wanted. The actor is none: start or stop them by hand. {Reason}")]
     public static partial void WouldScale(ILogger logger, int workers, string reason);
 
-    [LoggerMessage(6, LogLevel.Warning, "Worker {Worker} ({Device}) has been starting for {Age} and counts as stuck: another is asked for in its place.")]
+    [LoggerMessage(6, LogLevel.Warning,
+        "Worker {Worker} ({Device}) has been starting for {Age} and counts as stuck. A replacement is requested.")]
     public static partial void WorkerNeverReady(ILogger logger, string worker, string device, TimeSpan age);
 
-    [LoggerMessage(7, LogLevel.Warning, "{Desired} workers are wanted, but {Heard} have been heard of for {Time}: whatever starts them can't, or they die before they speak.")]
-    public static partial void PoolOwesWorkers(ILogger logger, int desired, int heard, TimeSpan time);
+    [LoggerMessage(7, LogLevel.Warning,
+        "{Desired} workers are wanted, but only {Alive} have sent heartbeats for {Time}. "
+        + "They are not started, or they end before their first heartbeat.")]
+    public static partial void WorkersMissing(ILogger logger, int desired, int alive, TimeSpan time);
 
-    [LoggerMessage(8, LogLevel.Warning, "{Heard} workers are heard of, {Lately} were lately: nothing is scaled down meanwhile.")]
-    public static partial void HeartbeatsMissing(ILogger logger, int heard, int lately);
+    [LoggerMessage(8, LogLevel.Warning, "{Alive} workers send heartbeats, {Recent} did recently. Nothing is scaled down.")]
+    public static partial void HeartbeatsMissing(ILogger logger, int alive, int recent);
 
-    [LoggerMessage(9, LogLevel.Warning, "Redis' clock jumped by {Jump}: nothing is scaled down at this look.")]
+    [LoggerMessage(9, LogLevel.Warning, "The clock of Redis jumped by {Jump}. Nothing is scaled down with this measurement.")]
     public static partial void ClockJumped(ILogger logger, TimeSpan jump);
 
-    [LoggerMessage(10, LogLevel.Warning, "The measurement of {At} came again after {Passed}: nothing is scaled down on a stale one.")]
-    public static partial void Stale(ILogger logger, DateTimeOffset at, TimeSpan passed);
+    [LoggerMessage(10, LogLevel.Warning,
+        "The measurement is stale: its time is still {At} after {Passed}. Nothing is scaled down with it.")]
+    public static partial void StaleMeasurement(ILogger logger, DateTimeOffset at, TimeSpan passed);
 
-    [LoggerMessage(11, LogLevel.Warning, "Redis' arrivals fell from {Before} to {Now}: its counters began anew, and nothing is scaled down until they are known again.")]
-    public static partial void CountersBeganAnew(ILogger logger, long before, long now);
+    [LoggerMessage(11, LogLevel.Warning,
+        "The counter of arrivals in Redis fell from {Before} to {Now}: it was reset. "
+        + "Nothing is scaled down until the rate is known again.")]
+    public static partial void CountersReset(ILogger logger, long before, long now);
 }

@@ -1,22 +1,23 @@
 using Muse.Autoscaler;
 using Muse.ServiceDefaults;
 
-if (args is ["simulate", .. var simulation]) return SimulateCommand.Run(simulation, Console.Out, Console.Error);
-
-SettingsSection[] settings = [new("Autoscaler", typeof(AutoscalerOptions)), new("Autoscaler:Kubernetes", typeof(KubernetesOptions)), new("Queue", typeof(QueueOptions))];
+SettingsSection[] settings =
+[
+    new("Autoscaler", typeof(AutoscalerOptions)),
+    new("Autoscaler:Kubernetes", typeof(KubernetesOptions)),
+    new("Queue", typeof(QueueOptions)),
+];
 return await ProgramStart.RunAsync("Muse.Autoscaler", settings, async () =>
 {
-    var builder = WebApplication.CreateBuilder(args is ["plot", ..] ? [] : args);
+    var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
     builder.AddMuseQueue();
     builder.AddAutoscaler();
     builder.AddKedaEndpoint();
 
     await using var app = builder.Build();
-    if (args is ["plot", .. var plot])
-        return await PlotCommand.RunAsync(plot, count => app.Services.GetRequiredService<Fleet>().DecisionsAsync(count, default), Console.Out, Console.Error);
-
     app.CheckSettings();
+    await app.CheckRedisAsync();
     app.MapDefaultEndpoints();
     app.MapMetrics();
     app.MapKeda();

@@ -13,6 +13,7 @@ return await ProgramStart.RunAsync("Muse.GpuWorker", settings, async () =>
 
     var app = builder.Build();
     app.CheckSettings();
+    await app.CheckRedisAsync();
     app.MapDefaultEndpoints();
     app.MapMetrics();
     return await app.RunWorkerAsync();

@@ -1,39 +1,43 @@
+using StackExchange.Redis;
+
 namespace Muse.Queue;
 
-/// <summary>Entries that can't be painted: crashed workers too often, or can't be read. For a person to look at and requeue.</summary>
-/// <remarks>The newest 100,000 are kept. Every method throws <see cref="QueueUnavailableException"/> while Redis can't be reached.</remarks>
+/// <summary>
+/// Entries that can't be worked on: they crashed workers too often or can't be read. An operator inspects and requeues them.
+/// </summary>
+/// <remarks>The newest 100,000 are kept. Every method throws <see cref="QueueUnavailableException"/> while Redis is unavailable.</remarks>
 public sealed class DeadLetters
 {
     readonly QueueConnection connection;
 
     internal DeadLetters(QueueConnection connection) => this.connection = connection;
 
-    /// <summary>The newest first.</summary>
+    /// <summary>Lists dead letters, newest first.</summary>
     public Task<IReadOnlyList<DeadLetter>> ListAsync(int count, CancellationToken cancellation) =>
         connection.TryAsync<IReadOnlyList<DeadLetter>>(async database =>
         {
-            var entries = await database.StreamRangeAsync(connection.Keys.Dead, count: count, messageOrder: StackExchange.Redis.Order.Descending);
-            return [.. entries.Select(entry => new DeadLetter(
-                entry.Id!,
-                (string?)entry["job"] is { Length: > 0 } job ? job : null,
-                entry["index"].TryParse(out int index) ? index : -1,
-                (string?)entry["reason"] ?? "",
-                DateTimeOffset.FromUnixTimeMilliseconds(long.Parse(entry.Id.ToString().Split('-')[0], System.Globalization.CultureInfo.InvariantCulture))))];
+            var entries = await database.StreamRangeAsync(connection.Keys.Dead, count: count, messageOrder: Order.Descending);
+            return [.. entries.Select(Read)];
         }, cancellation);
 
-    /// <summary>Puts it back on the stream as new, its job queued again.</summary>
-    /// <returns>False when there is no such letter, or its job has expired.</returns>
-    public async Task<bool> RequeueAsync(string id, CancellationToken cancellation) =>
-        IsId(id) && (int)await connection.RunAsync(QueueScripts.Requeue, cancellation, QueueConnection.UnfinishedMilliseconds, id) == 1;
+    static DeadLetter Read(StreamEntry entry) => new(
+        entry.Id!,
+        (string?)entry["job"] is { Length: > 0 } job ? job : null,
+        entry["index"].TryParse(out int index) ? index : -1,
+        (string?)entry["reason"] ?? "",
+        StreamIds.Time(entry.Id));
 
-    /// <summary>Two numbers with a dash between: anything else would be an error of Redis' instead of an answer.</summary>
-    static bool IsId(string id) => id.Split('-') is [var milliseconds, var sequence] && ulong.TryParse(milliseconds, out _) && ulong.TryParse(sequence, out _);
+    /// <summary>Puts a dead letter back on the stream as a new entry. Its job is queued again.</summary>
+    /// <returns>False if there is no such dead letter or its job has expired.</returns>
+    public async Task<bool> RequeueAsync(string id, CancellationToken cancellation) =>
+        StreamIds.IsValid(id)
+        && (int)await connection.RunAsync(QueueScripts.Requeue, cancellation, QueueConnection.UnfinishedMilliseconds, id) == 1;
 }
 
 /// <summary>A dead letter.</summary>
 /// <param name="Id">Its id in the dead-letter stream.</param>
-/// <param name="JobId">Its job, where that could be read.</param>
-/// <param name="Index">Which of the job's pictures; -1 where that could not be read.</param>
-/// <param name="Reason">Why it lies here.</param>
-/// <param name="At">Since when.</param>
+/// <param name="JobId">Its job; null if unreadable.</param>
+/// <param name="Index">The picture's index in the job; -1 if unreadable.</param>
+/// <param name="Reason">Why the entry is a dead letter.</param>
+/// <param name="At">When it became one, by the clock of Redis.</param>
 public sealed record DeadLetter(string Id, string? JobId, int Index, string Reason, DateTimeOffset At);

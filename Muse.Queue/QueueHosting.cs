@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Muse.Queue;
@@ -9,26 +10,75 @@ namespace Muse.Queue;
 /// <summary>Adds the queue to an application.</summary>
 public static class QueueHosting
 {
-    /// <summary>A command that has no answer by then is given up: the API says 503, a worker tries again. Milliseconds.</summary>
+    /// <summary>The timeout of a command, milliseconds. After it the API answers 503 and a worker tries again.</summary>
     const int CommandTimeout = 3000;
 
-    /// <summary>Adds <see cref="JobQueue"/>, <see cref="WorkQueue"/>, <see cref="Fleet"/>, <see cref="DeadLetters"/> and <see cref="PendingWebhooks"/> over the connection string <c>redis</c>.</summary>
+    /// <summary>
+    /// Adds <see cref="JobQueue"/>, <see cref="WorkQueue"/>, <see cref="Fleet"/>, <see cref="DeadLetters"/> and
+    /// <see cref="PendingWebhooks"/> with the connection string <c>redis</c>.
+    /// </summary>
     public static IHostApplicationBuilder AddMuseQueue(this IHostApplicationBuilder builder)
     {
-        builder.AddRedisClient("redis", configureOptions: Configure);
+        AddRedis(builder);
         builder.Services.AddOptions<QueueOptions>().BindConfiguration("Queue").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<QueueConnection>().AddSingleton<JobEvents>().AddSingleton<QueueCalls>();
+        builder.Services.AddSingleton<QueueConnection>().AddSingleton<JobEvents>().AddSingleton<QueueSignals>();
+        // Their constructors are internal, as their dependencies are.
         builder.Services
-            .AddSingleton(services => new JobQueue(services.GetRequiredService<QueueConnection>(), services.GetRequiredService<JobEvents>()))
-            .AddSingleton(services => new WorkQueue(services.GetRequiredService<QueueConnection>(), services.GetRequiredService<QueueCalls>(), services.GetRequiredService<ILogger<WorkQueue>>()))
-            .AddSingleton(services => new Fleet(services.GetRequiredService<QueueConnection>(), services.GetRequiredService<QueueCalls>()))
-            .AddSingleton(services => new DeadLetters(services.GetRequiredService<QueueConnection>()))
-            .AddSingleton(services => new PendingWebhooks(services.GetRequiredService<QueueConnection>()));
+            .AddSingleton(services => new JobQueue(Get<QueueConnection>(services), Get<JobEvents>(services)))
+            .AddSingleton(services =>
+                new WorkQueue(Get<QueueConnection>(services), Get<QueueSignals>(services), Get<ILogger<WorkQueue>>(services)))
+            .AddSingleton(services => new Fleet(Get<QueueConnection>(services), Get<QueueSignals>(services)))
+            .AddSingleton(services => new DeadLetters(Get<QueueConnection>(services)))
+            .AddSingleton(services => new PendingWebhooks(Get<QueueConnection>(services)));
         return builder;
+
+        static T Get<T>(IServiceProvider services) where T : notnull => services.GetRequiredService<T>();
     }
 
-    /// <summary>Starts without Redis and finds it later; while it is away, fails at once instead of piling requests up.</summary>
+    /// <summary>Adds Aspire's Redis client with a health check and traces of Muse's own, and validates the connection string at start.</summary>
+    static void AddRedis(IHostApplicationBuilder builder)
+    {
+        RedisConnectionString? connectionString = null;
+        var error = "";
+        var trace = RedisTracing.IsOn(builder.Configuration);
+        builder.AddRedisClient("redis", settings =>
+        {
+            try
+            {
+                connectionString = RedisConnectionString.Parse(settings.ConnectionString);
+                settings.ConnectionString = connectionString.StackExchange;
+            }
+            catch (FormatException exception)
+            {
+                error = exception.Message;
+            }
+
+            // Aspire's check sends CLUSTER INFO, which StackExchange.Redis refuses without admin mode and an ACL may forbid.
+            settings.DisableHealthChecks = true;
+            settings.DisableTracing = !trace;
+        }, options =>
+        {
+            connectionString?.Apply(options);
+            Configure(options);
+        });
+        builder.Services.AddOptions<QueueOptions>().Validate(_ => error.Length == 0, error);
+        builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis");
+        if (trace)
+            RedisTracing.AddFilter(builder);
+    }
+
+    /// <summary>Checks that Redis supports and allows what Muse needs. A Redis that is not there yet is not checked.</summary>
+    /// <exception cref="OptionsValidationException">It does not. The message is a sentence for the operator.</exception>
+    public static async Task CheckRedisAsync(this IHost app)
+    {
+        if (await app.Services.GetRequiredService<QueueConnection>().FindUnsupportedAsync() is { } sentence)
+            throw new OptionsValidationException("redis", typeof(QueueOptions), [sentence]);
+    }
+
+    /// <summary>
+    /// The program starts without Redis and connects later. While Redis is unavailable, commands fail at once and do not pile up.
+    /// </summary>
     internal static void Configure(ConfigurationOptions options)
     {
         options.AbortOnConnectFail = false;

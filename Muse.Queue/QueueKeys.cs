@@ -2,45 +2,55 @@ using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>Every key, field and channel of one model's queue: their one home, for C# and for the Lua scripts (<see cref="Lua"/>).</summary>
+/// <summary>The names of all keys and channels of one model's queue, for C# and for the Lua scripts (<see cref="Lua"/>).</summary>
 /// <remarks>
-/// The model's name is the hash tag, so on a Redis Cluster all keys of a model lie in one slot and one script may touch them.
-/// Without expiry are, by design and bounded: the two streams with their group (<see cref="QueueOptions.MaxLength"/>),
-/// <c>stats</c> (a few counters) and <c>dead</c> (trimmed to 100,000 letters). Everything else expires.
+/// The model's name is the hash tag. On a Redis Cluster all keys of a model lie in one slot, so one script may use them all.
+/// These keys have no expiry and are bounded: the two streams with their group (<see cref="QueueOptions.MaxLength"/>),
+/// <c>stats</c> (a few counters) and <c>dead</c> (trimmed to 100,000 entries). All others expire.
 /// </remarks>
 sealed class QueueKeys(string model)
 {
-    /// <summary>The consumer group that all workers read with; created at id 0.</summary>
+    const string Interactive = "interactive", Batch = "batch";
+
+    /// <summary>The consumer group of all workers; created at id 0.</summary>
     public const string Group = "workers";
 
-    /// <summary>What every key begins with.</summary>
+    /// <summary>The prefix of every key.</summary>
     public RedisKey Prefix { get; } = $"muse:{{{model}}}:";
 
-    /// <summary>One entry a waiting or running picture.</summary>
-    public RedisKey Stream(JobPriority lane) => Prefix.Append(lane == JobPriority.Interactive ? "stream:interactive" : "stream:batch");
+    /// <summary>A stream with one entry per waiting or running picture.</summary>
+    public RedisKey Stream(JobPriority lane) => Prefix.Append("stream:" + Lane(lane));
 
-    /// <summary>A job's hash: what was asked, where it and its pictures stand. Small: read whole.</summary>
+    /// <summary>A lane's name in keys and scripts.</summary>
+    public static string Lane(JobPriority lane) => lane == JobPriority.Interactive ? Interactive : Batch;
+
+    /// <summary>A job's hash: its request and state, and the state of its pictures. It is small and read as a whole.</summary>
     public RedisKey Job(string id) => Prefix.Append("job:" + id);
 
     /// <summary>A job's finished pictures: bytes at <c>{index}</c>, format and size at <c>{index}:info</c>.</summary>
     public RedisKey Pictures(string id) => Prefix.Append("job:" + id + ":pictures");
 
-    /// <summary>What is only of use while a job is in work: checkpoints at <c>{index}:checkpoint</c>, previews at <c>{index}:preview</c>.</summary>
+    /// <summary>
+    /// Data needed only while a job is in work: checkpoints at <c>{index}:checkpoint</c>, previews at <c>{index}:preview</c>.
+    /// </summary>
     public RedisKey Work(string id) => Prefix.Append("job:" + id + ":work");
 
     /// <summary>An owner's jobs, a sorted set ordered by name: <c>{milliseconds}-{id}</c>.</summary>
     public RedisKey Owner(string owner) => Prefix.Append("owner:" + owner);
 
-    /// <summary>Which job an idempotency key led to: <c>{id} {hash of the request}</c>.</summary>
+    /// <summary>The job of an idempotency key: <c>{id} {hash of the request}</c>.</summary>
     public RedisKey Idempotency(string owner, string key) => Prefix.Append("idempotency:" + owner + ":" + key);
 
-    /// <summary>Counters: <c>added:{lane}</c>, <c>completed</c>; <c>capacity</c>, the fleet's measured pictures a second; <c>called</c>, since when a call for work is unanswered.</summary>
+    /// <summary>
+    /// Counters: <c>added:{lane}</c>, <c>completed</c>. <c>capacity</c>: the fleet's measured pictures per second.
+    /// <c>called</c>: when work was signalled, until a worker reads.
+    /// </summary>
     public RedisKey Stats => Prefix.Append("stats");
 
-    /// <summary>How long the pictures waited that were begun lately, a stream: one entry a take.</summary>
+    /// <summary>Waiting times of recently begun pictures, a stream with one entry per read.</summary>
     public RedisKey Waits => Prefix.Append("waits");
 
-    /// <summary>Jobs whose end is to be announced, a sorted set by the time until which a process keeps them.</summary>
+    /// <summary>Jobs whose webhook is to be called, a sorted set by the end of the lease.</summary>
     public RedisKey Webhooks => Prefix.Append("webhooks");
 
     /// <summary>The dead letters, a stream.</summary>
@@ -49,7 +59,7 @@ sealed class QueueKeys(string model)
     /// <summary>Heartbeats by worker.</summary>
     public RedisKey Fleet => Prefix.Append("fleet");
 
-    /// <summary>When each worker was last heard of, a sorted set.</summary>
+    /// <summary>The time of each worker's last heartbeat, a sorted set.</summary>
     public RedisKey Seen => Prefix.Append("fleet:seen");
 
     /// <summary>Exists while a worker is asked to drain.</summary>
@@ -61,25 +71,37 @@ sealed class QueueKeys(string model)
     /// <summary>The autoscaler's decisions, a list, newest first.</summary>
     public RedisKey Decisions => Prefix.Append("fleet:decisions");
 
-    /// <summary>The channel that tells of changed jobs: <c>{id} {revision} {state}</c>, one job a line.</summary>
+    /// <summary>The channel for changes of jobs: <c>{id} {revision} {state}</c>, one job per line.</summary>
     public RedisChannel Events => RedisChannel.Literal($"muse:{{{model}}}:events");
 
-    /// <summary>The channel that tells workers and the autoscaler: <c>work</c>, <c>handback</c>, <c>cancel {job}</c>, <c>drain {worker}</c>, <c>decision</c>.</summary>
-    public RedisChannel Calls => RedisChannel.Literal($"muse:{{{model}}}:calls");
+    /// <summary>The channel for <see cref="QueueSignals"/>.</summary>
+    public RedisChannel Signals => RedisChannel.Literal($"muse:{{{model}}}:calls");
 
-    /// <summary>The same names for the scripts, which get <see cref="Prefix"/> as their only key. Stands before each of them.</summary>
-    public const string Lua = """
+    /// <summary>
+    /// The same names, states, outcomes and signals as Lua locals. It precedes every script. Scripts get <see cref="Prefix"/> as their
+    /// only key.
+    /// </summary>
+    public static string Lua { get; } = $$"""
         local P = KEYS[1]
-        local GROUP = 'workers'
-        local STREAMS = { interactive = P .. 'stream:interactive', batch = P .. 'stream:batch' }
+        local GROUP = '{{Group}}'
+        local INTERACTIVE, BATCH = '{{Interactive}}', '{{Batch}}'
+        local LANES = { INTERACTIVE, BATCH }
+        local QUEUED, RUNNING = '{{JobState.Queued:d}}', '{{JobState.Running:d}}'
+        local SUCCEEDED, FAILED, CANCELLED = '{{JobState.Succeeded:d}}', '{{JobState.Failed:d}}', '{{JobState.Cancelled:d}}'
+        local ACCEPTED, DUPLICATE = '{{SubmitReply.Accepted}}', '{{SubmitReply.Duplicate}}'
+        local KEY_REUSED, QUEUE_FULL, SUBMIT_ERROR = '{{SubmitReply.KeyReused}}', '{{SubmitReply.QueueFull}}', '{{SubmitReply.Error}}'
+        local SIGNAL_WORK, SIGNAL_HANDBACK, SIGNAL_CANCEL = '{{QueueSignals.Work}}', '{{QueueSignals.HandBack}}', '{{QueueSignals.Cancel}}'
+        local STREAMS = { [INTERACTIVE] = P .. 'stream:interactive', [BATCH] = P .. 'stream:batch' }
         local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
-        -- Entries that were cancelled before they were begun and still lie in the stream, by their place.
-        local CANCELLED_ENTRIES = { interactive = P .. 'cancelled:interactive', batch = P .. 'cancelled:batch' }
-        local FLEET, SEEN, SPEEDS = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'
-        local EVENTS, CALLS = P .. 'events', P .. 'calls'
+        local PROBE = P .. 'probe'
+        -- Entries that were cancelled before they were begun and are still in the stream, by their ordinal.
+        local CANCELLED_ENTRIES = { [INTERACTIVE] = P .. 'cancelled:interactive', [BATCH] = P .. 'cancelled:batch' }
+        local FLEET, SEEN, RATES = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'
+        local EVENTS, SIGNALS = P .. 'events', P .. 'calls'
         local function job_key(id) return P .. 'job:' .. id end
         local function pictures_key(id) return P .. 'job:' .. id .. ':pictures' end
         local function work_key(id) return P .. 'job:' .. id .. ':work' end
+        local function drain_key(worker) return P .. 'fleet:drain:' .. worker end
         local function owner_key(owner) return P .. 'owner:' .. owner end
         local function idempotency_key(owner, key) return P .. 'idempotency:' .. owner .. ':' .. key end
 

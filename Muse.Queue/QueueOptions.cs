@@ -5,7 +5,7 @@ namespace Muse.Queue;
 /// <summary>Settings of the queue, section <c>Queue</c>.</summary>
 public sealed class QueueOptions
 {
-    /// <summary>The model whose stream this is; part of every key.</summary>
+    /// <summary>The name of the served model; part of every key.</summary>
     [Required, RegularExpression("^[A-Za-z0-9._-]{1,64}$")]
     public string Model { get; set; } = "scenes";
 
@@ -13,11 +13,11 @@ public sealed class QueueOptions
     [Range(typeof(TimeSpan), "00:00:10", "7.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>Without renewal for this long, a picture may be taken over by another worker. Default 10 s.</summary>
+    /// <summary>A picture whose lease was not renewed for this long may be taken over by another worker. Default 10 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>An API process that has died no longer keeps others from announcing its jobs' ends after this long. Default 30 s.</summary>
+    /// <summary>The webhooks of an API process that died are taken over after this long. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan WebhookLease { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -25,15 +25,15 @@ public sealed class QueueOptions
     [Range(1, 100)]
     public int MaxDeliveries { get; set; } = 3;
 
-    /// <summary>A job that would wait longer is refused. Default 2 min.</summary>
+    /// <summary>A job that would wait longer is rejected. Default 2 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan MaxWait { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Most pictures waiting, whatever the estimate says. Default 10,000.</summary>
+    /// <summary>Maximum of pictures in the queue, whatever the estimated wait. Default 10,000.</summary>
     [Range(1, 10_000_000)]
     public int MaxLength { get; set; } = 10_000;
 
-    /// <summary>How long a worker or a waiting client goes without a message before it looks for itself. Default 250 ms.</summary>
+    /// <summary>How often workers poll, in case a signal got lost. Default 250 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
     public TimeSpan SafetyPoll { get; set; } = TimeSpan.FromMilliseconds(250);
 }

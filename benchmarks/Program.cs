@@ -16,7 +16,12 @@ var report = new Report();
 if (args is ["all", var path])
 {
     report.Line($"# Benchmarks");
-    report.Line($"\nWritten by `./muse bench` on {DateTime.UtcNow:yyyy-MM-dd}, on {Environment.ProcessorCount} cores ({Machine()}), {RuntimeInformation.FrameworkDescription}. Clients, Redis, API and workers share these cores. Figures of one run are comparable with each other; across machines only ratios are. A *simulated* device takes the stated time for a step without using the processor: it stands in for a GPU here, and nothing measured with it says how fast a real one is.");
+    var (cores, framework) = (Environment.ProcessorCount, RuntimeInformation.FrameworkDescription);
+    report.Line($"\nWritten by `./muse bench` on {DateTime.UtcNow:yyyy-MM-dd}, on {cores} cores ({Machine()}), {framework}.");
+    report.Line($"Clients, Redis, API and workers share these cores. Figures of one run are comparable with each other.");
+    report.Line($"Across machines only ratios are.");
+    report.Line($"A *simulated* device takes the stated time for a step without using the processor.");
+    report.Line($"It stands in for a GPU here, and nothing measured with it says how fast a real one is.");
     foreach (var run in benchmarks.Values)
         await run(report, []);
     await report.SaveAsync(path);
@@ -33,6 +38,7 @@ return 0;
 static string Machine()
 {
     const string cpus = "/proc/cpuinfo";
-    var name = File.Exists(cpus) ? File.ReadLines(cpus).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+    var name = File.Exists(cpus) ? File.ReadLines(cpus).FirstOrDefault(line =>
+        line.StartsWith("model name", StringComparison.Ordinal)) : null;
     return name is null ? RuntimeInformation.OSArchitecture.ToString() : name[(name.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
 }

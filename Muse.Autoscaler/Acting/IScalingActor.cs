@@ -1,9 +1,12 @@
 namespace Muse.Autoscaler;
 
-/// <summary>What owns the workers' processes, told how many there should be. Called at every look, also when the number has not changed, so that a call that failed is made up for.</summary>
+/// <summary>
+/// Passes a decision to whatever owns the workers' processes. Called after every decision, also when the number has not changed, so that a
+/// failed call is repeated.
+/// </summary>
 public interface IScalingActor
 {
-    /// <summary>Makes it so, or asks for it.</summary>
+    /// <summary>Starts or stops workers, or asks for it.</summary>
     Task ActAsync(ScalingDecision decision, CancellationToken cancellation);
 }
 
@@ -14,8 +17,8 @@ public static class Actors
     public const string Aspire = "aspire";
     /// <summary>A Deployment's <c>scale</c> subresource.</summary>
     public const string Kubernetes = "kubernetes";
-    /// <summary>KEDA, which asks over gRPC.</summary>
+    /// <summary>KEDA, which asks for the number over gRPC.</summary>
     public const string Keda = "keda";
-    /// <summary>Nobody: the log says what would be done.</summary>
+    /// <summary>No owner: the number is only logged.</summary>
     public const string None = "none";
 }

@@ -2,11 +2,13 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Autoscaler;
 
-/// <summary>Measures, decides, writes the decision down and acts: at every interval, and at once when a picture comes to an empty fleet.</summary>
-/// <remarks>Nothing that fails ends it. While Redis is away, the last number stands.</remarks>
+/// <summary>
+/// Measures, decides, stores the decision and acts. Runs at every interval, and at once when a picture arrives while no worker is wanted.
+/// </summary>
+/// <remarks>No failure ends the loop. While Redis is unavailable, the last decision stays in force.</remarks>
 public sealed class AutoscalerLoop(
     IFleet fleet, FleetGauge gauge, IScalingPolicy policy, IScalingActor actor, LatestDecision latest,
-    IOptions<AutoscalerOptions> options, SteadyClock clock, TimeProvider time, ILogger<AutoscalerLoop> logger) : BackgroundService
+    IOptions<AutoscalerOptions> options, MonotonicClock clock, TimeProvider time, ILogger<AutoscalerLoop> logger) : BackgroundService
 {
     readonly AutoscalerOptions options = options.Value;
     readonly List<Recommendation> recommended = [];
@@ -23,14 +25,14 @@ public sealed class AutoscalerLoop(
         }
     }
 
-    /// <summary>One look.</summary>
-    /// <returns>The decision, or null where it failed.</returns>
+    /// <summary>Measures, decides and acts once.</summary>
+    /// <returns>The decision, or null if measuring or storing failed.</returns>
     public async Task<ScalingDecision?> TickAsync(CancellationToken cancellation)
     {
         try
         {
-            var current = desired ??= await RecallAsync(cancellation);
-            var snapshot = await gauge.LookAsync(current, cancellation) with { Recommended = [.. recommended] };
+            var current = desired ??= await RestoreAsync(cancellation);
+            var snapshot = await gauge.MeasureAsync(current, cancellation) with { Recommended = [.. recommended] };
             var advice = policy.Decide(snapshot, clock.Now);
             var decision = new ScalingDecision(advice.Workers, advice.Reason, time.GetUtcNow(), policy.Title, snapshot.Queue);
             await fleet.DecideAsync(decision, cancellation);
@@ -43,17 +45,17 @@ public sealed class AutoscalerLoop(
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
-            Log.LookFailed(logger, desired, e.Message, e);
+            Log.MeasurementFailed(logger, desired, e.Message, e);
             return null;
         }
     }
 
-    /// <summary>The number to go on from: what an earlier run decided, and before any the least.</summary>
-    async Task<int> RecallAsync(CancellationToken cancellation)
+    /// <summary>The number to start from: the last stored decision, or the minimum.</summary>
+    async Task<int> RestoreAsync(CancellationToken cancellation)
     {
         var earlier = await fleet.DecisionAsync(cancellation);
         var workers = Math.Clamp(earlier?.Workers ?? options.MinWorkers, options.MinWorkers, options.MaxWorkers);
-        // As if it had been needed until now: a restart is no reason to scale down.
+        // Counts as needed until now, so that a restart does not scale down.
         recommended.Add(new(clock.Now, workers));
         return workers;
     }
@@ -62,7 +64,7 @@ public sealed class AutoscalerLoop(
     {
         recommended.Add(new(clock.Now, advice.Recommended));
         var since = clock.Now - options.StabilisationWindow;
-        // The last one before the window stays: it tells what was needed at the window's beginning.
+        // Keep the last entry before the window: it was still valid when the window began.
         if (recommended.FindLastIndex(past => past.At <= since) is var before and > 0)
             recommended.RemoveRange(0, before);
     }
@@ -70,8 +72,13 @@ public sealed class AutoscalerLoop(
     async Task ActAsync(ScalingDecision decision, CancellationToken cancellation)
     {
         try
-        { await actor.ActAsync(decision, cancellation); }
-        catch (Exception e) when (!cancellation.IsCancellationRequested) { Log.ActFailed(logger, decision.Workers, e.Message, e); }
+        {
+            await actor.ActAsync(decision, cancellation);
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            Log.ActFailed(logger, decision.Workers, e.Message, e);
+        }
     }
 
     async Task WaitAsync(CancellationToken cancellation)
@@ -79,7 +86,7 @@ public sealed class AutoscalerLoop(
         var until = clock.Now + options.Interval;
         try
         {
-            // An empty fleet waits for work. Decisions wake it as well as pictures do, so it looks which it was.
+            // With no worker wanted, it waits for work. Stored decisions end the wait too, so the queue is measured.
             while (desired == 0 && until - clock.Now is var left && left > TimeSpan.Zero)
             {
                 await fleet.WaitForChangeAsync(left, cancellation);
@@ -87,7 +94,11 @@ public sealed class AutoscalerLoop(
                     return;
             }
         }
-        catch (Exception e) when (!cancellation.IsCancellationRequested) { Log.LookFailed(logger, desired, e.Message, e); }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            Log.MeasurementFailed(logger, desired, e.Message, e);
+        }
+
         if (until - clock.Now is var rest && rest > TimeSpan.Zero)
             await Task.Delay(rest, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }

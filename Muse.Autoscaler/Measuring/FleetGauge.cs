@@ -2,31 +2,33 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Autoscaler;
 
-/// <summary>Looks at the queue and the workers, and remembers of earlier looks what rates and doubts need.</summary>
-public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options, SteadyClock clock, ILogger<FleetGauge> logger)
+/// <summary>Measures the queue and the workers. Keeps earlier measurements for rates and for checks of reliability.</summary>
+public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options, MonotonicClock clock, ILogger<FleetGauge> logger)
 {
-    // Redis and this machine may drift and a look may take a moment; more than this is a clock that was set.
-    static readonly TimeSpan Jump = TimeSpan.FromSeconds(5);
+    // Clocks drift and a measurement takes a moment. A larger difference means that a clock was set.
+    static readonly TimeSpan MaxClockDifference = TimeSpan.FromSeconds(5);
     readonly AutoscalerOptions options = options.Value;
     readonly ArrivalRate arrivals = new(options.Value.Interval);
     readonly WorkerRate rate = new(options.Value.PicturesPerSecond);
-    readonly List<(DateTimeOffset At, int Workers)> heard = [];
+    readonly List<(DateTimeOffset At, int Workers)> alive = [];
     readonly HashSet<string> stuck = [];
     (DateTimeOffset At, QueueMeasurement Queue)? last;
-    (DateTimeOffset Since, int Desired, bool Said)? shortfall;
+    (DateTimeOffset Since, int Desired, bool Logged)? shortfall;
 
-    /// <summary>How long a worker may start before it counts as stuck, and a pool may owe one before that is said.</summary>
-    public TimeSpan Patience => TimeSpan.FromTicks(Math.Max(options.ColdStart.Ticks * 3, options.Interval.Ticks * 3));
+    /// <summary>
+    /// How long a worker may be starting before it counts as stuck, and how long one may be missing before that is logged.
+    /// </summary>
+    public TimeSpan StartLimit => TimeSpan.FromTicks(Math.Max(options.ColdStart.Ticks * 3, options.Interval.Ticks * 3));
 
-    /// <summary>One look. Throws what Redis throws.</summary>
+    /// <summary>Measures once. Throws <see cref="QueueUnavailableException"/> while Redis is unavailable.</summary>
     /// <param name="desired">The number decided last.</param>
-    /// <param name="cancellation">Ends the look.</param>
-    public async Task<FleetSnapshot> LookAsync(int desired, CancellationToken cancellation)
+    /// <param name="cancellation">Cancels the measurement.</param>
+    public async Task<FleetSnapshot> MeasureAsync(int desired, CancellationToken cancellation)
     {
         var queue = await fleet.MeasureAsync(cancellation);
         var heartbeats = await fleet.WorkersAsync(cancellation);
         var now = clock.Now;
-        var doubt = ReadClockAndCounters(now, queue) ?? ReadHeard(now, heartbeats.Count, desired);
+        var blocker = CheckClockAndCounters(now, queue) ?? CheckHeartbeats(now, heartbeats.Count, desired);
         rate.Read(heartbeats);
         last = (now, queue);
         return new()
@@ -38,52 +40,55 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
             Slots = heartbeats.Count > 0 ? Math.Max(1, heartbeats.Max(worker => worker.Slots)) : options.Slots,
             Workers = [.. heartbeats.Select(Facts)],
             Desired = desired,
-            Doubt = doubt,
+            ScaleDownBlocker = blocker,
         };
     }
 
     WorkerFacts Facts(WorkerHeartbeat heartbeat)
     {
-        // Both by the worker's own clock, so that a clock that differs from ours does no harm.
+        // Both times are from the worker's clock, so that differences between clocks cancel out.
         var age = heartbeat.At - heartbeat.StartedAt;
-        var late = heartbeat.State is WorkerState.Starting && age > Patience;
-        if (late && stuck.Add(heartbeat.Worker))
+        var stuckInStart = heartbeat.State is WorkerState.Starting && age > StartLimit;
+        if (stuckInStart && stuck.Add(heartbeat.Worker))
             Log.WorkerNeverReady(logger, heartbeat.Worker, heartbeat.Device, age);
-        if (!late)
+        if (!stuckInStart)
             stuck.Remove(heartbeat.Worker);
-        return new(heartbeat.Worker, heartbeat.State, age, late);
+        return new(heartbeat.Worker, heartbeat.State, age, stuckInStart);
     }
 
-    string? ReadClockAndCounters(DateTimeOffset now, QueueMeasurement queue)
+    string? CheckClockAndCounters(DateTimeOffset now, QueueMeasurement queue)
     {
-        var fell = arrivals.Read(now, queue.Arrivals);
+        var reset = arrivals.Read(now, queue.Arrivals);
         if (last is not { } before)
-            return "this is the first look";
-        if (fell)
+            return "this is the first measurement";
+        if (reset)
         {
-            Log.CountersBeganAnew(logger, before.Queue.Arrivals, queue.Arrivals);
-            return "Redis' counters began anew";
+            Log.CountersReset(logger, before.Queue.Arrivals, queue.Arrivals);
+            return "the counters of Redis were reset";
         }
-        var (passed, theirs) = (now - before.At, queue.At - before.Queue.At);
-        if (theirs == TimeSpan.Zero && passed > TimeSpan.FromSeconds(1))
+        var (passed, passedInRedis) = (now - before.At, queue.At - before.Queue.At);
+        if (passedInRedis == TimeSpan.Zero && passed > TimeSpan.FromSeconds(1))
         {
-            Log.Stale(logger, queue.At, passed);
+            Log.StaleMeasurement(logger, queue.At, passed);
             return $"the measurement is stale, the same for {passed.TotalSeconds:0} s";
         }
-        if ((theirs - passed).Duration() > Jump)
+        if ((passedInRedis - passed).Duration() > MaxClockDifference)
         {
-            Log.ClockJumped(logger, theirs - passed);
-            return $"Redis' clock jumped by {(theirs - passed).TotalSeconds:0} s";
+            Log.ClockJumped(logger, passedInRedis - passed);
+            return $"the clock of Redis jumped by {(passedInRedis - passed).TotalSeconds:0} s";
         }
         return arrivals.Last is null ? "arrivals are not known yet" : null;
     }
 
-    /// <summary>Fewer workers heard of than lately, though none was to go: crashed, or only their heartbeats lost.</summary>
-    string? ReadHeard(DateTimeOffset now, int count, int desired)
+    /// <summary>
+    /// Checks whether fewer workers send heartbeats than recently, though none was stopped: they crashed, or only their heartbeats got
+    /// lost.
+    /// </summary>
+    string? CheckHeartbeats(DateTimeOffset now, int count, int desired)
     {
-        heard.RemoveAll(past => now - past.At > options.StabilisationWindow);
-        var lately = Math.Min(desired, heard.Select(past => past.Workers).DefaultIfEmpty(0).Max());
-        heard.Add((now, count));
+        alive.RemoveAll(past => now - past.At > options.StabilisationWindow);
+        var recent = Math.Min(desired, alive.Select(past => past.Workers).DefaultIfEmpty(0).Max());
+        alive.Add((now, count));
         if (count >= desired)
         {
             shortfall = null;
@@ -92,14 +97,14 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
         {
             shortfall = (now, desired, false);
         }
-        else if (!shortfall.Value.Said && now - shortfall.Value.Since > Patience)
+        else if (!shortfall.Value.Logged && now - shortfall.Value.Since > StartLimit)
         {
-            Log.PoolOwesWorkers(logger, desired, count, now - shortfall.Value.Since);
-            shortfall = shortfall.Value with { Said = true };
+            Log.WorkersMissing(logger, desired, count, now - shortfall.Value.Since);
+            shortfall = shortfall.Value with { Logged = true };
         }
-        if (count >= lately)
+        if (count >= recent)
             return null;
-        Log.HeartbeatsMissing(logger, count, lately);
-        return $"only {count} of {lately} workers are heard of";
+        Log.HeartbeatsMissing(logger, count, recent);
+        return $"only {count} of {recent} workers send heartbeats";
     }
 }

@@ -1,39 +1,41 @@
 namespace Muse.Autoscaler;
 
-/// <summary>Everything that a policy may know: facts, no clock, no connection.</summary>
+/// <summary>The input of a scaling policy.</summary>
 public sealed record FleetSnapshot
 {
-    /// <summary>The queue's own numbers.</summary>
+    /// <summary>Waiting and pending pictures and the counters.</summary>
     public required QueueMeasurement Queue { get; init; }
-    /// <summary>Pictures a second that arrived since the look an interval ago; null where there was none, or where Redis' counters began anew.</summary>
+    /// <summary>
+    /// Pictures per second that arrived over the last interval; null before it has passed and after the counters were reset.
+    /// </summary>
     public double? Arrivals { get; init; }
-    /// <summary>The same over two intervals: steady enough to be extrapolated; null until there were two.</summary>
+    /// <summary>The same over the last two intervals, for extrapolation; null before they have passed.</summary>
     public double? SteadyArrivals { get; init; }
-    /// <summary>Pictures a second that one worker paints with a full batch, as measured or as configured; null while nobody knows.</summary>
+    /// <summary>Pictures per second of one worker with a full batch, measured or configured; null while unknown.</summary>
     public double? WorkerRate { get; init; }
-    /// <summary>Pictures that one worker paints at once.</summary>
+    /// <summary>Pictures in a worker's full batch.</summary>
     public required int Slots { get; init; }
-    /// <summary>The workers heard of.</summary>
+    /// <summary>The workers that send heartbeats.</summary>
     public required IReadOnlyList<WorkerFacts> Workers { get; init; }
     /// <summary>The number decided last.</summary>
     public required int Desired { get; init; }
-    /// <summary>What a policy's rule gave at earlier looks, before any hold; newest last.</summary>
+    /// <summary>Earlier recommendations, before any hold; newest last.</summary>
     public IReadOnlyList<Recommendation> Recommended { get; init; } = [];
-    /// <summary>Why this measurement can't be trusted to scale down, or null.</summary>
-    public string? Doubt { get; init; }
+    /// <summary>Why this measurement is not reliable enough to scale down, or null.</summary>
+    public string? ScaleDownBlocker { get; init; }
 
     /// <summary>Pictures waiting and in work.</summary>
     public long Backlog => Queue.Waiting + Queue.Pending;
 }
 
-/// <summary>One worker in facts.</summary>
+/// <summary>One worker, for the policies.</summary>
 /// <param name="Worker">Its name.</param>
-/// <param name="State">What it is about.</param>
+/// <param name="State">Its state.</param>
 /// <param name="Age">How long it has run, by its own clock.</param>
-/// <param name="Stuck">Whether it has been starting for far longer than a cold start takes.</param>
+/// <param name="Stuck">Whether it has been starting for much longer than a cold start takes.</param>
 public readonly record struct WorkerFacts(string Worker, WorkerState State, TimeSpan Age, bool Stuck = false);
 
-/// <summary>A rule's number at a look.</summary>
-/// <param name="At">When.</param>
-/// <param name="Workers">How many.</param>
+/// <summary>An earlier recommendation of a policy.</summary>
+/// <param name="At">When it was made.</param>
+/// <param name="Workers">The number of workers.</param>
 public readonly record struct Recommendation(DateTimeOffset At, int Workers);

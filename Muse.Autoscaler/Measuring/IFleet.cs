@@ -1,6 +1,6 @@
 namespace Muse.Autoscaler;
 
-/// <summary>The part of <see cref="Fleet"/> that the autoscaler uses; the simulator and the tests have their own.</summary>
+/// <summary>The part of <see cref="Fleet"/> that the autoscaler uses. The simulator and the tests implement it too.</summary>
 public interface IFleet
 {
     /// <inheritdoc cref="Fleet.MeasureAsync"/>
@@ -15,7 +15,7 @@ public interface IFleet
     Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation);
 }
 
-/// <summary>The fleet in Redis.</summary>
+/// <summary>Implements <see cref="IFleet"/> with Redis.</summary>
 public sealed class RedisFleet(Fleet fleet) : IFleet
 {
     /// <inheritdoc/>

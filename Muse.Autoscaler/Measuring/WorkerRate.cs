@@ -1,9 +1,12 @@
 namespace Muse.Autoscaler;
 
-/// <summary>What a worker paints with a full batch: the mean of what the ready ones have measured, and while none has, what was last known or configured.</summary>
+/// <summary>
+/// The rate of a worker with a full batch: the mean of what ready workers measured. Without a measurement, the last known or the configured
+/// rate.
+/// </summary>
 sealed class WorkerRate(double? configured)
 {
-    /// <summary>Takes the workers' reports.</summary>
+    /// <summary>Reads the rates from the heartbeats.</summary>
     public void Read(IReadOnlyList<WorkerHeartbeat> workers)
     {
         var measured = workers.Where(worker => worker is { State: WorkerState.Ready, PicturesPerSecond: > 0 }).ToList();
@@ -11,6 +14,6 @@ sealed class WorkerRate(double? configured)
             PicturesPerSecond = measured.Average(worker => worker.PicturesPerSecond!.Value);
     }
 
-    /// <summary>Pictures a second, or null while nobody knows.</summary>
+    /// <summary>Pictures per second, or null while unknown.</summary>
     public double? PicturesPerSecond { get; private set; } = configured;
 }

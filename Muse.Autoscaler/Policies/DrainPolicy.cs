@@ -2,12 +2,13 @@ using System.Globalization;
 
 namespace Muse.Autoscaler;
 
-/// <summary>As few workers as paint everything that waits and arrives within the target waiting time.</summary>
+/// <summary>As few workers as complete everything that waits and arrives within the target time.</summary>
 /// <remarks>
-/// With a worker's measured rate μ, arrivals λ and a target T, a first-come queue of L pictures before n workers is done in L / nμ,
-/// and it does not grow while nμ ≥ λ. So n ≥ max(L / μT, λ / μ), for the L of now and for the L that there will be
-/// when a worker started at the next look is ready, if arrivals go on as over the last two intervals and the workers that are starting join when they are due.
-/// It aims a tolerance below T. Arrivals have to exceed the capacity by the tolerance to count upwards, and to fall that far below it to count downwards.
+/// With a worker's measured rate μ, arrivals λ and a target T, n workers complete a first-come queue of L pictures in L / nμ,
+/// and the queue does not grow while nμ ≥ λ. So n ≥ max(L / μT, λ / μ). L is the current backlog and the backlog at the time when
+/// a worker started after the next measurement is ready. The latter assumes that arrivals go on as over the last two intervals
+/// and that starting workers become ready on time. The policy aims a tolerance below T. It scales up for arrivals that exceed the
+/// capacity by the tolerance, and down for arrivals that far below it.
 /// </remarks>
 public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
 {
@@ -23,13 +24,13 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
         var current = Math.Clamp(snapshot.Desired, options.MinWorkers, options.MaxWorkers);
         var stuck = snapshot.Workers.Count(worker => worker.Stuck);
         var (up, down, why) = Need(snapshot);
-        // A worker that never became ready holds its place without painting: it is asked for on top.
+        // A worker that never became ready does no work: request a replacement on top.
         if (stuck > 0)
-            why += Invariant($", and {stuck} that never became ready paint nothing");
+            why += Invariant($", and {stuck} that never became ready do no work");
         var target = up + stuck > current ? up + stuck : Math.Min(current, down + stuck);
         var wanted = Math.Clamp(target, options.MinWorkers, options.MaxWorkers);
-        var bound = target > options.MaxWorkers ? Invariant($"; {target} are needed, but {options.MaxWorkers} is the most allowed")
-            : target < options.MinWorkers ? Invariant($"; {options.MinWorkers} is the least allowed") : "";
+        var bound = target > options.MaxWorkers ? Invariant($"; {target} are needed, but {options.MaxWorkers} is the maximum")
+            : target < options.MinWorkers ? Invariant($"; {options.MinWorkers} is the minimum") : "";
 
         if (wanted > current)
             return new(wanted, wanted, $"{why}: up from {current} to {wanted}{bound}.");
@@ -41,7 +42,7 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
             : new(held, wanted, $"{why}: down from {current} to {held}{(held > wanted ? $", as {hold}" : "")}{bound}.");
     }
 
-    /// <summary>The number below which arrivals or the backlog call for more, and the number above which workers may go.</summary>
+    /// <summary>The number of workers that is at least needed, and the number above which workers may be stopped.</summary>
     (int Up, int Down, string Why) Need(FleetSnapshot snapshot)
     {
         var backlog = snapshot.Backlog;
@@ -60,32 +61,36 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
         var growth = later > backlog ? Invariant($" ({later:0} by the time more could be ready)") : "";
         var arriving = snapshot.Arrivals is { } arrivals ? Invariant($"{arrivals:0.0} arriving") : "arrivals not known yet";
         return (Math.Max(1, up), Math.Max(1, down),
-            what + growth + Invariant($", {arriving} a second, {rate:0.00} a second painted by a worker, {options.TargetWait.TotalSeconds:0.#} s allowed"));
+            what + growth + Invariant($", {arriving} a second, {rate:0.00} a second per worker, ")
+                + Invariant($"{options.TargetWait.TotalSeconds:0.#} s allowed"));
     }
 
-    /// <summary>The pictures there will be when a worker that is asked for at the next look is ready; never fewer than now, since whoever has an answer may ask again.</summary>
+    /// <summary>
+    /// The backlog when a worker requested after the next measurement is ready. Never less than now, since users may ask again once they
+    /// have an answer.
+    /// </summary>
     double BacklogWhenReady(FleetSnapshot snapshot, double rate)
     {
         if (snapshot.SteadyArrivals is not { } arrivals)
             return snapshot.Backlog;
-        // What is not asked for now can be asked for an interval later, and is ready a cold start after that.
+        // The next chance to request a worker is one interval away, and it is ready a cold start later.
         var (coldStart, ahead) = (options.ColdStart.TotalSeconds, (options.ColdStart + options.Interval).TotalSeconds);
-        var painted = rate * snapshot.Workers.Sum(worker => worker.State switch
+        var completed = rate * snapshot.Workers.Sum(worker => worker.State switch
         {
             WorkerState.Ready => ahead,
             WorkerState.Starting when !worker.Stuck => ahead - Math.Clamp(coldStart - worker.Age.TotalSeconds, 0, coldStart),
             _ => 0,
         });
-        return snapshot.Backlog + Math.Max(0, arrivals * ahead - painted);
+        return snapshot.Backlog + Math.Max(0, arrivals * ahead - completed);
     }
 
-    /// <summary>The lowest number that neither the window, nor the work in flight, nor a doubt forbids.</summary>
+    /// <summary>The lowest number that the window, the pictures in work and the reliability of the measurement allow.</summary>
     (int Workers, string Why) HoldDown(FleetSnapshot snapshot, int wanted, DateTimeOffset now)
     {
-        if (snapshot.Doubt is { } doubt)
-            return (int.MaxValue, doubt);
+        if (snapshot.ScaleDownBlocker is { } blocker)
+            return (int.MaxValue, blocker);
         var since = now - options.StabilisationWindow;
-        // The last number from before the window held at its beginning; without one nothing is known of the window.
+        // The last number from before the window was valid when it began. Without one, the need within the window is unknown.
         var before = snapshot.Recommended.Where(past => past.At <= since).Select(past => (int?)past.Workers).LastOrDefault();
         var most = snapshot.Recommended.Where(past => past.At > since).Select(past => past.Workers).Append(before ?? int.MaxValue).Max();
         var inFlight = Ceiling((double)snapshot.Queue.Pending / snapshot.Slots);
@@ -96,7 +101,7 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
             : (Math.Max(inFlight, wanted), Invariant($"the {snapshot.Queue.Pending} in work need {inFlight} × {snapshot.Slots} places"));
     }
 
-    // A hair's breadth above a whole number is a rounding error, not a worker.
+    // Tolerates rounding errors just above a whole number.
     static int Ceiling(double workers) => (int)Math.Min(int.MaxValue / 2, Math.Ceiling(workers - 1e-9));
 
     static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -1,19 +1,21 @@
 namespace Muse.Autoscaler;
 
-/// <summary>How many workers there should be: a pure function of facts.</summary>
+/// <summary>Decides how many workers are wanted: a pure function of a snapshot and the time.</summary>
 public interface IScalingPolicy
 {
     /// <summary>Its name in the settings and in every decision.</summary>
     string Title { get; }
 
-    /// <summary>Decides.</summary>
-    /// <param name="snapshot">The facts.</param>
-    /// <param name="now">The time of the look, on the same steady clock as <see cref="FleetSnapshot.Recommended"/>.</param>
+    /// <summary>Decides how many workers are wanted.</summary>
+    /// <param name="snapshot">The measurement.</param>
+    /// <param name="now">The time of the measurement, by the same clock as <see cref="FleetSnapshot.Recommended"/>.</param>
     ScalingAdvice Decide(FleetSnapshot snapshot, DateTimeOffset now);
 }
 
-/// <summary>A policy's answer.</summary>
-/// <param name="Workers">How many there should be.</param>
-/// <param name="Recommended">What the rule gave before it was held up by a window or a doubt; to be remembered for the next look.</param>
+/// <summary>A policy's result.</summary>
+/// <param name="Workers">Workers wanted.</param>
+/// <param name="Recommended">
+/// The number before it was held up by the window or an unreliable measurement. The loop keeps it for later decisions.
+/// </param>
 /// <param name="Reason">A sentence with the numbers in it.</param>
 public readonly record struct ScalingAdvice(int Workers, int Recommended, string Reason);

@@ -1,10 +1,12 @@
 namespace Muse.Autoscaler;
 
-/// <summary>The rule of Lightning Muse (2022), for those who want it: one more when the requests exceed workers × 12, one fewer when they fall below the minimum of workers.</summary>
+/// <summary>
+/// The rule of Lightning Muse (2022): one more worker when the requests exceed workers × 12, one fewer when they fall below the minimum of
+/// workers.
+/// </summary>
 /// <remarks>
-/// The original computed its upper limit once, from the number of workers it began with, and never again:
-/// past the first worker it added another at every look however many there were. Here the limit grows with the workers.
-/// With a minimum of 0, one worker leaves when there is no request at all.
+/// The original computed its upper limit once, from the initial number of workers, so it kept adding workers.
+/// Here the limit grows with the workers. With a minimum of 0, the last worker stops when there is no request.
 /// </remarks>
 public sealed class StepPolicy(AutoscalerOptions options) : IScalingPolicy
 {
@@ -24,13 +26,14 @@ public sealed class StepPolicy(AutoscalerOptions options) : IScalingPolicy
         {
             return current < options.MaxWorkers
                 ? Same(current + 1, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}: one more, {current + 1}")
-                : Same(current, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}, but {options.MaxWorkers} is the most allowed");
+                : Same(current,
+                    $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}, but {options.MaxWorkers} is the maximum");
         }
 
         if (requests >= lower || current == options.MinWorkers)
             return Same(current, $"{requests} requests lie between {lower} and {current} × {snapshot.Slots} = {upper}: still {current}");
-        return snapshot.Doubt is { } doubt
-            ? new(current, current - 1, $"{requests} requests are fewer than {lower}, but {doubt}: still {current}")
+        return snapshot.ScaleDownBlocker is { } blocker
+            ? new(current, current - 1, $"{requests} requests are fewer than {lower}, but {blocker}: still {current}")
             : Same(current - 1, $"{requests} requests are fewer than {lower}: one fewer, {current - 1}");
     }
 

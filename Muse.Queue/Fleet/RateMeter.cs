@@ -1,23 +1,26 @@
 namespace Muse.Queue;
 
-/// <summary>Measures <see cref="WorkerHeartbeat.PicturesPerSecond"/>: what a worker can paint. A half-empty batch shows less than it can: it may raise the figure, but neither set the first nor lower it.</summary>
+/// <summary>
+/// Measures <see cref="WorkerHeartbeat.PicturesPerSecond"/>, the rate of a worker with a full batch. A batch that is not full is slower,
+/// so it may raise the measured rate, but neither set the first one nor lower it.
+/// </summary>
 public sealed class RateMeter
 {
-    /// <summary>How much a new observation counts.</summary>
+    /// <summary>The weight of a new observation in the moving average.</summary>
     const double Weight = 0.3;
-    /// <summary>Shorter observations are gathered until they are as long.</summary>
-    static readonly TimeSpan Shortest = TimeSpan.FromSeconds(2);
+    /// <summary>Shorter observations are combined until they cover this time.</summary>
+    static readonly TimeSpan MinimumTime = TimeSpan.FromSeconds(2);
 
     double completed;
     TimeSpan busy;
     bool full = true;
 
-    /// <summary>The figure; null until a full batch was seen at work.</summary>
+    /// <summary>The measured rate; null until a full batch was observed.</summary>
     public double? PicturesPerSecond { get; private set; }
 
-    /// <summary>Takes an observation in.</summary>
-    /// <param name="pictures">Pictures painted in it, and parts of pictures.</param>
-    /// <param name="time">How long it was.</param>
+    /// <summary>Adds an observation.</summary>
+    /// <param name="pictures">Pictures completed in this time, fractions included.</param>
+    /// <param name="time">The time that it covers.</param>
     /// <param name="worked">Whether there was work at its end.</param>
     /// <param name="batchFull">Whether there was no free slot at its end.</param>
     public void Observe(double pictures, TimeSpan time, bool worked, bool batchFull)
@@ -27,7 +30,7 @@ public sealed class RateMeter
         completed += pictures;
         busy += time;
         full &= batchFull;
-        if (busy < Shortest || completed == 0)
+        if (busy < MinimumTime || completed == 0)
             return;
         var rate = completed / busy.TotalSeconds;
         PicturesPerSecond = PicturesPerSecond is not { } known ? (full ? rate : null)

@@ -1,45 +1,45 @@
 namespace Muse.Queue;
 
-/// <summary>What a worker says of itself every few seconds.</summary>
+/// <summary>A worker's state, which it stores about once per second.</summary>
 public sealed record WorkerHeartbeat
 {
-    /// <summary>Unique to the process.</summary>
+    /// <summary>The worker's name, unique to its process.</summary>
     public required string Worker { get; init; }
-    /// <summary>The resource instance it runs as, where something manages instances; else null.</summary>
+    /// <summary>The name of the resource instance, where something manages instances; else null.</summary>
     public string? Instance { get; init; }
-    /// <summary>What it is about.</summary>
+    /// <summary>Its state.</summary>
     public required WorkerState State { get; init; }
-    /// <summary>The device it computes on, as a person would name it; a simulated one says so.</summary>
+    /// <summary>The name of its device, for people. A simulated device is named as such.</summary>
     public required string Device { get; init; }
     /// <summary>When the process started.</summary>
     public required DateTimeOffset StartedAt { get; init; }
-    /// <summary>When it said this.</summary>
+    /// <summary>When this heartbeat was made, by the worker's clock.</summary>
     public required DateTimeOffset At { get; init; }
-    /// <summary>Most pictures at once.</summary>
+    /// <summary>Pictures in a full batch.</summary>
     public required int Slots { get; init; }
-    /// <summary>Who sits in the batch now, in which place.</summary>
+    /// <summary>The pictures in the batch.</summary>
     public required IReadOnlyList<BatchPlace> Batch { get; init; }
-    /// <summary>Pictures a second with a full batch, as <see cref="RateMeter"/> measured them; null until measured.</summary>
+    /// <summary>Pictures per second with a full batch, measured by <see cref="RateMeter"/>; null until measured.</summary>
     public double? PicturesPerSecond { get; init; }
-    /// <summary>Pictures painted since it started.</summary>
+    /// <summary>Pictures completed since the worker started.</summary>
     public long Painted { get; init; }
 }
 
-/// <summary>One taken place in a worker's batch.</summary>
-/// <param name="Place">0 to <c>Slots - 1</c>.</param>
-/// <param name="JobId">Whose picture.</param>
-/// <param name="Index">Which of the job's pictures.</param>
+/// <summary>One picture in a worker's batch.</summary>
+/// <param name="Place">Its row in the batch, 0 to <c>Slots - 1</c>.</param>
+/// <param name="JobId">Its job.</param>
+/// <param name="Index">Its index in the job.</param>
 /// <param name="Step">Steps done.</param>
 /// <param name="Steps">Steps in all.</param>
 public sealed record BatchPlace(int Place, string JobId, int Index, int Step, int Steps);
 
-/// <summary>What a worker is about.</summary>
+/// <summary>The state of a worker.</summary>
 public enum WorkerState
 {
     /// <summary>Loading and warming up.</summary>
     Starting,
     /// <summary>Takes work.</summary>
     Ready,
-    /// <summary>Takes none and hands back what it has.</summary>
+    /// <summary>Takes no more work and hands back its pictures.</summary>
     Draining,
 }

@@ -2,21 +2,21 @@ namespace Muse.Queue;
 
 /// <summary>One accepted request: <see cref="Count"/> pictures of one prompt. Immutable; written once, when it is submitted.</summary>
 /// <remarks>
-/// What is null means "the model's default": the API fills it in from the <see cref="ModelCard"/> where one is known,
-/// and the worker does where none was. One stream entry is one picture; picture <c>i</c> is painted with <c>Seed + i</c>.
+/// Null stands for the model's default: the API sets it from the <see cref="ModelCard"/> if one is known, otherwise the worker does.
+/// One stream entry is one picture. Picture <c>i</c> uses the seed <c>Seed + i</c>.
 /// </remarks>
 public sealed record ImageJob
 {
     /// <summary>Unguessable, URL-safe, unique; 1 to 64 characters of <c>[A-Za-z0-9_-]</c>.</summary>
     public required string Id { get; init; }
 
-    /// <summary>Who asked: the name of an API key, or an anonymous caller's address. A caller sees only its own jobs.</summary>
+    /// <summary>The caller: the name of an API key, or an anonymous caller's address. A caller sees only its own jobs.</summary>
     public required string Owner { get; init; }
 
-    /// <summary>What to paint, as the caller wrote it.</summary>
+    /// <summary>The prompt, as the caller wrote it.</summary>
     public required string Prompt { get; init; }
 
-    /// <summary>What to keep out of the picture; empty for nothing.</summary>
+    /// <summary>The negative prompt; empty for none.</summary>
     public string NegativePrompt { get; init; } = "";
 
     /// <summary>Width in pixels, or null for the model's default.</summary>
@@ -34,7 +34,7 @@ public sealed record ImageJob
     /// <summary>The sampler's name as in <see cref="ModelCard.Samplers"/>, or null for the model's own.</summary>
     public string? Sampler { get; init; }
 
-    /// <summary>The first picture's seed; always chosen by the time a job is submitted, so that it can be told to the caller.</summary>
+    /// <summary>The first picture's seed. It is chosen before a job is submitted, so that the caller can be told.</summary>
     public required long Seed { get; init; }
 
     /// <summary>How many pictures, 1 to 10.</summary>
@@ -46,19 +46,21 @@ public sealed record ImageJob
     /// <summary>Quality of a JPEG or WebP, 0 to 100.</summary>
     public int Quality { get; init; } = 90;
 
-    /// <summary>How many previews to make of each picture on its way, evenly spaced, 0 to 100.</summary>
+    /// <summary>The number of previews of each picture, evenly spaced over its steps, 0 to 100.</summary>
     public int Previews { get; init; }
 
-    /// <summary>Interactive jobs go before batch jobs, without starving them.</summary>
+    /// <summary>Interactive jobs are preferred to batch jobs, without starving them.</summary>
     public JobPriority Priority { get; init; } = JobPriority.Interactive;
 
-    /// <summary>When it was accepted.</summary>
+    /// <summary>When it was created, by the API's clock.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>What has not begun by then is never begun, and ends as failed with the code <c>deadline_exceeded</c>.</summary>
+    /// <summary>
+    /// A picture that has not begun by then fails with the code <c>deadline_exceeded</c>. By the API's clock, as <see cref="CreatedAt"/>.
+    /// </summary>
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>Where to announce the end of the job, or null.</summary>
+    /// <summary>The URL to call at the end of the job, or null.</summary>
     public Uri? Webhook { get; init; }
 
     /// <summary>W3C <c>traceparent</c> of the request, so that the worker's spans join its trace.</summary>
@@ -76,11 +78,11 @@ public enum PictureFormat
     Webp,
 }
 
-/// <summary>Which lane of the queue a job stands in.</summary>
+/// <summary>The lane of the queue.</summary>
 public enum JobPriority
 {
-    /// <summary>Somebody waits for it.</summary>
+    /// <summary>Somebody waits for the pictures.</summary>
     Interactive,
-    /// <summary>Nobody waits for it.</summary>
+    /// <summary>Nobody waits for the pictures.</summary>
     Batch,
 }

@@ -5,26 +5,31 @@ using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>Tells everyone in this process who waits for jobs: one subscription for all, and a sweep that makes good lost messages.</summary>
+/// <summary>
+/// Notifies all listeners of this process of changes of jobs. One subscription serves them all; a periodic sweep replaces lost messages.
+/// </summary>
 sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> logger) : IAsyncDisposable
 {
-    /// <summary>A message that got lost is made good after at most this long.</summary>
+    /// <summary>A lost message is noticed after at most this long.</summary>
     static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(2);
     const int SweepBatch = 500;
 
-    /// <summary>Ends of jobs that nobody listened to, remembered for those whose waiting begins a moment later.</summary>
-    const int EndsRemembered = 1024;
+    /// <summary>Ends of jobs without a listener, kept for listeners that are added a moment later.</summary>
+    const int MaxRecentEnds = 1024;
 
     readonly ConcurrentDictionary<string, Listeners> jobs = new();
     readonly CancellationTokenSource stopping = new();
     readonly SemaphoreSlim starting = new(1);
-    readonly Ends ends = new();
+    readonly RecentEnds recentEnds = new();
     Task? reading, sweeping;
 
-    /// <summary>How many wait now.</summary>
+    /// <summary>The number of jobs with listeners.</summary>
     public int Count => jobs.Count;
 
-    /// <summary>Begins to listen. Read the job's state after this, so that no change falls between; for a job that was submitted here once <see cref="StartAsync"/> had returned, its end is told even if it came before.</summary>
+    /// <summary>
+    /// Adds a listener. Read the job's state afterwards, so that no change is missed. For a job that this process submitted after
+    /// <see cref="StartAsync"/> had returned, the end is reported even if it came before the call.
+    /// </summary>
     public async ValueTask<JobListener> ListenAsync(string jobId, bool finalOnly, CancellationToken cancellation)
     {
         await StartAsync(cancellation);
@@ -34,23 +39,24 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
             var listener = new JobListener(this, jobId, finalOnly);
             if (listeners.Add(listener))
             {
-                if (ends.Find(jobId) is var (revision, state))
-                    listener.Tell(revision, state);
+                if (recentEnds.Find(jobId) is var (revision, state))
+                    listener.Notify(revision, state);
                 return listener;
             }
-            // The last listener of this job left between the two lines and took the set with it.
+            // The last listener left between the two lines and closed the set.
             jobs.TryRemove(KeyValuePair.Create(jobId, listeners));
         }
     }
 
-    internal void Leave(JobListener listener)
+    internal void Remove(JobListener listener)
     {
         if (jobs.TryGetValue(listener.JobId, out var listeners) && listeners.Remove(listener))
             jobs.TryRemove(KeyValuePair.Create(listener.JobId, listeners));
     }
 
-    /// <summary>Subscribes, unless that is done.</summary>
-    public ValueTask StartAsync(CancellationToken cancellation) => reading is null ? new(SubscribeAsync(cancellation)) : ValueTask.CompletedTask;
+    /// <summary>Subscribes to the channel, unless that is done.</summary>
+    public ValueTask StartAsync(CancellationToken cancellation) =>
+        reading is null ? new(SubscribeAsync(cancellation)) : ValueTask.CompletedTask;
 
     async Task SubscribeAsync(CancellationToken cancellation)
     {
@@ -61,8 +67,12 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
                 return;
             var messages = await connection.SubscribeAsync(connection.Keys.Events);
             connection.Restored += () => _ = SweepAsync();
-            sweeping = SweepAlwaysAsync();
-            reading = ReadAsync(messages);
+            // The first listener starts them in the context of its request. Its trace must not get their commands.
+            using (ExecutionContext.SuppressFlow())
+            {
+                sweeping = Task.Run(SweepPeriodicallyAsync);
+                reading = Task.Run(() => ReadAsync(messages));
+            }
         }
         finally
         {
@@ -75,12 +85,12 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
         try
         {
             await foreach (var message in messages.WithCancellation(stopping.Token))
-                Hear(message.Message.ToString());
+                Dispatch(message.Message.ToString());
         }
         catch (OperationCanceledException) { } // Disposed.
     }
 
-    void Hear(string message)
+    void Dispatch(string message)
     {
         var listening = jobs.GetAlternateLookup<ReadOnlySpan<char>>();
         foreach (var line in message.AsSpan().EnumerateLines())
@@ -89,14 +99,14 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
                 continue;
             if (listening.TryGetValue(id, out var listeners))
             {
-                listeners.Tell(revision, state);
+                listeners.Notify(revision, state);
             }
             else if (state.IsFinal())
             {
-                ends.Add(id.ToString(), revision, state);
-                // Someone may have begun to listen after the look and before the end was remembered.
+                recentEnds.Add(id.ToString(), revision, state);
+                // A listener may have been added after the lookup and before the end was stored.
                 if (listening.TryGetValue(id, out listeners))
-                    listeners.Tell(revision, state);
+                    listeners.Notify(revision, state);
             }
         }
     }
@@ -110,13 +120,15 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
             return false;
         if (!long.TryParse(message[(first + 1)..last], CultureInfo.InvariantCulture, out revision))
             return false;
-        if (!int.TryParse(message[(last + 1)..], CultureInfo.InvariantCulture, out var number) || number is < 0 or > (int)JobState.Cancelled)
+        if (!int.TryParse(message[(last + 1)..], CultureInfo.InvariantCulture, out var number))
+            return false;
+        if (number is < 0 or > (int)JobState.Cancelled)
             return false;
         state = (JobState)number;
         return true;
     }
 
-    async Task SweepAlwaysAsync()
+    async Task SweepPeriodicallyAsync()
     {
         using var timer = new PeriodicTimer(SweepInterval, connection.Time);
         try
@@ -127,28 +139,29 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
         catch (OperationCanceledException) { } // Disposed.
     }
 
-    /// <summary>Asks Redis where the jobs stand that somebody waits for.</summary>
+    /// <summary>Reads the state of all jobs with listeners from Redis.</summary>
     internal async Task SweepAsync()
     {
         try
         {
             foreach (var chunk in jobs.Chunk(SweepBatch))
             {
-                var reads = Array.ConvertAll(chunk, pair => connection.Database.HashGetAsync(connection.Keys.Job(pair.Key), RevisionAndState));
+                var reads = Array.ConvertAll(chunk, pair =>
+                    connection.Database.HashGetAsync(connection.Keys.Job(pair.Key), RevisionAndState));
                 await Task.WhenAll(reads);
                 for (var i = 0; i < chunk.Length; i++)
                 {
                     var values = reads[i].Result;
                     if (JobRecord.State(values[1]) is { } state && values[0].TryParse(out long revision))
-                        chunk[i].Value.Tell(revision, state);
+                        chunk[i].Value.Notify(revision, state);
                     else
-                        chunk[i].Value.Tell(long.MaxValue, JobState.Failed); // Gone: they look, and find nothing.
+                        chunk[i].Value.Notify(long.MaxValue, JobState.Failed); // The job is gone. The listener reads it and finds nothing.
                 }
             }
         }
-        catch (Exception problem) when (problem is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
         {
-            SweepFailed(logger, problem.Message); // Redis is away; the next sweep or the restored connection makes it good.
+            LogSweepFailed(logger, exception.Message); // The next sweep or the restored connection tries again.
         }
     }
 
@@ -163,14 +176,14 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
             await sweeping;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis did not say where the awaited jobs stand: {Reason}")]
-    static partial void SweepFailed(ILogger logger, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The state of the awaited jobs could not be read and is read again soon: {Reason}")]
+    static partial void LogSweepFailed(ILogger logger, string reason);
 
-    /// <summary>The last so many ends.</summary>
-    sealed class Ends
+    /// <summary>The last ends of jobs without a listener.</summary>
+    sealed class RecentEnds
     {
-        readonly Dictionary<string, (long Revision, JobState State)> byJob = new(EndsRemembered);
-        readonly Queue<string> order = new(EndsRemembered);
+        readonly Dictionary<string, (long Revision, JobState State)> byJob = new(MaxRecentEnds);
+        readonly Queue<string> order = new(MaxRecentEnds);
 
         public void Add(string jobId, long revision, JobState state)
         {
@@ -179,7 +192,7 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
                 if (!byJob.TryAdd(jobId, (revision, state)))
                     return;
                 order.Enqueue(jobId);
-                if (order.Count > EndsRemembered)
+                if (order.Count > MaxRecentEnds)
                     byJob.Remove(order.Dequeue());
             }
         }
@@ -191,7 +204,7 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
         }
     }
 
-    /// <summary>Those who wait for one job.</summary>
+    /// <summary>The listeners of one job. Closed once the last one has left.</summary>
     sealed class Listeners
     {
         readonly HashSet<JobListener> members = [];
@@ -212,47 +225,13 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
             }
         }
 
-        public void Tell(long revision, JobState state)
+        public void Notify(long revision, JobState state)
         {
             lock (members)
             {
                 foreach (var listener in members)
-                    listener.Tell(revision, state);
+                    listener.Notify(revision, state);
             }
         }
     }
-}
-
-/// <summary>Waits for one job's changes. Dispose it to leave.</summary>
-sealed class JobListener(JobEvents events, string jobId, bool finalOnly) : IDisposable
-{
-    readonly Lock gate = new();
-    TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    long told;
-
-    public string JobId => jobId;
-
-    internal void Tell(long revision, JobState state)
-    {
-        if (finalOnly && !state.IsFinal())
-            return;
-        lock (gate)
-        {
-            // Not "newer than": a Redis that lost its last second counts on from an earlier revision.
-            if (revision == told && !state.IsFinal())
-                return;
-            told = revision;
-            changed.TrySetResult();
-        }
-    }
-
-    /// <summary>Completes once the job has changed since the last call.</summary>
-    public async Task ChangedAsync(CancellationToken cancellation)
-    {
-        await changed.Task.WaitAsync(cancellation);
-        lock (gate)
-            changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    public void Dispose() => events.Leave(this);
 }

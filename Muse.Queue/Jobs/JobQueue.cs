@@ -1,21 +1,22 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>The queue as the API sees it: submit, wait, look up, cancel.</summary>
+/// <summary>The API's side of the queue: submit, wait, look up, cancel.</summary>
 /// <remarks>
-/// Every method throws <see cref="QueueUnavailableException"/> while Redis can't be reached; those that wait do so only at
-/// their beginning, and outlast a Redis that goes away later.
+/// Every method throws <see cref="QueueUnavailableException"/> while Redis is unavailable. Methods that wait throw it only at their
+/// start; later they wait until Redis is back.
 /// </remarks>
 public sealed class JobQueue
 {
-    /// <summary>A caller's list reaches back this many jobs.</summary>
-    const int ListedAtMost = 1000;
+    /// <summary>Jobs in a caller's list at most.</summary>
+    const int MaxListed = 1000;
 
-    /// <summary>Most jobs in one call: so many that sharing a call gains no more.</summary>
-    const int SubmittedTogether = 32;
+    /// <summary>Jobs in one call at most. Beyond this, sharing a call gains nothing.</summary>
+    const int MaxSubmittedTogether = 32;
 
     readonly QueueConnection connection;
     readonly JobEvents events;
@@ -24,72 +25,85 @@ public sealed class JobQueue
     internal JobQueue(QueueConnection connection, JobEvents events)
     {
         (this.connection, this.events) = (connection, events);
-        submissions = new(SubmitTogetherAsync, SubmittedTogether);
+        submissions = new(SubmitTogetherAsync, MaxSubmittedTogether);
     }
 
     QueueKeys Keys => connection.Keys;
     QueueOptions Options => connection.Options;
 
-    /// <summary>Accepts a job, atomically: its hash, one stream entry a picture, and a wake-up. Submitting the same <see cref="ImageJob.Id"/> again changes nothing.</summary>
-    /// <param name="job">What to paint.</param>
-    /// <param name="idempotency">How to recognise that the same request comes again, or null.</param>
-    /// <param name="cancellation">Gives up waiting for the answer; the job may have been accepted.</param>
+    /// <summary>
+    /// Accepts a job atomically: its hash, one stream entry per picture and a signal. Submitting the same <see cref="ImageJob.Id"/> again
+    /// changes nothing.
+    /// </summary>
+    /// <param name="job">The job.</param>
+    /// <param name="idempotency">Identifies repeated requests, or null.</param>
+    /// <param name="cancellation">Stops waiting for the answer. The job may have been accepted.</param>
     public async Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation)
     {
         using var activity = QueueTelemetry.Source.StartActivity("enqueue", ActivityKind.Producer);
-        activity?.SetTag("muse.job", job.Id).SetTag("muse.pictures", job.Count).SetTag("muse.priority", Lane(job.Priority));
+        activity?.SetTag("muse.job", job.Id).SetTag("muse.pictures", job.Count).SetTag("muse.priority", QueueKeys.Lane(job.Priority));
         if ((activity ?? Activity.Current)?.Id is { } traceParent)
             job = job with { TraceParent = traceParent };
-        if (QueueJson.Fault(job) is { } fault)
-            throw new ArgumentException(fault, nameof(job));
+        if (QueueJson.FindError(job) is { } error)
+            throw new ArgumentException(error, nameof(job));
         var json = QueueJson.Write(job);
         if (json.Length > QueueJson.MaxJobBytes)
             throw new ArgumentException($"The job has {json.Length} bytes; at most {QueueJson.MaxJobBytes} are allowed.", nameof(job));
 
-        // Before the job can end: whoever waits for it then need not look first.
+        // Subscribe before the job can end, so that a waiter need not read its state first.
         await events.StartAsync(cancellation);
-        var answer = (RedisResult[])(await submissions.AddAsync([
-            job.Id, json, job.Owner, job.Count, Lane(job.Priority),
+        RedisValue[] arguments =
+        [
+            job.Id, json, job.Owner, job.Count, QueueKeys.Lane(job.Priority),
             job.Deadline is { } deadline ? deadline.ToUnixTimeMilliseconds() : RedisValue.EmptyString,
-            idempotency?.Key ?? "", idempotency?.RequestHash ?? "", (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
+            idempotency?.Key ?? "",
+            idempotency?.RequestHash ?? "",
+            (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
             idempotency?.FirstTry == true ? 1 : 0,
-            job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds]).WaitAsync(cancellation))!;
+            job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds,
+        ];
+        var answer = (RedisResult[])(await submissions.AddAsync(arguments).WaitAsync(cancellation))!;
         var outcome = (string)answer[0]!;
-        if (outcome == "error")
-            throw QueueConnection.Refusal((string)answer[1]!);
+        if (outcome == SubmitReply.Error)
+            throw QueueConnection.ToException((string)answer[1]!);
         activity?.SetTag("muse.outcome", outcome);
         QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
         return outcome switch
         {
-            "accepted" => new SubmitOutcome.Accepted((string)answer[1]!),
-            "duplicate" => new SubmitOutcome.Duplicate((string)answer[1]!),
-            "reused" => new SubmitOutcome.KeyReused((string)answer[1]!),
+            SubmitReply.Accepted => new SubmitOutcome.Accepted((string)answer[1]!),
+            SubmitReply.Duplicate => new SubmitOutcome.Duplicate((string)answer[1]!),
+            SubmitReply.KeyReused => new SubmitOutcome.KeyReused((string)answer[1]!),
             _ => new SubmitOutcome.QueueFull(AtLeastASecond((double)answer[1]), TimeSpan.FromMilliseconds(Math.Max(0, (double)answer[2]))),
         };
     }
 
     async Task<IReadOnlyList<RedisResult>> SubmitTogetherAsync(IReadOnlyList<RedisValue[]> jobs) =>
         (RedisResult[])(await connection.RunAsync(QueueScripts.Submit, CancellationToken.None,
-            [QueueConnection.UnfinishedMilliseconds, (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength, ListedAtMost, .. jobs.SelectMany(job => job)]))!;
+        [
+            QueueConnection.UnfinishedMilliseconds, (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength, MaxListed,
+            .. jobs.SelectMany(job => job),
+        ]))!;
 
     static TimeSpan AtLeastASecond(double milliseconds) => TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(milliseconds / 1000)));
 
-    internal static string Lane(JobPriority priority) => priority == JobPriority.Interactive ? "interactive" : "batch";
-
-    /// <summary>The job as it stands, or null if there is none (or no longer).</summary>
+    /// <summary>Reads a job, or null if it does not exist or has expired.</summary>
     public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) =>
         connection.TryAsync(async database => JobRecord.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
 
-    /// <summary>What has become of a known job, and its pictures, in one round trip.</summary>
+    /// <summary>Reads the state and the pictures of a known job in one round trip.</summary>
     Task<FinishedJob?> FindWithPicturesAsync(ImageJob job, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
-            var (fields, pictures) = (database.HashGetAsync(Keys.Job(job.Id), JobRecord.Fields(job)), database.HashGetAsync(Keys.Pictures(job.Id), JobRecord.PictureFields(job)));
+            var fields = database.HashGetAsync(Keys.Job(job.Id), JobRecord.Fields(job));
+            var pictures = database.HashGetAsync(Keys.Pictures(job.Id), JobRecord.PictureFields(job));
             var (snapshot, stored) = (JobRecord.Read(job, await fields), await pictures);
-            return snapshot is null ? null : new FinishedJob(snapshot, [.. snapshot.Pictures.Select(picture => JobRecord.Picture(stored[2 * picture.Index], stored[2 * picture.Index + 1]))]);
+            if (snapshot is null)
+                return null;
+            var read = snapshot.Pictures.Select(picture => JobRecord.Picture(stored[2 * picture.Index], stored[2 * picture.Index + 1]));
+            return new FinishedJob(snapshot, [.. read]);
         }, cancellation);
 
-    /// <summary>Waits until the job is final. One subscription a process serves every waiter.</summary>
+    /// <summary>Waits until the job is final. One subscription per process serves all waiters.</summary>
     /// <returns>The final snapshot, or null if there is no such job.</returns>
     public async Task<JobSnapshot?> WaitAsync(string jobId, CancellationToken cancellation)
     {
@@ -100,7 +114,7 @@ public sealed class JobQueue
         return await FinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
-    /// <summary>As <see cref="WaitAsync"/>, and brings the pictures with it.</summary>
+    /// <summary>Like <see cref="WaitAsync"/>, with the pictures.</summary>
     /// <returns>The final job and its pictures, or null if there is no such job.</returns>
     public async Task<FinishedJob?> WaitWithPicturesAsync(string jobId, CancellationToken cancellation)
     {
@@ -112,7 +126,10 @@ public sealed class JobQueue
         return await WaitWithPicturesAsync(listener, first.Job, cancellation);
     }
 
-    /// <summary>The same for a job that <see cref="SubmitAsync"/> has just accepted here: it need not be looked up first, nor its request be read back.</summary>
+    /// <summary>
+    /// The same for a job that <see cref="SubmitAsync"/> has just accepted in this process. It saves reading the job first and its
+    /// request back.
+    /// </summary>
     public async Task<FinishedJob?> WaitWithPicturesAsync(ImageJob accepted, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(accepted.Id, finalOnly: true, cancellation);
@@ -122,8 +139,11 @@ public sealed class JobQueue
     Task<FinishedJob?> WaitWithPicturesAsync(JobListener listener, ImageJob job, CancellationToken cancellation) =>
         FinalAsync(listener, () => FindWithPicturesAsync(job, cancellation), finished => finished.Job.State, cancellation);
 
-    /// <summary>Waits for word of the end and reads it; a Redis that is away just then is waited for, since the job is not lost with it.</summary>
-    async Task<T?> FinalAsync<T>(JobListener listener, Func<Task<T?>> read, Func<T, JobState> state, CancellationToken cancellation) where T : class
+    /// <summary>
+    /// Waits for the notification of the end and reads the job. If Redis is unavailable then, it waits until Redis is back.
+    /// </summary>
+    async Task<T?> FinalAsync<T>(
+        JobListener listener, Func<Task<T?>> read, Func<T, JobState> state, CancellationToken cancellation) where T : class
     {
         while (true)
         {
@@ -138,7 +158,7 @@ public sealed class JobQueue
                 }
                 catch (QueueUnavailableException)
                 {
-                    await Task.Delay(Options.SafetyPoll, connection.Time, cancellation); // Until it is back.
+                    await Task.Delay(Options.SafetyPoll, connection.Time, cancellation);
                 }
             }
 
@@ -147,8 +167,12 @@ public sealed class JobQueue
         }
     }
 
-    /// <summary>The job now (if its revision is not <paramref name="afterRevision"/>), then again after each change, ending with the final state. Changes in quick succession may come as one.</summary>
-    public async IAsyncEnumerable<JobSnapshot> WatchAsync(string jobId, long afterRevision, [EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>
+    /// Yields the job now (unless its revision is <paramref name="afterRevision"/>) and after each change, up to the final state. Changes
+    /// in quick succession may be combined.
+    /// </summary>
+    public async IAsyncEnumerable<JobSnapshot> WatchAsync(
+        string jobId, long afterRevision, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: false, cancellation);
         var job = await FindAsync(jobId, cancellation);
@@ -169,7 +193,7 @@ public sealed class JobQueue
     public Task<StoredPicture?> FindPictureAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Pictures(jobId), $"{index}", index, cancellation);
 
-    /// <summary>The latest preview of a picture, or null. Previews outlive their job's end by a minute.</summary>
+    /// <summary>The latest preview of a picture, or null. Previews are kept for a minute after the end of their job.</summary>
     public Task<StoredPicture?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Work(jobId), $"{index}:preview", index, cancellation);
 
@@ -180,19 +204,22 @@ public sealed class JobQueue
             return JobRecord.Picture(values[0], values[1]);
         }, cancellation);
 
-    /// <summary>Cancels what is not final yet: what waits is never begun, what runs leaves at the next step.</summary>
-    /// <returns>The job after that, or null if there is none.</returns>
+    /// <summary>
+    /// Cancels the pictures that are not final. Waiting ones are never begun, running ones leave the batch at the next step.
+    /// </summary>
+    /// <returns>The job afterwards, or null if there is none.</returns>
     public async Task<JobSnapshot?> CancelAsync(string jobId, CancellationToken cancellation)
     {
-        await connection.RunAsync(QueueScripts.Cancel, cancellation, connection.RetentionMilliseconds, jobId, QueueConnection.UnfinishedMilliseconds);
+        await connection.RunAsync(QueueScripts.Cancel, cancellation,
+            connection.RetentionMilliseconds, jobId, QueueConnection.UnfinishedMilliseconds);
         return await FindAsync(jobId, cancellation);
     }
 
     /// <summary>A caller's jobs, newest first; at most its latest 1,000.</summary>
     /// <param name="owner">The caller.</param>
     /// <param name="cursor">The <see cref="JobPage.NextCursor"/> of the page before, or null for the first page.</param>
-    /// <param name="limit">Most jobs on the page, 1 to 100.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="limit">Jobs on the page at most, 1 to 100.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     public Task<JobPage> ListAsync(string owner, string? cursor, int limit, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
@@ -201,15 +228,20 @@ public sealed class JobQueue
             var jobs = new List<JobSnapshot>();
             while (true)
             {
-                // Below the cursor, or from the top: every name begins with a digit.
-                var names = await database.SortedSetRangeByValueAsync(Keys.Owner(owner), "", cursor ?? ":", Exclude.Stop, Order.Descending, 0, limit - jobs.Count);
+                // Below the cursor, or from the end. Every name begins with a digit, which sorts before the colon.
+                var names = await database.SortedSetRangeByValueAsync(
+                    Keys.Owner(owner), "", cursor ?? ":", Exclude.Stop, Order.Descending, 0, limit - jobs.Count);
                 var hashes = await Task.WhenAll(names.Select(name => database.HashGetAllAsync(Keys.Job(IdOf(name)))));
                 for (var i = 0; i < names.Length; i++)
                 {
                     if (JobRecord.Read(hashes[i]) is { } job)
+                    {
                         jobs.Add(job);
-                    else
-                        _ = database.SortedSetRemoveAsync(Keys.Owner(owner), names[i], CommandFlags.FireAndForget); // Its job has expired.
+                        continue;
+                    }
+
+                    // The job has expired.
+                    _ = database.SortedSetRemoveAsync(Keys.Owner(owner), names[i], CommandFlags.FireAndForget);
                 }
 
                 if (names.Length == 0)
@@ -220,31 +252,20 @@ public sealed class JobQueue
             }
         }, cancellation);
 
-        static string IdOf(RedisValue name) => name.ToString() is var text && text.IndexOf('-') is > 0 and var dash ? text[(dash + 1)..] : text;
+        static string IdOf(RedisValue name) =>
+            name.ToString() is var text && text.IndexOf('-') is > 0 and var dash ? text[(dash + 1)..] : text;
     }
 
-    /// <summary>How many pictures stand before the job's first waiting picture, and how long they will take at the measured rate; null when it does not wait.</summary>
+    /// <summary>
+    /// The number of pictures ahead of the job's first waiting picture and their estimated time; null if none of its pictures waits.
+    /// </summary>
     public async Task<QueuePosition?> PositionAsync(string jobId, CancellationToken cancellation)
     {
         var answer = await connection.RunAsync(QueueScripts.Position, cancellation, jobId);
         if (answer.IsNull)
             return null;
         var (ahead, capacity) = ((long)answer[0], (string?)answer[1]);
-        return new QueuePosition(ahead, double.TryParse(capacity, System.Globalization.CultureInfo.InvariantCulture, out var rate) && rate > 0
-            ? TimeSpan.FromSeconds(ahead / rate)
-            : null);
+        var isMeasured = double.TryParse(capacity, CultureInfo.InvariantCulture, out var rate) && rate > 0;
+        return new QueuePosition(ahead, isMeasured ? TimeSpan.FromSeconds(ahead / rate) : null);
     }
 }
-
-/// <summary>A job with its pictures.</summary>
-/// <param name="Job">The job.</param>
-/// <param name="Pictures">One place a picture, in order; null where there is none (failed, cancelled, not painted yet).</param>
-public sealed record FinishedJob(JobSnapshot Job, IReadOnlyList<StoredPicture?> Pictures);
-
-/// <summary>A place in the queue.</summary>
-/// <param name="Ahead">Pictures that stand before it.</param>
-/// <param name="EstimatedWait">Until it begins, from the measured throughput; null while none was measured.</param>
-public readonly record struct QueuePosition(long Ahead, TimeSpan? EstimatedWait);
-
-/// <summary>Redis can't be reached, or did not answer in time.</summary>
-public sealed class QueueUnavailableException(string message, Exception? inner = null) : Exception(message, inner);

@@ -5,8 +5,9 @@ namespace Muse.Queue;
 /// <summary>Reads a job's hash.</summary>
 static class JobRecord
 {
-    const int OfJob = 5, OfPicture = 8, MaxPictures = 10;
+    const int FieldsOfJob = 5, FieldsOfPicture = 8, MaxPictures = 10;
 
+    // By the number of pictures. The order is that of Read.
     static readonly RedisValue[][] AllFields = [.. Enumerable.Range(0, MaxPictures + 1).Select(count => (RedisValue[])
         ["state", "revision", "started", "finished", "at", .. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])
             [$"{i}:state", $"{i}:result", $"{i}:begun", $"{i}:ended", $"{i}:step", $"{i}:steps", $"{i}:previews", $"{i}:worker"])])];
@@ -14,13 +15,13 @@ static class JobRecord
     static readonly RedisValue[][] AllPictureFields = [.. Enumerable.Range(0, MaxPictures + 1).Select(count => (RedisValue[])
         [.. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])[$"{i}", $"{i}:info"])])];
 
-    /// <summary>The fields of a job's hash that tell what has become of it.</summary>
+    /// <summary>The fields of a job's hash, without its request.</summary>
     public static RedisValue[] Fields(ImageJob job) => AllFields[job.Count];
 
     /// <summary>The fields of a job's pictures: bytes and info of each.</summary>
     public static RedisValue[] PictureFields(ImageJob job) => AllPictureFields[job.Count];
 
-    /// <summary>The snapshot, or null for a hash that is missing or damaged.</summary>
+    /// <summary>The snapshot. Null if the hash is missing or damaged.</summary>
     public static JobSnapshot? Read(HashEntry[] hash)
     {
         if (hash.Length == 0)
@@ -33,7 +34,7 @@ static class JobRecord
             : null;
     }
 
-    /// <summary>The snapshot of a known job from the values of its <see cref="Fields"/>, or null for a hash that is missing or damaged.</summary>
+    /// <summary>The snapshot of a known job from the values of its <see cref="Fields"/>. Null if the hash is missing or damaged.</summary>
     public static JobSnapshot? Read(ImageJob job, ReadOnlySpan<RedisValue> values)
     {
         if (State(values[0]) is not { } state)
@@ -42,7 +43,7 @@ static class JobRecord
         var pictures = new PictureSnapshot[job.Count];
         for (var index = 0; index < job.Count; index++)
         {
-            var of = values.Slice(OfJob + index * OfPicture, OfPicture);
+            var of = values.Slice(FieldsOfJob + index * FieldsOfPicture, FieldsOfPicture);
             if (State(of[0]) is not { } pictureState)
                 return null;
             var result = QueueJson.ReadResult(of[1]);
@@ -75,13 +76,14 @@ static class JobRecord
         };
     }
 
-    /// <summary>A picture of the pictures hash, or null.</summary>
+    /// <summary>A picture from the values of its <see cref="PictureFields"/>, or null.</summary>
     public static StoredPicture? Picture(RedisValue bytes, RedisValue info)
     {
         if (bytes.IsNull || info.IsNull)
             return null;
         var parts = info.ToString().Split(' ');
-        return parts.Length == 3 && Enum.TryParse<PictureFormat>(parts[0], out var format) && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
+        return parts.Length == 3 && Enum.TryParse<PictureFormat>(parts[0], out var format)
+            && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
             ? new StoredPicture((ReadOnlyMemory<byte>)bytes, format, width, height)
             : null;
     }
@@ -95,6 +97,8 @@ static class JobRecord
     static int Int(RedisValue value) => value.TryParse(out int number) ? number : 0;
 
     static DateTimeOffset? Time(RedisValue value) =>
-        // A missing field parses as 0, which would be a time.
-        !value.IsNull && value.TryParse(out long milliseconds) && milliseconds is >= 0 and < 253_402_300_799_000 ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
+        // A missing field parses as 0, which is a valid time.
+        !value.IsNull && value.TryParse(out long milliseconds) && milliseconds is >= 0 and < 253_402_300_799_000
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
+            : null;
 }

@@ -1,13 +1,13 @@
 namespace Muse.Queue;
 
-/// <summary>Where a job or one of its pictures stands. The last three are final: what is final never changes again.</summary>
+/// <summary>The state of a job or of one of its pictures. The last three are final: they never change again.</summary>
 public enum JobState
 {
-    /// <summary>Accepted, not begun.</summary>
+    /// <summary>Accepted and not begun.</summary>
     Queued,
     /// <summary>On a worker.</summary>
     Running,
-    /// <summary>Painted.</summary>
+    /// <summary>Completed.</summary>
     Succeeded,
     /// <summary>Ended with an error that says why.</summary>
     Failed,
@@ -15,26 +15,26 @@ public enum JobState
     Cancelled,
 }
 
-/// <summary>Questions about a <see cref="JobState"/>.</summary>
+/// <summary>Extensions of <see cref="JobState"/>.</summary>
 public static class JobStates
 {
     /// <summary>Whether the state never changes again.</summary>
     public static bool IsFinal(this JobState state) => state is JobState.Succeeded or JobState.Failed or JobState.Cancelled;
 }
 
-/// <summary>A job as it stands at one moment.</summary>
+/// <summary>The state of a job at one moment.</summary>
 public sealed record JobSnapshot
 {
-    /// <summary>What was asked for.</summary>
+    /// <summary>The request.</summary>
     public required ImageJob Job { get; init; }
 
-    /// <summary>Running as soon as one picture runs; final when all pictures are; failed if any failed.</summary>
+    /// <summary>Running as soon as one picture runs. Final when all pictures are. Failed if any picture failed.</summary>
     public required JobState State { get; init; }
 
-    /// <summary>Grows with every change of the job, from 1: the id of its latest event.</summary>
+    /// <summary>Increases with every change of the job, from 1. It is the id of the latest event.</summary>
     public required long Revision { get; init; }
 
-    /// <summary>One entry a picture, in order.</summary>
+    /// <summary>One element per picture, in order.</summary>
     public required IReadOnlyList<PictureSnapshot> Pictures { get; init; }
 
     /// <summary>When the first picture was begun.</summary>
@@ -44,16 +44,16 @@ public sealed record JobSnapshot
     public DateTimeOffset? FinishedAt { get; init; }
 }
 
-/// <summary>One picture of a job as it stands at one moment. Its bytes are fetched apart: <see cref="JobQueue.FindPictureAsync"/>.</summary>
+/// <summary>The state of one picture at one moment. <see cref="JobQueue.FindPictureAsync"/> reads its bytes.</summary>
 public sealed record PictureSnapshot
 {
     /// <summary>0 to <c>Count - 1</c>.</summary>
     public required int Index { get; init; }
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>Its state.</summary>
     public required JobState State { get; init; }
 
-    /// <summary>The seed it is painted with.</summary>
+    /// <summary>Its seed.</summary>
     public required long Seed { get; init; }
 
     /// <summary>Denoising steps done.</summary>
@@ -62,22 +62,22 @@ public sealed record PictureSnapshot
     /// <summary>Denoising steps in all; 0 until a worker has it.</summary>
     public int Steps { get; init; }
 
-    /// <summary>How many previews there are so far; the latest is at <see cref="JobQueue.FindPreviewAsync"/>.</summary>
+    /// <summary>The number of previews so far. <see cref="JobQueue.FindPreviewAsync"/> reads the latest.</summary>
     public int Previews { get; init; }
 
-    /// <summary>The worker that has it or painted it.</summary>
+    /// <summary>The worker that works on it or completed it.</summary>
     public string? Worker { get; init; }
 
-    /// <summary>Where and how the time went, once it is final.</summary>
+    /// <summary>Its timings, once it is final.</summary>
     public PictureTimings? Timings { get; init; }
 
-    /// <summary>Width in pixels, once it is painted.</summary>
+    /// <summary>Width in pixels, once it is completed.</summary>
     public int Width { get; init; }
 
-    /// <summary>Height in pixels, once it is painted.</summary>
+    /// <summary>Height in pixels, once it is completed.</summary>
     public int Height { get; init; }
 
-    /// <summary>What was cut off the prompt because the model can't read that much; null if nothing was.</summary>
+    /// <summary>The end of the prompt that the model could not read; null if it read all.</summary>
     public string? PromptCutOff { get; init; }
 
     /// <summary>Whether the safety checker blurred it.</summary>
@@ -87,27 +87,27 @@ public sealed record PictureSnapshot
     public JobError? Error { get; init; }
 }
 
-/// <summary>Where a picture's time went.</summary>
+/// <summary>The timings of a picture.</summary>
 /// <param name="Waited">From acceptance until a worker began it.</param>
-/// <param name="Painted">From then until its bytes were ready.</param>
+/// <param name="Painted">From then until its bytes were stored.</param>
 public readonly record struct PictureTimings(TimeSpan Waited, TimeSpan Painted);
 
 /// <summary>Why a job failed.</summary>
 /// <param name="Code">One of <see cref="JobErrorCodes"/>.</param>
-/// <param name="Message">A sentence for a person: what was wrong, where, and what is allowed.</param>
-/// <param name="Field">The request's field at fault, where there is one.</param>
+/// <param name="Message">A sentence for people: what is wrong and what is allowed.</param>
+/// <param name="Field">The invalid field of the request, if there is one.</param>
 public sealed record JobError(string Code, string Message, string? Field = null);
 
 /// <summary>The codes a <see cref="JobError"/> can have.</summary>
 public static class JobErrorCodes
 {
-    /// <summary>The model can't paint what was asked; the caller can mend it.</summary>
+    /// <summary>The model does not support the request. The caller can correct it.</summary>
     public const string InvalidRequest = "invalid_request";
-    /// <summary>It was still waiting when its deadline passed.</summary>
+    /// <summary>The deadline passed before it was begun.</summary>
     public const string DeadlineExceeded = "deadline_exceeded";
-    /// <summary>Workers crashed on it too often; it lies with the dead letters.</summary>
+    /// <summary>Workers crashed on it too often. It is a dead letter.</summary>
     public const string Poisoned = "poisoned";
-    /// <summary>What is stored of it can't be read; it lies with the dead letters.</summary>
+    /// <summary>Its stored request is damaged. It is a dead letter.</summary>
     public const string Unreadable = "unreadable";
     /// <summary>The engine failed on it.</summary>
     public const string EngineFailure = "engine_failure";
@@ -122,5 +122,5 @@ public sealed record StoredPicture(ReadOnlyMemory<byte> Bytes, PictureFormat For
 
 /// <summary>One page of a caller's jobs, newest first.</summary>
 /// <param name="Jobs">The jobs.</param>
-/// <param name="NextCursor">What to pass for the next page; null at the end.</param>
+/// <param name="NextCursor">The cursor of the next page; null at the end.</param>
 public sealed record JobPage(IReadOnlyList<JobSnapshot> Jobs, string? NextCursor);

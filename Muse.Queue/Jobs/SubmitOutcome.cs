@@ -1,24 +1,17 @@
 namespace Muse.Queue;
 
-/// <summary>What became of a job that was submitted.</summary>
+/// <summary>The outcome of a submission.</summary>
 public abstract record SubmitOutcome
 {
-    /// <summary>It stands in the queue, and will be painted or end with an error that says why.</summary>
+    /// <summary>The job is in the queue. It will be completed or end with an error that says why.</summary>
     public sealed record Accepted(string JobId) : SubmitOutcome;
 
-    /// <summary>The same request was accepted before, as this job; nothing was added.</summary>
+    /// <summary>The same request was accepted before, as this job. Nothing was added.</summary>
     public sealed record Duplicate(string JobId) : SubmitOutcome;
 
-    /// <summary>The idempotency key was used before with another request.</summary>
+    /// <summary>The idempotency key was used before, with another request.</summary>
     public sealed record KeyReused(string JobId) : SubmitOutcome;
 
-    /// <summary>It would wait longer than the queue promises; try again then.</summary>
+    /// <summary>The job would wait longer than allowed. Try again after <c>RetryAfter</c>.</summary>
     public sealed record QueueFull(TimeSpan RetryAfter, TimeSpan EstimatedWait) : SubmitOutcome;
 }
-
-/// <summary>How to recognise a request that comes twice.</summary>
-/// <param name="Key">Unique to the caller: its <c>Idempotency-Key</c>, or a hash of its request where only a retry header says that it is a retry.</param>
-/// <param name="RequestHash">A hash of the request's body: another body under the same key is refused.</param>
-/// <param name="Window">How long it is remembered.</param>
-/// <param name="FirstTry">Whether the request says that it is no retry: then it is remembered under the key, but never answered with an earlier job.</param>
-public sealed record IdempotencyToken(string Key, string RequestHash, TimeSpan Window, bool FirstTry = false);

@@ -2,17 +2,23 @@ using System.Diagnostics;
 
 namespace Muse.Queue;
 
-/// <summary>Group commit: what arrives while one call is under way goes together in the next. Idle, an item goes at once and alone; under load, the calls' own cost is shared.</summary>
-/// <param name="commit">The call: takes items in the order of their arrival and answers for each. What it throws, all of them get.</param>
-/// <param name="most">Most items in one call.</param>
+/// <summary>
+/// Group commit: items that arrive during a call are sent together in the next one. When idle, an item is sent at once and alone. Under
+/// load,
+/// items share the fixed cost of a call.
+/// </summary>
+/// <param name="commit">
+/// The call: takes items in the order of arrival and returns one answer each. An exception goes to all of them.
+/// </param>
+/// <param name="maxItems">Maximum of items in one call.</param>
 /// <remarks>The call runs in the trace of its first item.</remarks>
-sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TAnswer>>> commit, int most)
+sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TAnswer>>> commit, int maxItems)
 {
     readonly Lock gate = new();
     readonly Queue<Waiting> waiting = [];
     bool running;
 
-    /// <summary>Adds an item; completes with its answer.</summary>
+    /// <summary>Adds an item and returns its answer.</summary>
     public Task<TAnswer> AddAsync(TItem item)
     {
         var added = new Waiting(item);
@@ -38,10 +44,10 @@ sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOn
                 for (var i = 0; i < group.Count; i++)
                     group[i].SetResult(answers[i]);
             }
-            catch (Exception problem)
+            catch (Exception exception)
             {
                 foreach (var added in group)
-                    added.TrySetException(problem); // Each adder sees it.
+                    added.TrySetException(exception);
             }
         }
     }
@@ -51,7 +57,7 @@ sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOn
         var group = new List<Waiting>();
         lock (gate)
         {
-            while (group.Count < most && waiting.TryDequeue(out var added))
+            while (group.Count < maxItems && waiting.TryDequeue(out var added))
                 group.Add(added);
             running = group.Count > 0;
         }

@@ -4,10 +4,10 @@ using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>The way to Redis: the keys, the scripts, and one place that tells "away" from "wrong".</summary>
+/// <summary>The connection to Redis: keys, scripts, retries, and which errors are transient.</summary>
 sealed class QueueConnection
 {
-    /// <summary>A cut connection is back after a few milliseconds, mostly; a Redis that is away stays away longer than this.</summary>
+    /// <summary>A cut connection is usually back after a few milliseconds. If Redis is down, more retries do not help.</summary>
     static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(120), TimeSpan.FromMilliseconds(350)];
 
     readonly IConnectionMultiplexer redis;
@@ -27,15 +27,17 @@ sealed class QueueConnection
     public TimeProvider Time => time;
     public IDatabase Database => redis.GetDatabase();
 
-    /// <summary>A connection came back: messages may have been missed.</summary>
+    /// <summary>Raised when a connection was restored: published messages may have been missed.</summary>
     public event Action? Restored;
 
-    /// <summary>How long an unfinished job is kept after its last sign of life. So long that nothing vanishes while it waits.</summary>
+    /// <summary>How long an unfinished job is kept after its last change: longer than any job waits.</summary>
     public static long UnfinishedMilliseconds { get; } = (long)TimeSpan.FromDays(7).TotalMilliseconds;
 
     public long RetentionMilliseconds => (long)Options.Retention.TotalMilliseconds;
 
-    /// <summary>Runs a script. All scripts may be run twice with the same arguments, so a cut connection is tried again for half a second.</summary>
+    /// <summary>
+    /// Runs a script. Every script may be repeated with the same arguments, so a cut connection is retried for half a second.
+    /// </summary>
     public Task<RedisResult> RunAsync(QueueScript script, CancellationToken cancellation, params RedisValue[] arguments) =>
         TryAsync(async database =>
         {
@@ -43,61 +45,82 @@ sealed class QueueConnection
             {
                 return await database.ScriptEvaluateAsync(script.Hash, prefix, arguments);
             }
-            catch (RedisServerException problem) when (problem.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+            catch (RedisServerException exception) when (exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
             {
-                return await database.ScriptEvaluateAsync(script.Text, prefix, arguments); // Which loads it.
+                return await database.ScriptEvaluateAsync(script.Text, prefix, arguments); // Loads the script, too.
             }
         }, cancellation);
 
-    /// <summary>Does something that may be done twice.</summary>
+    /// <summary>Runs an operation that may be repeated.</summary>
     /// <exception cref="QueueUnavailableException">Redis can't be reached, does not answer, or can't do it now.</exception>
-    public async Task<T> TryAsync<T>(Func<IDatabase, Task<T>> operation, CancellationToken cancellation)
+    public Task<T> TryAsync<T>(Func<IDatabase, Task<T>> operation, CancellationToken cancellation) =>
+        RetryAsync(() => operation(Database), cancellation);
+
+    async Task<T> RetryAsync<T>(Func<Task<T>> operation, CancellationToken cancellation)
     {
         for (var attempt = 0; ; attempt++)
         {
             try
             {
-                return await operation(Database).WaitAsync(cancellation);
+                return await operation().WaitAsync(cancellation);
             }
             catch (RedisConnectionException) when (attempt < Retries.Length)
             {
                 await Task.Delay(Retries[attempt], time, cancellation);
             }
-            catch (Exception problem) when (IsAway(problem))
+            catch (Exception exception) when (IsTransient(exception))
             {
-                throw new QueueUnavailableException($"Redis is away: {problem.Message}", problem);
+                throw Unavailable(exception.Message, exception);
             }
         }
     }
 
-    /// <summary>Subscribes; the subscription survives reconnects.</summary>
-    public async Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel)
+    /// <summary>Checks whether Redis supports and allows what Muse needs.</summary>
+    /// <returns>A sentence for the operator where it does not; null where it does, or where Redis is not available to be asked.</returns>
+    public async Task<string?> FindUnsupportedAsync()
     {
         try
         {
-            return await redis.GetSubscriber().SubscribeAsync(channel);
+            await Database.ScriptEvaluateAsync(QueueScripts.Probe.Text, prefix, []);
+            foreach (var channel in (RedisChannel[])[Keys.Events, Keys.Signals])
+                await (await redis.GetSubscriber().SubscribeAsync(channel)).UnsubscribeAsync();
+            return null;
         }
-        catch (Exception problem) when (IsAway(problem))
+        catch (RedisServerException exception)
         {
-            throw new QueueUnavailableException($"Redis is away: {problem.Message}", problem);
+            return RedisErrors.Explain(exception.Message);
+        }
+        catch (RedisConnectionException exception) when (exception.FailureType == ConnectionFailureType.AuthenticationFailure)
+        {
+            return RedisErrors.Explain("NOAUTH");
+        }
+        catch (Exception exception) when (IsTransient(exception))
+        {
+            return null;
         }
     }
 
-    /// <summary>Whether Redis may do the same again later: it is not there, not answering, loading, full or not the master.</summary>
-    static bool IsAway(Exception problem) => problem switch
+    /// <summary>Subscribes to a channel. The subscription survives reconnects.</summary>
+    public Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel) =>
+        RetryAsync(() => redis.GetSubscriber().SubscribeAsync(channel), CancellationToken.None);
+
+    /// <summary>Whether the same operation may succeed later: Redis is unreachable, silent, loading, full or not the master.</summary>
+    static bool IsTransient(Exception exception) => exception switch
     {
         RedisConnectionException or RedisTimeoutException or TimeoutException => true,
-        RedisServerException { Message: var message } => IsAway(message),
+        RedisServerException { Message: var message } => RedisErrors.IsTransient(message),
         _ => false,
     };
 
-    /// <summary>What a script says that one of its items failed with: Redis can't do it now, or what lies there is damaged.</summary>
-    public static Exception Refusal(string reply) => IsAway(reply) ? new QueueUnavailableException($"Redis is away: {reply}") : new InvalidDataException(reply);
+    /// <summary>
+    /// The exception for an error that a script returned for one of its items: Redis can't do it now, or stored data is damaged.
+    /// </summary>
+    public static Exception ToException(string reply) =>
+        RedisErrors.IsTransient(reply) ? Unavailable(reply) : new InvalidDataException(reply);
 
-    static bool IsAway(string reply) => AwayReplies.Any(away => reply.StartsWith(away, StringComparison.Ordinal));
+    static QueueUnavailableException Unavailable(string error, Exception? exception = null) =>
+        new($"Redis is unavailable: {RedisErrors.Explain(error) ?? error}", exception);
 
-    static readonly string[] AwayReplies = ["LOADING", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"];
-
-    /// <summary>A number as Lua reads it.</summary>
+    /// <summary>A number in the format that Lua reads.</summary>
     public static RedisValue Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 }

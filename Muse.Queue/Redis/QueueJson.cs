@@ -1,22 +1,25 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>How records lie in Redis: JSON, read with limits, because what lies in Redis may be damaged.</summary>
+/// <summary>The JSON of records in Redis. It is read with limits, since stored data may be damaged.</summary>
 static class QueueJson
 {
-    /// <summary>The largest job that is read, bytes. The API accepts far less.</summary>
+    /// <summary>The largest job that is read, bytes. The API accepts much less.</summary>
     public const int MaxJobBytes = 256 * 1024;
 
     public static byte[] Write(ImageJob job) => JsonSerializer.SerializeToUtf8Bytes(job, QueueJsonContext.Default.ImageJob);
     public static byte[] Write(PictureResult result) => JsonSerializer.SerializeToUtf8Bytes(result, QueueJsonContext.Default.PictureResult);
-    public static byte[] Write(WorkerHeartbeat heartbeat) => JsonSerializer.SerializeToUtf8Bytes(heartbeat, QueueJsonContext.Default.WorkerHeartbeat);
+    public static byte[] Write(WorkerHeartbeat heartbeat) =>
+        JsonSerializer.SerializeToUtf8Bytes(heartbeat, QueueJsonContext.Default.WorkerHeartbeat);
     public static byte[] Write(ModelCard card) => JsonSerializer.SerializeToUtf8Bytes(card, QueueJsonContext.Default.ModelCard);
-    public static byte[] Write(ScalingDecision decision) => JsonSerializer.SerializeToUtf8Bytes(decision, QueueJsonContext.Default.ScalingDecision);
+    public static byte[] Write(ScalingDecision decision) =>
+        JsonSerializer.SerializeToUtf8Bytes(decision, QueueJsonContext.Default.ScalingDecision);
 
-    /// <summary>The job, or null with the reason why it can't be one.</summary>
+    /// <summary>Reads a job. Returns null and the reason if it is invalid.</summary>
     public static ImageJob? ReadJob(RedisValue json, out string reason)
     {
         reason = "";
@@ -30,22 +33,22 @@ static class QueueJson
             try
             {
                 var job = JsonSerializer.Deserialize(bytes.Span, QueueJsonContext.Default.ImageJob);
-                reason = Fault(job) ?? "";
-                // The generated reader gives null, not the property's default, where the JSON does not name it.
+                reason = FindError(job) ?? "";
+                // The generated reader sets null, not the property's default, for a property that is missing in the JSON.
                 if (reason == "")
                     return job!.NegativePrompt is null ? job with { NegativePrompt = "" } : job;
             }
-            catch (Exception problem) when (problem is JsonException or FormatException or InvalidOperationException or ArgumentException)
+            catch (Exception exception) when (IsInvalid(exception))
             {
-                reason = $"The job can't be read: {problem.Message}";
+                reason = $"The job can't be read: {exception.Message}";
             }
         }
 
         return null;
     }
 
-    /// <summary>Why a job can't be one, or null.</summary>
-    public static string? Fault(ImageJob? job) => job switch
+    /// <summary>Why a job is invalid, or null.</summary>
+    public static string? FindError(ImageJob? job) => job switch
     {
         null => "The job is null.",
         { Count: < 1 or > 10 } => "The job's count is not 1 to 10.",
@@ -60,8 +63,11 @@ static class QueueJson
     public static ModelCard? ReadCard(RedisValue json) => Read(json, QueueJsonContext.Default.ModelCard);
     public static ScalingDecision? ReadDecision(RedisValue json) => Read(json, QueueJsonContext.Default.ScalingDecision);
 
-    /// <summary>What can't be read is as good as not there.</summary>
-    static T? Read<T>(RedisValue json, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class
+    static bool IsInvalid(Exception exception) =>
+        exception is JsonException or FormatException or InvalidOperationException or ArgumentException;
+
+    /// <summary>Reads a record, or null if it is missing or invalid.</summary>
+    static T? Read<T>(RedisValue json, JsonTypeInfo<T> type) where T : class
     {
         if (json.IsNullOrEmpty)
             return null;
@@ -69,15 +75,16 @@ static class QueueJson
         {
             return JsonSerializer.Deserialize(((ReadOnlyMemory<byte>)json).Span, type);
         }
-        catch (Exception problem) when (problem is JsonException or FormatException or InvalidOperationException or ArgumentException)
+        catch (Exception exception) when (IsInvalid(exception))
         {
             return null;
         }
     }
 }
 
-/// <summary>What is kept of a picture's end, beside its bytes.</summary>
-sealed record PictureResult(int Steps = 0, int Width = 0, int Height = 0, string? PromptCutOff = null, bool Flagged = false, JobError? Error = null);
+/// <summary>The stored result of a picture, without its bytes.</summary>
+sealed record PictureResult(
+    int Steps = 0, int Width = 0, int Height = 0, string? PromptCutOff = null, bool Flagged = false, JobError? Error = null);
 
 [JsonSourceGenerationOptions(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

@@ -1,25 +1,29 @@
 using System.Reflection;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace Muse.Queue;
 
-/// <summary>A Lua script and the SHA1 under which Redis knows it once it was loaded.</summary>
-sealed class QueueScript(string text)
-{
-    public string Text => text;
-    public byte[] Hash { get; } = SHA1.HashData(Encoding.UTF8.GetBytes(text));
-}
-
-/// <summary>The Lua scripts, each one atomic step and one round trip.</summary>
+/// <summary>The Lua scripts. Each is one atomic step and one round trip.</summary>
 static class QueueScripts
 {
     static readonly string Common = QueueKeys.Lua + Read("common");
 
-    public static readonly QueueScript Submit = Script("submit"), Cancel = Script("cancel"), Position = Script("position");
-    public static readonly QueueScript Take = Script("take"), Renew = Script("renew"), Report = Script("report"), Checkpoint = Script("checkpoint");
-    public static readonly QueueScript Complete = Script("complete"), Fail = Script("fail"), Bury = Script("bury"), HandBack = Script("handback");
-    public static readonly QueueScript Beat = Script("beat"), Leave = Script("leave"), Measure = Script("measure"), Requeue = Script("requeue"), Webhooks = Script("webhooks");
+    public static readonly QueueScript Submit = Script("submit");
+    public static readonly QueueScript Cancel = Script("cancel");
+    public static readonly QueueScript Position = Script("position");
+    public static readonly QueueScript Take = Script("take");
+    public static readonly QueueScript Renew = Script("renew");
+    public static readonly QueueScript Report = Script("report");
+    public static readonly QueueScript Checkpoint = Script("checkpoint");
+    public static readonly QueueScript Complete = Script("complete");
+    public static readonly QueueScript Fail = Script("fail");
+    public static readonly QueueScript Bury = Script("bury");
+    public static readonly QueueScript HandBack = Script("handback");
+    public static readonly QueueScript Beat = Script("beat");
+    public static readonly QueueScript Leave = Script("leave");
+    public static readonly QueueScript Measure = Script("measure");
+    public static readonly QueueScript Probe = Script("probe");
+    public static readonly QueueScript Requeue = Script("requeue");
+    public static readonly QueueScript Webhooks = Script("webhooks");
 
     static QueueScript Script(string name) => new($"""
         {Common}

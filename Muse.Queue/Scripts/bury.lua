@@ -1,5 +1,5 @@
--- Puts an entry away whose job can't be touched at all.
-local lane, entry, id, index, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- Moves an entry to the dead letters whose job can't be changed because it is damaged.
+local lane, entry, id, index, reason = arguments(5)
 bury(lane, entry, id, index, reason)
 settle(lane, entry)
 return 1

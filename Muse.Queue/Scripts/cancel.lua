@@ -1,21 +1,24 @@
--- Cancels what is not final. What waits stays in the stream until it is read, as nothing undelivered is ever deleted; until then it is counted out.
-local retention, id, unfinished = ARGV[1], ARGV[2], ARGV[3]
+-- Cancels the pictures of a job that are not final. An entry that was not delivered yet stays in the stream until a worker reads it;
+-- until then it is subtracted from the counts.
+local retention, id, unfinished = arguments(3)
 local job = job_key(id)
 local found = redis.call('HMGET', job, 'state', 'count', 'lane')
-if not found[1] then return -1 end
-if is_final(found[1]) then return 0 end
+local state, count, lane = found[1], found[2], found[3]
+if not state then return -1 end
+if is_final(state) then return 0 end
 local ended = 0
-for index = 0, tonumber(found[2]) - 1 do
+for index = 0, tonumber(count) - 1 do
   local picture = redis.call('HMGET', job, index .. ':state', index .. ':entry', index .. ':begun', index .. ':ordinal')
-  if not is_final(picture[1]) then
-    if picture[3] then settle(found[3], picture[2])
+  local picture_state, entry, begun, ordinal = picture[1], picture[2], picture[3], picture[4]
+  if not is_final(picture_state) then
+    if begun then settle(lane, entry)
     else
-      redis.call('ZADD', CANCELLED_ENTRIES[found[3]], picture[4], picture[2])
-      redis.call('PEXPIRE', CANCELLED_ENTRIES[found[3]], unfinished)
+      redis.call('ZADD', CANCELLED_ENTRIES[lane], ordinal, entry)
+      redis.call('PEXPIRE', CANCELLED_ENTRIES[lane], unfinished)
     end
     end_picture(id, index, CANCELLED, '', retention)
     ended = ended + 1
   end
 end
-redis.call('PUBLISH', CALLS, 'cancel ' .. id)
+redis.call('PUBLISH', SIGNALS, SIGNAL_CANCEL .. id)
 return ended

@@ -1,56 +1,82 @@
--- Shared by all scripts. States are JobState's numbers.
-local QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = '0', '1', '2', '3', '4'
--- Previews stay this long after the end of their job, for readers that lag behind.
+-- Shared by all scripts.
+-- Previews are kept this long after the end of their job, for readers that lag behind. Milliseconds.
 local PREVIEW_RETENTION = 60000
-local DEAD_LETTERS = 100000
+local FLEET_RETENTION = 600000
+local MAX_DEAD_LETTERS = 100000
 local WAITS_KEPT, WAITS_RETENTION = 4096, 600000
+local PROBE_RETENTION = 60000
+-- The consumer that holds pictures which were handed back. No worker has this name.
+local HANDED_BACK = 'handed-back'
+
+-- A script names its arguments in their order: `local id, index = arguments(2)` takes the next two of ARGV.
+-- Taking them costs one call of unpack. JSON or pairs of names and values would have to be decoded at every call.
+local arguments_taken = 0
+local function arguments(count)
+  local first = arguments_taken + 1
+  arguments_taken = arguments_taken + count
+  return unpack(ARGV, first, arguments_taken)
+end
+local function more_arguments() return arguments_taken < #ARGV end
 
 local function is_final(state) return state == SUCCEEDED or state == FAILED or state == CANCELLED end
 
--- Redis' clock in milliseconds: the one clock that all machines share. It stands still while a script runs.
-local moment
+-- The clock of Redis in milliseconds, the one clock that all machines share. It does not advance while a script runs.
+local cached_now
 local function now()
-  if not moment then
+  if not cached_now then
     local time = redis.call('TIME')
-    moment = time[1] * 1000 + math.floor(time[2] / 1000)
+    cached_now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return moment
+  return cached_now
 end
 
--- What a protected call failed with, in words.
-local function reason_of(problem) return type(problem) == 'table' and problem.err or tostring(problem) end
+-- The message of an error that pcall returned.
+local function error_message(failure) return type(failure) == 'table' and failure.err or tostring(failure) end
+
+-- The fields of a stream entry, by name.
+local function read_fields(pairs_of_entry)
+  local fields = {}
+  for n = 1, #pairs_of_entry, 2 do fields[pairs_of_entry[n]] = pairs_of_entry[n + 1] end
+  return fields
+end
+
+-- Whether a picture is in work on this worker.
+local function runs_on(id, index, worker)
+  local found = redis.call('HMGET', job_key(id), index .. ':state', index .. ':worker')
+  return found[1] == RUNNING and found[2] == worker
+end
 
 local function next_revision(revision) return string.format('%.0f', (tonumber(revision) or 0) + 1) end
 
--- Tells those who wait for the job, in one message with all else that the script tells.
-local told = {}
-local function tell(id, revision, state) told[#told + 1] = id .. ' ' .. revision .. ' ' .. state end
+-- Adds a job's change to the one message that the script publishes at its end.
+local notifications = {}
+local function notify(id, revision, state) notifications[#notifications + 1] = id .. ' ' .. revision .. ' ' .. state end
 
--- Grows the job's revision and tells of it.
+-- Increments the job's revision and notifies.
 local function changed(id, state)
-  tell(id, string.format('%.0f', redis.call('HINCRBY', job_key(id), 'revision', 1)), state)
+  notify(id, string.format('%.0f', redis.call('HINCRBY', job_key(id), 'revision', 1)), state)
 end
 
--- An entry leaves the stream only after it was delivered, acknowledged and deleted in one step: what is left can be counted.
-local settled = { interactive = {}, batch = {} }
+-- Acknowledges and deletes an entry at the script's end, both in one step. So a stream holds only entries that wait or run.
+local settled = { [INTERACTIVE] = {}, [BATCH] = {} }
 local function settle(lane, entry)
   local entries = settled[lane]
   entries[#entries + 1] = entry
 end
 
 local function bury(lane, entry, id, index, reason)
-  redis.call('XADD', DEAD, 'MAXLEN', '~', DEAD_LETTERS, '*', 'job', id, 'index', index, 'lane', lane, 'entry', entry, 'reason', reason)
+  redis.call('XADD', DEAD, 'MAXLEN', '~', MAX_DEAD_LETTERS, '*',
+    'job', id, 'index', index, 'lane', lane, 'entry', entry, 'reason', reason)
 end
 
 local completed = 0
 
--- Ends a picture that is not final; with the last one the job ends, and everything of it gets its expiry.
--- `fields` are further ones of the job to write.
+-- Ends a picture that is not final. The last one ends the job and sets the expiry of its keys.
+-- `fields` are further fields of the job to write.
 local function end_picture(id, index, state, result, retention, fields)
   local job, at = job_key(id), string.format('%.0f', now())
   local found = redis.call('HMGET', job, 'left', 'failed', 'cancelled', 'revision')
-  local left, revision = (tonumber(found[1]) or 0) - 1, next_revision(found[4])
-  local failed, cancelled = tonumber(found[2]), tonumber(found[3])
+  local left, failed, cancelled, revision = (tonumber(found[1]) or 0) - 1, tonumber(found[2]), tonumber(found[3]), next_revision(found[4])
   fields = fields or {}
   local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
   set(index .. ':state', state); set(index .. ':ended', at); set(index .. ':result', result)
@@ -71,10 +97,10 @@ local function end_picture(id, index, state, result, retention, fields)
     redis.call('HDEL', work, index .. ':checkpoint')
     if left <= 0 then redis.call('PEXPIRE', work, math.min(retention, PREVIEW_RETENTION)) end
   end
-  tell(id, revision, job_state)
+  notify(id, revision, job_state)
 end
 
--- What the script has gathered is done once for all: entries settled, pictures counted, changes told.
+-- Runs after every script: settles entries, counts pictures and publishes changes, once for all that the script collected.
 local function finish()
   for lane, entries in pairs(settled) do
     if #entries > 0 then
@@ -83,10 +109,10 @@ local function finish()
     end
   end
   if completed > 0 then redis.call('HINCRBY', STATS, 'completed', completed) end
-  if #told > 0 then redis.call('PUBLISH', EVENTS, table.concat(told, '\n')) end
+  if #notifications > 0 then redis.call('PUBLISH', EVENTS, table.concat(notifications, '\n')) end
 end
 
--- A lane's numbers: waiting, pending, last delivered id. Makes stream and group where there are none.
+-- A lane's numbers: waiting, pending, last delivered id. Creates stream and group if they are missing.
 local function measure(lane)
   local stream = STREAMS[lane]
   local group
@@ -94,8 +120,7 @@ local function measure(lane)
   for attempt = 1, 2 do
     if not groups.err then
       for _, fields in ipairs(groups) do
-        local found = {}
-        for n = 1, #fields, 2 do found[fields[n]] = fields[n + 1] end
+        local found = read_fields(fields)
         if found.name == GROUP then group = found end
       end
     end
@@ -103,8 +128,8 @@ local function measure(lane)
     redis.call('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
     groups = redis.call('XINFO', 'GROUPS', stream)
   end
-  -- Not the group's lag: a Redis that was killed and read its append-only file again miscounts it for ever, and it can be nil.
-  -- What is acknowledged is deleted in the same step, so what is left is either pending or waits.
+  -- The group's lag is not used: it is wrong after Redis was killed and loaded its append-only file, and it can be nil.
+  -- Entries are acknowledged and deleted in one step, so the others are either pending or waiting.
   local waiting = math.max(0, redis.call('XLEN', stream) - group.pending - redis.call('ZCARD', CANCELLED_ENTRIES[lane]))
   return waiting, group.pending, group['last-delivered-id']
 end

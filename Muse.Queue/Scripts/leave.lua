@@ -1,9 +1,9 @@
--- Takes a worker off the list.
-local worker = ARGV[1]
+-- Removes a worker from the fleet.
+local worker = arguments(1)
 redis.call('HDEL', FLEET, worker)
-redis.call('HDEL', SPEEDS, worker)
+redis.call('HDEL', RATES, worker)
 -- Score 0: the next heartbeat of another worker removes its consumers.
 redis.call('ZADD', SEEN, 0, worker)
-redis.call('PEXPIRE', SEEN, 600000)
-redis.call('DEL', P .. 'fleet:drain:' .. worker)
+redis.call('PEXPIRE', SEEN, FLEET_RETENTION)
+redis.call('DEL', drain_key(worker))
 return 1

@@ -1,6 +1,6 @@
--- The queue in numbers.
+-- Measures the queue: waiting, pending, age of the oldest waiting entry, counters, time.
 local at, waiting, pending, oldest = now(), 0, 0, -1
-for _, lane in ipairs({ 'interactive', 'batch' }) do
+for _, lane in ipairs(LANES) do
   local lane_waiting, lane_pending, last = measure(lane)
   waiting, pending = waiting + lane_waiting, pending + lane_pending
   if lane_waiting > 0 then

@@ -1,15 +1,14 @@
--- Keeps a worker's leases; answers for each picture whether it is still this worker's.
-local unfinished, worker = ARGV[1], ARGV[2]
+-- Renews a worker's leases. Returns for each picture whether it still belongs to this worker.
+local unfinished, worker = arguments(2)
 local kept = {}
-for n = 3, #ARGV, 4 do
-  local lane, entry, id, index = ARGV[n], ARGV[n + 1], ARGV[n + 2], ARGV[n + 3]
-  local job = job_key(id)
-  local found = redis.pcall('HMGET', job, index .. ':state', index .. ':worker')
-  local mine = not found.err and found[1] == RUNNING and found[2] == worker
+while more_arguments() do
+  local lane, entry, id, index = arguments(4)
+  local ok, mine = pcall(runs_on, id, index, worker)
+  mine = ok and mine
   if mine then
-    -- JUSTID: a renewal is no delivery.
+    -- JUSTID: a renewal does not count as a delivery.
     redis.call('XCLAIM', STREAMS[lane], GROUP, worker, 0, entry, 'JUSTID')
-    redis.call('PEXPIRE', job, unfinished)
+    redis.call('PEXPIRE', job_key(id), unfinished)
     redis.call('PEXPIRE', work_key(id), unfinished)
   end
   kept[#kept + 1] = mine and 1 or 0

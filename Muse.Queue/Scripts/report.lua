@@ -1,8 +1,7 @@
--- Tells how far a picture is, if it is still this worker's.
-local unfinished, id, index, worker, step, steps, preview, info = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+-- Stores a picture's progress, if it still belongs to this worker.
+local unfinished, id, index, worker, step, steps, preview, info = arguments(8)
 local job = job_key(id)
-local found = redis.call('HMGET', job, index .. ':state', index .. ':worker')
-if found[1] ~= RUNNING or found[2] ~= worker then return 0 end
+if not runs_on(id, index, worker) then return 0 end
 redis.call('HSET', job, index .. ':step', step, index .. ':steps', steps)
 if preview ~= '' then
   redis.call('HSET', work_key(id), index .. ':preview', preview, index .. ':info', info)

@@ -1,9 +1,8 @@
--- Puts a dead letter back on the stream as new; its job is queued again.
-local unfinished, letter = ARGV[1], ARGV[2]
+-- Puts a dead letter back on the stream as a new entry. Its job is queued again.
+local unfinished, letter = arguments(2)
 local found = redis.call('XRANGE', DEAD, letter, letter)
 if not found[1] then return 0 end
-local fields = {}
-for n = 1, #found[1][2], 2 do fields[found[1][2][n]] = found[1][2][n + 1] end
+local fields = read_fields(found[1][2])
 local id, index, lane = fields.job or '', fields.index or '', fields.lane
 if id == '' or index == '' or not STREAMS[lane] then return 0 end
 local job = job_key(id)
@@ -21,5 +20,5 @@ redis.call('PEXPIRE', job, unfinished)
 redis.call('PEXPIRE', pictures_key(id), unfinished)
 redis.call('XDEL', DEAD, letter)
 changed(id, QUEUED)
-redis.call('PUBLISH', CALLS, 'work')
+redis.call('PUBLISH', SIGNALS, SIGNAL_WORK)
 return 1

@@ -1,13 +1,13 @@
 namespace Muse.Queue;
 
-/// <summary>Interactive before batch, without starving batch: of every <see cref="Cycle"/> pictures taken, one place is offered to batch first.</summary>
+/// <summary>Interactive before batch, without starving batch: of every <see cref="Cycle"/> slots, one is offered to batch first.</summary>
 static class LanePolicy
 {
-    /// <summary>One of this many places.</summary>
+    /// <summary>One of this many slots is offered to batch first.</summary>
     public const int Cycle = 5;
 
-    /// <summary>How many of the next <paramref name="count"/> places are offered to batch first.</summary>
+    /// <summary>How many of the next <paramref name="count"/> slots are offered to batch first.</summary>
     /// <param name="taken">Pictures taken before.</param>
-    /// <param name="count">Places to fill now.</param>
+    /// <param name="count">Slots to fill now.</param>
     public static int BatchShare(long taken, int count) => (int)((taken + count) / Cycle - taken / Cycle);
 }

@@ -23,7 +23,8 @@ public class AutoscalerOptionsTests
     [InlineData("StabilisationWindow", "00:00:10", "StabilisationWindow", "between Interval, which is 00:00:30, and 01:00:00")]
     [InlineData("PicturesPerSecond", "0", "PicturesPerSecond", "between 0.001 and 10000")]
     [InlineData("Slots", "0", "Slots", "between 1 and 256")]
-    public async Task A_wrong_setting_stops_it_at_start_with_its_name_and_the_allowed_range(string setting, string value, string name, string range)
+    public async Task A_wrong_setting_stops_it_at_start_with_its_name_and_the_allowed_range(
+        string setting, string value, string name, string range)
     {
         var error = await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync((setting, value)));
         Assert.Contains(name, error.Message);
@@ -41,7 +42,11 @@ public class AutoscalerOptionsTests
     static async Task StartAsync(params (string Setting, string Value)[] settings)
     {
         var builder = WebApplication.CreateBuilder();
-        builder.Configuration.AddInMemoryCollection([.. settings.Select(setting => KeyValuePair.Create($"Autoscaler:{setting.Setting}", (string?)setting.Value)), new("urls", "http://127.0.0.1:0")]);
+        builder.Configuration.AddInMemoryCollection(
+        [
+            .. settings.Select(setting => KeyValuePair.Create($"Autoscaler:{setting.Setting}", (string?)setting.Value)),
+            new("urls", "http://127.0.0.1:0"),
+        ]);
         builder.AddAutoscaler();
         // Never reached: the settings are checked first.
         builder.Services.AddSingleton<IFleet>(services => new FakeFleet(TimeProvider.System)).AddSingleton(TimeProvider.System);

@@ -8,24 +8,27 @@ static class Facts
 {
     public static readonly DateTimeOffset Now = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
-    public static FleetSnapshot Of(int desired, long waiting, long pending = 0, double? arrivals = 0, double? rate = 3.75, int? ready = null, int starting = 0, double age = 0) => new()
-    {
-        Queue = new(waiting, pending, null, 0, 0, Now),
-        Arrivals = arrivals,
-        SteadyArrivals = arrivals,
-        WorkerRate = rate,
-        Slots = 12,
-        Desired = desired,
-        Workers =
+    public static FleetSnapshot Of(
+        int desired, long waiting, long pending = 0, double? arrivals = 0, double? rate = 3.75,
+        int? ready = null, int starting = 0, double age = 0) => new()
+        {
+            Queue = new(waiting, pending, null, 0, 0, Now),
+            Arrivals = arrivals,
+            SteadyArrivals = arrivals,
+            WorkerRate = rate,
+            Slots = 12,
+            Desired = desired,
+            Workers =
         [
             .. Enumerable.Range(0, ready ?? desired).Select(i => new WorkerFacts($"ready{i}", WorkerState.Ready, TimeSpan.FromHours(1))),
             .. Enumerable.Range(0, starting).Select(i => new WorkerFacts($"starting{i}", WorkerState.Starting, TimeSpan.FromSeconds(age))),
         ],
-    };
+        };
 
-    /// <summary>The rule gave this number at every look of the past.</summary>
+    /// <summary>The policy recommended this number at every measurement of the past.</summary>
     public static FleetSnapshot Steadily(this FleetSnapshot snapshot, int workers, TimeSpan since) => snapshot with
     {
-        Recommended = [.. Enumerable.Range(0, (int)(since / TimeSpan.FromSeconds(30)) + 1).Reverse().Select(i => new Recommendation(Now - TimeSpan.FromSeconds(30) * i, workers))],
+        Recommended = [.. Enumerable.Range(0, (int)(since / TimeSpan.FromSeconds(30)) + 1).Reverse()
+            .Select(i => new Recommendation(Now - TimeSpan.FromSeconds(30) * i, workers))],
     };
 }

@@ -41,7 +41,8 @@ sealed class FakeFleet(TimeProvider time) : IFleet
     public Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation) =>
         Answer(new QueueMeasurement(Waiting, Pending, null, Arrivals, 0, Frozen ?? time.GetUtcNow() + Ahead));
 
-    public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) => Answer<IReadOnlyList<WorkerHeartbeat>>([.. Workers]);
+    public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) =>
+        Answer<IReadOnlyList<WorkerHeartbeat>>([.. Workers]);
 
     public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation)
     {
@@ -52,7 +53,11 @@ sealed class FakeFleet(TimeProvider time) : IFleet
         return Task.CompletedTask;
     }
 
-    public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) { lock (Decisions) return Answer(Decisions.LastOrDefault()); }
+    public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation)
+    {
+        lock (Decisions)
+            return Answer(Decisions.LastOrDefault());
+    }
 
     public async Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation)
     {

@@ -22,16 +22,24 @@ sealed class Wish(string key, string prompt, long seed, int count, bool waits)
     public string[]? Pictures { get; set; }
 
     /// <summary>The job that it must have become.</summary>
-    public ImageJob Job => new() { Id = JobId!, Owner = "", Prompt = prompt, Seed = seed, Count = count, Steps = ChaosClient.Steps, CreatedAt = default };
+    public ImageJob Job =>
+        new() { Id = JobId!, Owner = "", Prompt = prompt, Seed = seed, Count = count, Steps = ChaosClient.Steps, CreatedAt = default };
 }
 
-/// <summary>A client of the API that does what it is told: it sends an <c>Idempotency-Key</c>, and comes back after a 503 or a lost connection.</summary>
+/// <summary>
+/// A client of the API that does what it is told: it sends an <c>Idempotency-Key</c>, and comes back after a 503 or a lost connection.
+/// </summary>
 sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) : IDisposable
 {
     public const int Steps = 10;
     static readonly TimeSpan ComeBackAfter = TimeSpan.FromMilliseconds(100);
 
-    readonly HttpClient http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(2) }) { BaseAddress = address, Timeout = TimeSpan.FromMinutes(2) };
+    readonly HttpClient http =
+        new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(2) })
+        {
+            BaseAddress = address,
+            Timeout = TimeSpan.FromMinutes(2)
+        };
     int refusals, lostConnections;
 
     /// <summary>Answers of 503.</summary>
@@ -39,7 +47,10 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) 
     /// <summary>Connections that broke or could not be made.</summary>
     public int LostConnections => lostConnections;
 
-    /// <summary>Has the wish painted. Where a crash has taken its job with it, a client that waits asks anew, and one that went away is left without pictures.</summary>
+    /// <summary>
+    /// Has the wish painted. Where a crash has taken its job with it, a client that waits asks anew, and one that went away is left without
+    /// pictures.
+    /// </summary>
     public async Task PaintAsync(Wish wish)
     {
         if (wish.Waits)
@@ -77,7 +88,8 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) 
         }
         while (true)
         {
-            using var response = await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{wish.JobId}") { Headers = { { "Prefer", "wait=5" } } });
+            using var response =
+                await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{wish.JobId}") { Headers = { { "Prefer", "wait=5" } } });
             if (response.StatusCode == HttpStatusCode.NotFound)
                 return;
             await DemandAsync(wish, response, HttpStatusCode.OK);
@@ -160,7 +172,8 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) 
         }
     }
 
-    async Task<T?> TryReadAsync<T>(HttpResponseMessage response, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class
+    async Task<T?> TryReadAsync<T>(HttpResponseMessage response,
+        System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class
     {
         try
         {
@@ -182,7 +195,10 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) 
     static async Task DemandAsync(Wish wish, HttpResponseMessage response, params HttpStatusCode[] expected)
     {
         if (!expected.Contains(response.StatusCode))
-            throw new Xunit.Sdk.XunitException($"{wish.Key} was answered {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
+        {
+            throw new Xunit.Sdk.XunitException(
+                $"{wish.Key} was answered {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
+        }
     }
 
     public void Dispose() => http.Dispose();

@@ -3,7 +3,9 @@ using static Muse.Tests.Queue.Samples;
 
 namespace Muse.Tests.Chaos;
 
-/// <summary>The processes that are struck: workers and one API. Whoever dies is replaced; none outlives the test, however it ends.</summary>
+/// <summary>
+/// The processes that are struck: workers and one API. Whoever dies is replaced; none outlives the test, however it ends.
+/// </summary>
 sealed class Crew : IAsyncDisposable
 {
     readonly RedisServer redis;
@@ -87,7 +89,8 @@ sealed class Crew : IAsyncDisposable
     ProgramProcess StartWorker() => WorkerFleet.Start(redis, "simulated:base=100ms,picture=2ms,steps=10");
 
     ProgramProcess StartServer() => new("Muse.Api", redis,
-        ("ASPNETCORE_URLS", Address.ToString()), ("MUSE_RATE_LIMITS", "false"), ("Queue__MaxWait", "1.00:00:00"), ("Logging__LogLevel__Default", "Error"));
+        ("ASPNETCORE_URLS", Address.ToString()), ("MUSE_RATE_LIMITS", "false"), ("Queue__MaxWait", "1.00:00:00"),
+            ("Logging__LogLevel__Default", "Error"));
 
     public async ValueTask DisposeAsync()
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Muse.Queue;
 using Muse.Tests.Infrastructure;
 using Muse.Tests.Queue;
@@ -21,11 +20,9 @@ public sealed class HandBackTests
             await api.Jobs.SubmitAsync(job, null, Limit());
 
         await using var first = WorkerFleet.Start(fixture.Redis, Device);
-        await EventuallyAsync(() => SnapshotsAsync(), all => all.All(job => job.Pictures[0].Step >= 10), seconds: 60);
-        var clock = Stopwatch.StartNew();
+        await EventuallyAsync(() => SnapshotsAsync(), all => all.All(job => job.Pictures[0].Step >= 10));
         first.Terminate();
-        await first.WaitForExitAsync(Limit(10));
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(4), $"It took {clock.Elapsed}.");
+        await first.WaitForExitAsync(Limit());
         Assert.Equal(0, first.ExitCode);
 
         var back = await SnapshotsAsync();
@@ -36,7 +33,7 @@ public sealed class HandBackTests
         var firstHeard = new int[12];
         var watching = jobs.Select(async (job, i) =>
         {
-            await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, back[i].Revision, Limit(60)))
+            await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, back[i].Revision, Limit()))
             {
                 if (snapshot.Pictures[0] is { State: JobState.Running, Step: var step } && (firstHeard[i] == 0 || step < firstHeard[i]))
                     firstHeard[i] = step;
@@ -45,7 +42,10 @@ public sealed class HandBackTests
         await using var second = WorkerFleet.Start(fixture.Redis, Device);
         await Task.WhenAll(watching);
         for (var i = 0; i < 12; i++)
-            Assert.True(firstHeard[i] >= back[i].Pictures[0].Step, $"Picture {i} was handed back at {back[i].Pictures[0].Step} and went on at {firstHeard[i]}.");
+        {
+            Assert.True(firstHeard[i] >= back[i].Pictures[0].Step,
+                $"Picture {i} was handed back at {back[i].Pictures[0].Step} and went on at {firstHeard[i]}.");
+        }
 
         var expected = await WorkerFleet.PaintAsync(jobs);
         foreach (var job in jobs)

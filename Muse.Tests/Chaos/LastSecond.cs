@@ -7,7 +7,8 @@ namespace Muse.Tests.Chaos;
 
 /// <summary>Crashes of a Redis that syncs its append-only file every second, and what they took.</summary>
 /// <remarks>
-/// A process that is killed leaves behind what the system had already, so little or nothing is lost. A machine that loses its power takes what was not synced:
+/// A process that is killed leaves behind what the system had already, so little or nothing is lost. A machine that loses its power takes
+/// what was not synced:
 /// that is done by hand here, by cutting the file back to its length of at most a second before.
 /// </remarks>
 sealed class LastSecond : IAsyncDisposable
@@ -58,7 +59,9 @@ sealed class LastSecond : IAsyncDisposable
         catch (OperationCanceledException) { } // Disposed.
     }
 
-    /// <summary>Kills Redis, takes what was not synced if the power is lost too, starts it again and looks which of the accepted jobs are gone.</summary>
+    /// <summary>
+    /// Kills Redis, takes what was not synced if the power is lost too, starts it again and looks which of the accepted jobs are gone.
+    /// </summary>
     public async Task CrashAsync(bool powerLost, Func<IReadOnlyCollection<Wish>> accepted)
     {
         var at = TimeProvider.System.GetUtcNow();
@@ -100,9 +103,12 @@ sealed class LastSecond : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a crash has taken this job that is no more; also one whose client heard of its acceptance only after the crash.</summary>
+    /// <summary>
+    /// Whether a crash has taken this job that is no more; also one whose client heard of its acceptance only after the crash.
+    /// </summary>
     public bool Explains(Wish wish) =>
-        vanished.Contains(wish.JobId!) || crashes.Any(at => at <= wish.AcceptedAt && wish.AcceptedAt <= at + Tolerance) && vanished.Add(wish.JobId!);
+        vanished.Contains(wish.JobId!) || crashes.Any(at => at <= wish.AcceptedAt && wish.AcceptedAt <= at + Tolerance)
+            && vanished.Add(wish.JobId!);
 
     public async ValueTask DisposeAsync()
     {

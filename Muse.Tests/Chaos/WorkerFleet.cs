@@ -8,7 +8,9 @@ using Muse.Tests.Queue;
 
 namespace Muse.Tests.Chaos;
 
-/// <summary>Real worker processes over a simulated device, and what they must paint: the simulated picture is a function of prompt and seed.</summary>
+/// <summary>
+/// Real worker processes over a simulated device, and what they must paint: the simulated picture is a function of prompt and seed.
+/// </summary>
 static class WorkerFleet
 {
     /// <summary>Starts a worker process.</summary>
@@ -27,10 +29,16 @@ static class WorkerFleet
     /// <returns>The <see cref="Hash"/> of each picture's file, by <see cref="WorkItem.Id"/>.</returns>
     public static async Task<Dictionary<string, string>> PaintAsync(IReadOnlyCollection<ImageJob> jobs)
     {
-        using var model = DiffusionModels.Open(ModelFolder.Find(null, Repository.Root), "simulated:base=0ms,picture=0ms", new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
-        await using var engine = new DiffusionEngine(model, new EngineOptions { CheckpointEvery = 0 }, TimeProvider.System, NullLogger<DiffusionEngine>.Instance);
+        using var model =
+            DiffusionModels.Open(ModelFolder.Find(null, Repository.Root), "simulated:base=0ms,picture=0ms", new DeviceOptions(),
+            TimeProvider.System, NullLogger.Instance);
+        await using var engine =
+            new DiffusionEngine(model, new EngineOptions { CheckpointEvery = 0 }, TimeProvider.System,
+            NullLogger<DiffusionEngine>.Instance);
         await engine.StartAsync(CancellationToken.None);
-        var requests = jobs.SelectMany(job => Enumerable.Range(0, job.Count).Select(index => PaintingRequest.From(new WorkItem("", job, index, 1, default), engine.Model)))
+        var requests =
+            jobs.SelectMany(job => Enumerable.Range(0, job.Count).Select(index =>
+            PaintingRequest.From(new WorkItem("", job, index, 1, default), engine.Model)))
             .ToDictionary(request => request.Id);
         var feeding = Task.Run(async () =>
         {
@@ -43,8 +51,12 @@ static class WorkerFleet
         var pictures = new Dictionary<string, string>();
         while (pictures.Count < requests.Count)
         {
-            if (await engine.Events.ReadAsync(Samples.Limit(120)) is EngineEvent.Completed completed)
-                pictures[completed.RequestId] = Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90, ImageParameters.Describe(requests[completed.RequestId], engine.Model)));
+            if (await engine.Events.ReadAsync(Samples.Limit()) is EngineEvent.Completed completed)
+            {
+                pictures[completed.RequestId] =
+                    Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90,
+                    ImageParameters.Describe(requests[completed.RequestId], engine.Model)));
+            }
         }
 
         await feeding;

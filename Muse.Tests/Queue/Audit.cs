@@ -14,7 +14,8 @@ static class Audit
             await foreach (var key in server.KeysAsync(pattern: "*", pageSize: 1000))
             {
                 var name = key.ToString();
-                if (name.EndsWith(":stream:interactive", StringComparison.Ordinal) || name.EndsWith(":stream:batch", StringComparison.Ordinal)
+                if (name.EndsWith(":stream:interactive", StringComparison.Ordinal)
+                    || name.EndsWith(":stream:batch", StringComparison.Ordinal)
                     || name.EndsWith(":stats", StringComparison.Ordinal) || name.EndsWith(":dead", StringComparison.Ordinal))
                 {
                     continue;

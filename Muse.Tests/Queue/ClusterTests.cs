@@ -79,7 +79,8 @@ public sealed class ClusterTests : IAsyncLifetime
 
         Assert.Equal(4, (await api.Jobs.ListAsync("ada", null, 10, Limit())).Jobs.Count);
         var measured = await api.Fleet.MeasureAsync(Limit());
-        Assert.Equal((0, 0, 6, 6), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed)); // The requeued one came and ended twice.
+        Assert.Equal((0, 0, 6, 6), (measured.Waiting, measured.Pending, measured.Arrivals,
+            measured.Completed)); // The requeued one came and ended twice.
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
         Assert.Single(await MastersOfKeysAsync("{scenes}"));
     }
@@ -106,8 +107,10 @@ public sealed class ClusterTests : IAsyncLifetime
         }, Limit());
         Assert.Equal("scenes", (await api.Fleet.ModelAsync(Limit()))!.Name);
 
-        var gauge = new FleetGauge(new RedisFleet(api.Fleet), Options.Create(new AutoscalerOptions()), new SteadyClock(TimeProvider.System), NullLogger<FleetGauge>.Instance);
-        var seen = await gauge.LookAsync(1, Limit());
+        var gauge =
+            new FleetGauge(new RedisFleet(api.Fleet), Options.Create(new AutoscalerOptions()), new MonotonicClock(TimeProvider.System),
+            NullLogger<FleetGauge>.Instance);
+        var seen = await gauge.MeasureAsync(1, Limit());
         Assert.Equal((2, 1, 2), (seen.Queue.Waiting, seen.Queue.Pending, seen.Workers.Count));
         Assert.Equal(1.5, seen.WorkerRate);
 
@@ -148,23 +151,38 @@ public sealed class ClusterTests : IAsyncLifetime
     public async Task The_real_programs_paint_over_it_and_outlive_a_master_that_was_killed()
     {
         var (redis, port) = (fixture.Cluster.ConnectionString, RedisServer.FreePort());
-        await using var server = new ProgramProcess("Muse.Api", ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_RATE_LIMITS", "false"));
-        await using var worker = new ProgramProcess("Muse.GpuWorker", ("ConnectionStrings__redis", redis), ("MUSE_GPU_TYPE", "simulated:base=10ms,picture=1ms"));
-        await using var autoscaler = new ProgramProcess("Muse.Autoscaler", ("ConnectionStrings__redis", redis), ("MUSE_AUTOSCALE_INTERVAL", "1"));
+        var (workerHealth, autoscalerHealth) = (FreeAddress(), FreeAddress());
+        await using var server = new ProgramProcess("Muse.Api",
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_RATE_LIMITS", "false"));
+        await using var worker = new ProgramProcess("Muse.GpuWorker",
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", workerHealth), ("MUSE_GPU_TYPE", "simulated:base=10ms,picture=1ms"));
+        await using var autoscaler = new ProgramProcess("Muse.Autoscaler",
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", autoscalerHealth), ("MUSE_AUTOSCALE_INTERVAL", "1"));
         using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
-        Assert.Equal("OK", await AnswerAsync(() => client.GetAsync("/health")));
+        await AllAreAsync("OK");
         Assert.Equal("OK", await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 })));
         await EventuallyAsync(() => api.Fleet.DecisionAsync(Limit()), decision => decision is not null);
 
         var master = fixture.Cluster.Masters.Single(node => node.Port == MastersOfKeysAsync("{scenes}").GetAwaiter().GetResult().Single());
         await master.KillAsync();
-        Assert.Equal("ServiceUnavailable", await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" }), "ServiceUnavailable"));
+        Assert.Equal("ServiceUnavailable",
+            await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" }), "ServiceUnavailable"));
+        await AllAreAsync("ServiceUnavailable");
         await master.LaunchAsync();
         Assert.Equal("OK", await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" })));
+        await AllAreAsync("OK");
         Assert.DoesNotContain("Unhandled exception", server.Output + worker.Output + autoscaler.Output, StringComparison.Ordinal);
+
+        static string FreeAddress() => $"http://127.0.0.1:{RedisServer.FreePort()}";
+
+        async Task AllAreAsync(string health)
+        {
+            foreach (var address in (string[])[$"http://127.0.0.1:{port}", workerHealth, autoscalerHealth])
+                Assert.Equal(health, await AnswerAsync(() => client.GetAsync($"{address}/health"), health));
+        }
     }
 
-    /// <summary>Asks until it is answered so.</summary>
+    /// <summary>Repeats a request until it has the wanted status.</summary>
     static async Task<string> AnswerAsync(Func<Task<HttpResponseMessage>> ask, string wanted = "OK")
     {
         return await EventuallyAsync(async () =>
@@ -174,9 +192,9 @@ public sealed class ClusterTests : IAsyncLifetime
                 using var response = await ask();
                 return response.StatusCode.ToString();
             }
-            catch (HttpRequestException problem)
+            catch (HttpRequestException exception)
             {
-                return problem.Message; // Not up yet.
+                return exception.Message; // The program is starting.
             }
         }, answer => answer == wanted);
     }
@@ -187,7 +205,8 @@ public sealed class ClusterTests : IAsyncLifetime
         var found = new List<int>();
         foreach (var node in fixture.Cluster.Masters)
         {
-            var server = api.Redis.Multiplexer.GetServers().Single(server => server.EndPoint.ToString()!.EndsWith($":{node.Port}", StringComparison.Ordinal));
+            var server = api.Redis.Multiplexer.GetServers()
+                .Single(server => server.EndPoint.ToString()!.EndsWith($":{node.Port}", StringComparison.Ordinal));
             await foreach (var _ in server.KeysAsync(pattern: $"*{part}*"))
             {
                 found.Add(node.Port);

@@ -44,7 +44,8 @@ public sealed class FleetTests : IAsyncLifetime
         var listed = await api.Fleet.WorkersAsync(Limit());
         Assert.Equal(["w1", "w2"], listed.Select(w => w.Worker).Order());
         var first = listed.Single(w => w.Worker == "w1");
-        Assert.Equal((1.5, 12, WorkerState.Ready, new BatchPlace(3, "job", 1, 4, 20)), (first.PicturesPerSecond, first.Slots, first.State, Assert.Single(first.Batch)));
+        Assert.Equal((1.5, 12, WorkerState.Ready, new BatchPlace(3, "job", 1, 4, 20)),
+            (first.PicturesPerSecond, first.Slots, first.State, Assert.Single(first.Batch)));
         await worker.Fleet.LeaveAsync("w1", Limit());
         Assert.Equal("w2", Assert.Single(await api.Fleet.WorkersAsync(Limit())).Worker);
     }
@@ -121,7 +122,7 @@ public sealed class FleetTests : IAsyncLifetime
         await worker.Work.CompleteAsync(items[0], Painted(), Limit());
         var measured = await api.Fleet.MeasureAsync(Limit());
         Assert.Equal((3, 1, 5, 1), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
-        Assert.InRange(measured.OldestWaiting!.Value, TimeSpan.Zero, TimeSpan.FromSeconds(30));
+        Assert.InRange(measured.OldestWaiting!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         // The count is right even where Redis' own lag is not, as after a crash.
         await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Batch)!, QueueKeys.Group, "0-1");
         Assert.Equal(3, (await api.Fleet.MeasureAsync(Limit())).Waiting);
@@ -134,7 +135,8 @@ public sealed class FleetTests : IAsyncLifetime
         foreach (var item in await worker.Work.TakeAsync(3))
             await worker.Work.CompleteAsync(item, Painted(), Limit());
         // What a Redis that was killed and restarted was seen to do.
-        await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Interactive)!, QueueKeys.Group, "$", "ENTRIESREAD", "1");
+        await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Interactive)!, QueueKeys.Group, "$",
+            "ENTRIESREAD", "1");
         Assert.Equal(0, (await api.Fleet.MeasureAsync(Limit())).Waiting);
     }
 
@@ -148,7 +150,7 @@ public sealed class FleetTests : IAsyncLifetime
         await other.Work.TakeAsync(1);
         var begun = await api.Fleet.BegunAsync(null, Limit());
         Assert.Equal([2, 1], begun.Select(take => take.Waited.Count));
-        Assert.All(begun.SelectMany(take => take.Waited), waited => Assert.InRange(waited, TimeSpan.Zero, TimeSpan.FromSeconds(30)));
+        Assert.All(begun.SelectMany(take => take.Waited), waited => Assert.InRange(waited, TimeSpan.Zero, TimeSpan.FromMinutes(10)));
         // Handed back and taken again: it had been begun before.
         await worker.Work.HandBackAsync([(first[0], 1, default)], Limit());
         await other.Work.TakeAsync(1);
@@ -160,6 +162,7 @@ public sealed class FleetTests : IAsyncLifetime
     public async Task An_empty_queue_measures_as_nothing()
     {
         var measured = await api.Fleet.MeasureAsync(Limit());
-        Assert.Equal((0, 0, null, 0, 0), (measured.Waiting, measured.Pending, measured.OldestWaiting, measured.Arrivals, measured.Completed));
+        Assert.Equal((0, 0, null, 0, 0),
+            (measured.Waiting, measured.Pending, measured.OldestWaiting, measured.Arrivals, measured.Completed));
     }
 }

@@ -7,18 +7,18 @@ public sealed class GroupCommitTests
     readonly Queue<(IReadOnlyList<int> Items, TaskCompletionSource<IReadOnlyList<string>> Answer)> calls = new();
     readonly SemaphoreSlim called = new(0);
 
-    GroupCommit<int, string> Commits(int most) => new(items =>
+    GroupCommit<int, string> Commits(int maxItems) => new(items =>
     {
         var answer = new TaskCompletionSource<IReadOnlyList<string>>();
         lock (calls)
             calls.Enqueue((items, answer));
         called.Release();
         return answer.Task;
-    }, most);
+    }, maxItems);
 
     async Task<IReadOnlyList<int>> AnswerNextAsync(Func<int, string> answer)
     {
-        Assert.True(await called.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.True(await called.WaitAsync(TimeSpan.FromMinutes(4)));
         (IReadOnlyList<int> Items, TaskCompletionSource<IReadOnlyList<string>> Answer) call;
         lock (calls)
             call = calls.Dequeue();
@@ -26,9 +26,9 @@ public sealed class GroupCommitTests
         {
             call.Answer.SetResult([.. call.Items.Select(answer)]);
         }
-        catch (InvalidOperationException problem)
+        catch (InvalidOperationException exception)
         {
-            call.Answer.SetException(problem);
+            call.Answer.SetException(exception);
         }
         return call.Items;
     }
@@ -36,7 +36,7 @@ public sealed class GroupCommitTests
     [Fact]
     public async Task What_arrives_while_a_call_is_under_way_goes_together_in_the_next()
     {
-        var commits = Commits(most: 3);
+        var commits = Commits(maxItems: 3);
         var answers = Enumerable.Range(0, 6).Select(commits.AddAsync).ToList();
         Assert.Equal([0], await AnswerNextAsync(i => $"{i}"));
         Assert.Equal([1, 2, 3], await AnswerNextAsync(i => $"{i}"));
@@ -50,11 +50,11 @@ public sealed class GroupCommitTests
     [Fact]
     public async Task A_call_that_fails_fails_for_all_that_went_with_it_and_for_no_other()
     {
-        var commits = Commits(most: 8);
+        var commits = Commits(maxItems: 8);
         var first = commits.AddAsync(0);
         var (second, third) = (commits.AddAsync(1), commits.AddAsync(2));
         await AnswerNextAsync(_ => "painted");
-        await AnswerNextAsync(_ => throw new InvalidOperationException("Redis is away."));
+        await AnswerNextAsync(_ => throw new InvalidOperationException("Redis is unavailable."));
         Assert.Equal("painted", await first);
         await Assert.ThrowsAsync<InvalidOperationException>(() => second);
         await Assert.ThrowsAsync<InvalidOperationException>(() => third);

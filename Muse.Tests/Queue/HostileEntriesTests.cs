@@ -24,7 +24,11 @@ public sealed class HostileEntriesTests
         for (var i = 0; i < Count; i++)
         {
             if (i % 1000 == 500)
-                Assert.IsType<SubmitOutcome.Accepted>(await fixture.Start(("MaxLength", "100000")).Jobs.SubmitAsync(Job($"good-{i}"), null, Limit()));
+            {
+                Assert.IsType<SubmitOutcome.Accepted>(await fixture.Start(("MaxLength", "100000")).Jobs.SubmitAsync(Job($"good-{i}"), null,
+                    Limit()));
+            }
+
             adding.Add(AddHostileAsync(hostile.GetDatabase(), api.Keys, random, template, i));
             if (adding.Count < 100)
                 continue;
@@ -43,7 +47,7 @@ public sealed class HostileEntriesTests
                 Assert.True(await worker.Work.CompleteAsync(item, Painted(), Limit()));
             }
             return await api.Fleet.MeasureAsync(Limit());
-        }, measured => measured is { Waiting: 0, Pending: 0 }, seconds: 120);
+        }, measured => measured is { Waiting: 0, Pending: 0 });
 
         Assert.Equal(10, good.Count);
         var letters = await api.Dead.ListAsync(Count * 2, Limit());
@@ -111,7 +115,9 @@ public sealed class HostileEntriesTests
                 Store($$"""{"Id":"{{id}}","Owner":null,"Prompt":null,"Seed":"x","CreatedAt":1}""");
                 break;
             case 13:
-                stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0), new("job", template), new("revision", "no number"), new("left", "none")]);
+                stored =
+                    redis.HashSetAsync(keys.Job(id),
+                    [new("state", 0), new("0:state", 0), new("job", template), new("revision", "no number"), new("left", "none")]);
                 break;
             case 14:
                 Store(new string('y', QueueJson.MaxJobBytes + 1));
@@ -124,7 +130,10 @@ public sealed class HostileEntriesTests
         // In this order on one connection.
         return Task.WhenAll(stored, redis.StreamAddAsync(stream, entry ?? [new("job", id), new("index", index)]));
 
-        void Store(string json) => stored = redis.HashSetAsync(keys.Job(id), [new("state", 0), new("0:state", 0), new("count", 1), new("left", 1), new("revision", 1), new("job", json)]);
+        void Store(string json) =>
+            stored =
+            redis.HashSetAsync(keys.Job(id),
+            [new("state", 0), new("0:state", 0), new("count", 1), new("left", 1), new("revision", 1), new("job", json)]);
     }
 
     /// <summary>Breaks what can't be anything but broken: a brace, a quote or a required name.</summary>

@@ -1,12 +1,14 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using Muse.Queue;
 using Muse.Tests.Infrastructure;
 using StackExchange.Redis;
 
 namespace Muse.Tests.Queue;
 
-/// <summary>A Redis of the test's own, and programs that use it as the API and the workers do: each with its own connection.</summary>
+/// <summary>A Redis of the test's own, and programs that use it like the API and the workers: each with its own connection.</summary>
 public sealed class QueueFixture : IAsyncDisposable
 {
     readonly List<IHost> programs = [];
@@ -19,7 +21,11 @@ public sealed class QueueFixture : IAsyncDisposable
     public RedisServer Redis => redis ?? throw new InvalidOperationException("It is a cluster.");
     public RedisCluster Cluster => cluster ?? throw new InvalidOperationException("It is a single Redis.");
 
-    public static async Task<QueueFixture> StartAsync(params string[] redisArguments) => new(await RedisServer.StartAsync(redisArguments), null);
+    /// <summary>The connection string of programs that are started later.</summary>
+    public string ConnectionString { get => field ?? cluster?.ConnectionString ?? Redis.ConnectionString; set; }
+
+    public static async Task<QueueFixture> StartAsync(params string[] redisArguments) =>
+        new(await RedisServer.StartAsync(redisArguments), null);
 
     /// <summary>The same over a Redis Cluster of three masters.</summary>
     public static async Task<QueueFixture> StartOnClusterAsync() => new(null, await RedisCluster.StartAsync());
@@ -31,7 +37,7 @@ public sealed class QueueFixture : IAsyncDisposable
     public Program Start(TimeProvider? time, params (string Name, string Value)[] settings)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Configuration["ConnectionStrings:redis"] = cluster?.ConnectionString ?? Redis.ConnectionString;
+        builder.Configuration["ConnectionStrings:redis"] = ConnectionString;
         foreach (var (name, value) in settings)
             builder.Configuration[$"Queue:{name}"] = value;
         if (time is not null)
@@ -59,6 +65,21 @@ public sealed class QueueFixture : IAsyncDisposable
 
     public sealed class Program(IServiceProvider services)
     {
+        public Task<HealthReport> HealthAsync() => services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+        public IReadOnlyList<string> SettingErrors()
+        {
+            try
+            {
+                services.GetRequiredService<IStartupValidator>().Validate();
+                return [];
+            }
+            catch (OptionsValidationException exception)
+            {
+                return [.. exception.Failures];
+            }
+        }
+
+        internal QueueConnection Connection { get; } = services.GetRequiredService<QueueConnection>();
         public JobQueue Jobs { get; } = services.GetRequiredService<JobQueue>();
         public WorkQueue Work { get; } = services.GetRequiredService<WorkQueue>();
         public Muse.Queue.Fleet Fleet { get; } = services.GetRequiredService<Muse.Queue.Fleet>();
@@ -74,42 +95,47 @@ public static class Samples
 {
     static int number;
 
-    public static ImageJob Job(string? id = null, int count = 1, JobPriority priority = JobPriority.Interactive, string owner = "ada", DateTimeOffset? deadline = null) => new()
-    {
-        Id = id ?? $"job-{Interlocked.Increment(ref number)}",
-        Owner = owner,
-        Prompt = "a red star above a blue house",
-        Seed = 7,
-        Count = count,
-        Priority = priority,
-        CreatedAt = TimeProvider.System.GetUtcNow(),
-        Deadline = deadline,
-    };
+    public static ImageJob Job(string? id = null, int count = 1, JobPriority priority = JobPriority.Interactive, string owner = "ada",
+        DateTimeOffset? deadline = null) => new()
+        {
+            Id = id ?? $"job-{Interlocked.Increment(ref number)}",
+            Owner = owner,
+            Prompt = "a red star above a blue house",
+            Seed = 7,
+            Count = count,
+            Priority = priority,
+            CreatedAt = TimeProvider.System.GetUtcNow(),
+            Deadline = deadline,
+        };
 
     public static FinishedPicture Painted(string content = "picture", int steps = 20) =>
-        new(new StoredPicture(System.Text.Encoding.UTF8.GetBytes(content), PictureFormat.Png, 128, 64), steps, TimeProvider.System.GetUtcNow());
+        new(new StoredPicture(System.Text.Encoding.UTF8.GetBytes(content), PictureFormat.Png, 128, 64), steps,
+            TimeProvider.System.GetUtcNow());
 
     public static string Text(this StoredPicture picture) => System.Text.Encoding.UTF8.GetString(picture.Bytes.Span);
 
-    /// <summary>Generous: only a broken test reaches it.</summary>
-    public static CancellationToken Limit(int seconds = 30) => new CancellationTokenSource(TimeSpan.FromSeconds(seconds)).Token;
+    /// <summary>How long a test waits for anything. Only a broken test reaches it, however slow the machine.</summary>
+    const int Patience = 240;
 
-    /// <summary>Asks until it is so.</summary>
-    public static async Task<T> EventuallyAsync<T>(Func<Task<T>> ask, Func<T, bool> isSo, int seconds = 30)
+    /// <summary>Cancelled after the longest time that a test waits.</summary>
+    public static CancellationToken Limit(int seconds = Patience) => new CancellationTokenSource(TimeSpan.FromSeconds(seconds)).Token;
+
+    /// <summary>Repeats a question until its answer meets a condition.</summary>
+    public static async Task<T> EventuallyAsync<T>(Func<Task<T>> ask, Func<T, bool> condition, int seconds = Patience)
     {
         var limit = Limit(seconds);
         while (true)
         {
             var answer = await ask();
-            if (isSo(answer))
+            if (condition(answer))
                 return answer;
             if (limit.IsCancellationRequested)
-                throw new Xunit.Sdk.XunitException($"It did not come to be; the last answer was {answer}.");
+                throw new Xunit.Sdk.XunitException($"The condition was not met. The last answer was {answer}.");
             await Task.Delay(10, CancellationToken.None);
         }
     }
 
-    /// <summary>Reads until as many pictures have come.</summary>
+    /// <summary>Reads until so many pictures were taken.</summary>
     public static async Task<List<WorkItem>> TakeAsync(this WorkQueue work, int count)
     {
         var items = new List<WorkItem>();

@@ -8,7 +8,8 @@ public sealed class QueueJsonTests
     [Fact]
     public void A_job_that_names_no_negative_prompt_has_an_empty_one()
     {
-        var job = QueueJson.ReadJob(Encoding.UTF8.GetBytes("""{"Id":"a","Owner":"b","Prompt":"c","Seed":1,"Count":1,"CreatedAt":"2026-01-01T00:00:00Z","FromTheFuture":[]}"""), out _);
+        var job = QueueJson.ReadJob(Encoding.UTF8.GetBytes(
+            """{"Id":"a","Owner":"b","Prompt":"c","Seed":1,"Count":1,"CreatedAt":"2026-01-01T00:00:00Z","FromTheFuture":[]}"""), out _);
         Assert.Equal("", job!.NegativePrompt);
     }
 

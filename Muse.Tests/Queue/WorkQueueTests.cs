@@ -64,7 +64,9 @@ public sealed class WorkQueueTests : IAsyncLifetime
             Assert.Empty(await first.Work.RenewAsync([item], Limit()));
             Assert.Empty(await second.Work.ReadAsync(1, Limit()));
         }
-        Assert.Equal(1, (await api.Redis.StreamPendingMessagesAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group, 1, first.Work.Worker))[0].DeliveryCount);
+        Assert.Equal(1,
+            (await api.Redis.StreamPendingMessagesAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group, 1,
+            first.Work.Worker))[0].DeliveryCount);
     }
 
     [RedisFact]
@@ -139,7 +141,8 @@ public sealed class WorkQueueTests : IAsyncLifetime
     [RedisFact]
     public async Task Interactive_goes_before_batch_and_batch_is_not_starved()
     {
-        var (batch, interactive) = (Job(count: 10, priority: JobPriority.Batch), Enumerable.Range(0, 4).Select(_ => Job(count: 10)).ToList());
+        var (batch, interactive) =
+            (Job(count: 10, priority: JobPriority.Batch), Enumerable.Range(0, 4).Select(_ => Job(count: 10)).ToList());
         await api.Jobs.SubmitAsync(batch, null, Limit());
         foreach (var job in interactive)
             await api.Jobs.SubmitAsync(job, null, Limit());

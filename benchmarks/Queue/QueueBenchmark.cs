@@ -5,7 +5,9 @@ using Muse.Queue;
 
 namespace Muse.Benchmarks;
 
-/// <summary>What the queue itself costs: from a submission to the worker's hands, and whole jobs a second with a device that costs nothing.</summary>
+/// <summary>
+/// What the queue itself costs: from a submission to the worker's hands, and whole jobs a second with a device that costs nothing.
+/// </summary>
 static class QueueBenchmark
 {
     const int Warm = 200, Measured = 1000, Clients = 64, PictureBytes = 1024;
@@ -14,7 +16,8 @@ static class QueueBenchmark
     {
         var folder = Directory.CreateTempSubdirectory("muse-bench-").FullName;
         var port = arguments.Length > 0 ? arguments[0] : "7409";
-        using var redis = Process.Start(new ProcessStartInfo("redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder]) { RedirectStandardOutput = true })!;
+        string[] settings = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
+        using var redis = Process.Start(new ProcessStartInfo("redis-server", settings) { RedirectStandardOutput = true })!;
         try
         {
             using var front = Start(port);
@@ -127,7 +130,8 @@ static class QueueBenchmark
                 Interlocked.Increment(ref count);
             }
         }));
-        report.Row($"submit, paint for nothing, wait with a {PictureBytes} B picture, {Clients} clients, no HTTP", $"{count / clock.Elapsed.TotalSeconds:0} jobs/s");
+        report.Row($"submit, paint for nothing, wait with a {PictureBytes} B picture, {Clients} clients, no HTTP",
+            $"{count / clock.Elapsed.TotalSeconds:0} jobs/s");
         await stop.CancelAsync();
         await painting;
     }

@@ -16,10 +16,15 @@ sealed record LoadResult(double Seconds, double[] Latencies, IReadOnlyDictionary
     public double Percentile(double share) => Latencies.Length == 0 ? double.NaN : Latencies[(int)(share * (Latencies.Length - 1))];
 }
 
-/// <summary>Clients in a closed loop: each asks, waits for the answer, and asks again. Bare sockets, so that as little as possible of what is measured is the client.</summary>
+/// <summary>
+/// Clients in a closed loop: each asks, waits for the answer, and asks again. Bare sockets, so that as little as possible of what is
+/// measured is the client.
+/// </summary>
 static class HttpClients
 {
-    /// <summary>Posts the same JSON from so many connections; what ends within <paramref name="seconds"/> after <paramref name="warmUp"/> counts.</summary>
+    /// <summary>
+    /// Posts the same JSON from so many connections; what ends within <paramref name="seconds"/> after <paramref name="warmUp"/> counts.
+    /// </summary>
     public static async Task<LoadResult> RunAsync(int port, string path, string json, int clients, double seconds, double warmUp = 1)
     {
         var request = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,

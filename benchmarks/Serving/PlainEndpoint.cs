@@ -7,7 +7,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Benchmarks;
 
-/// <summary>The least that an answer over HTTP can cost here: an ASP.NET endpoint in a process of its own that reads the JSON and answers with as many bytes.</summary>
+/// <summary>
+/// The least that an answer over HTTP can cost here: an ASP.NET endpoint in a process of its own that reads the JSON and answers with as
+/// many bytes.
+/// </summary>
 static class PlainEndpoint
 {
     /// <summary>Serves until it is killed.</summary>
@@ -20,7 +23,11 @@ static class PlainEndpoint
         app.MapPost("/", async (HttpRequest request) =>
         {
             var body = await JsonNode.ParseAsync(request.Body);
-            return Results.Json(new JsonObject { ["prompt"] = body!["prompt"]!.GetValue<string>(), ["b64_json"] = Convert.ToBase64String(picture) });
+            return Results.Json(new JsonObject
+            {
+                ["prompt"] = body!["prompt"]!.GetValue<string>(),
+                ["b64_json"] = Convert.ToBase64String(picture),
+            });
         });
         await app.RunAsync($"http://127.0.0.1:{args[0]}");
     }
@@ -55,5 +62,6 @@ static class PlainEndpoint
         }
     }
 
-    static string[] Self => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(PlainEndpoint).Assembly.Location] : [];
+    static string[] Self =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(PlainEndpoint).Assembly.Location] : [];
 }

@@ -40,11 +40,13 @@ sealed class RunningMuse : IAsyncDisposable
 
     /// <summary>Processor seconds that each kind of process has used so far.</summary>
     public Dictionary<string, double> ProcessorSeconds() =>
-        processes.GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.TotalProcessorTime.TotalSeconds; }));
+        processes.GroupBy(p => p.Name)
+            .ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.TotalProcessorTime.TotalSeconds; }));
 
     /// <summary>Megabytes that each kind of process holds now.</summary>
     public Dictionary<string, double> Megabytes() =>
-        processes.GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.WorkingSet64 / 1048576.0; }));
+        processes.GroupBy(p => p.Name)
+            .ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.WorkingSet64 / 1048576.0; }));
 
     public int ProcessId(string name) => processes.First(p => p.Name == name).Process.Id;
 
@@ -67,7 +69,8 @@ sealed class RunningMuse : IAsyncDisposable
         {
             try
             {
-                using var answer = await http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/health"), limit.Token);
+                using var answer =
+                    await http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/health"), limit.Token);
                 if (answer.IsSuccessStatusCode)
                     return;
                 await Task.Delay(100, limit.Token);
@@ -86,7 +89,9 @@ sealed class RunningMuse : IAsyncDisposable
     // …/benchmarks/bin/<configuration>/net10.0/
     static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
 
-    static string Up(string folder, Predicate<string> found) => found(folder) ? folder : Up(Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("This is not Muse's folder."), found);
+    static string Up(string folder, Predicate<string> found) =>
+        found(folder) ? folder : Up(Path.GetDirectoryName(folder)
+        ?? throw new InvalidOperationException("This is not Muse's folder."), found);
 
     public static int FreePort()
     {

@@ -9,6 +9,7 @@ static class ServingBenchmark
     const string Gpu = "simulated:base=40ms,picture=10ms,bytes=300000";
     const string Free = "simulated:base=0ms,picture=0ms,steps=1,side=16,bytes=640";
     const string Small = """{"prompt":"a red star above a blue house","size":"16x16","steps":1}""";
+    const double EfficiencyGoal = 0.9;
     const string Plain = """{"prompt":"a red star above a blue house"}""";
 
     public static async Task RunAsync(Report report, string[] args)
@@ -28,18 +29,21 @@ static class ServingBenchmark
     {
         report.Heading($"Batching and workers: pictures a second through HTTP");
         report.Columns("device", "batch", "workers", "clients", "pictures/s", "against batch 1", "p95 s");
-        foreach (var (name, device, model, counts) in ((string, string, string, int[])[])[("the built-in model, 20 steps", "cpu", "", [1]), ("simulated, 40 ms + 10 ms a picture", "simulated:base=40ms,picture=10ms", "simulated", [1, 4])])
+        foreach (var (name, device, model, counts) in ((string, string, string, int[])[])[("the built-in model, 20 steps", "cpu", "", [1]),
+            ("simulated, 40 ms + 10 ms a picture", "simulated:base=40ms,picture=10ms", "simulated", [1, 4])])
         {
             double single = 0;
             foreach (var (batch, workers) in counts.SelectMany(n => n == 1 ? ((int, int)[])[(1, 1), (12, 1)] : [(1, n), (12, n)]))
             {
-                await using var muse = await RunningMuse.StartAsync(device, workers, ("MUSE_MAX_BATCH_SIZE", $"{batch}"), ("MUSE_MODEL", model));
+                await using var muse =
+                    await RunningMuse.StartAsync(device, workers, ("MUSE_MAX_BATCH_SIZE", $"{batch}"), ("MUSE_MODEL", model));
                 var clients = 2 * batch * workers + 4;
                 var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 12, warmUp: 5);
                 if (single == 0)
                     single = result.PerSecond;
-                report.Row($"{name}", $"{batch}", $"{workers}", $"{clients}", $"{result.PerSecond:F2}", $"{result.PerSecond / single:F2}", $"{result.Percentile(0.95):F2}");
-                Complain(report, result);
+                report.Row($"{name}", $"{batch}", $"{workers}", $"{clients}", $"{result.PerSecond:F2}", $"{result.PerSecond / single:F2}",
+                    $"{result.Percentile(0.95):F2}");
+                ReportFailures(report, result);
             }
         }
     }
@@ -49,23 +53,33 @@ static class ServingBenchmark
     {
         var bare = await BareAsync(seconds: 8);
         report.Heading($"Serving efficiency");
-        report.Line($"Simulated workers of 40 ms + 10 ms a picture, pictures of 300 KB. The same engine in a bare loop paints {bare:F1} a second (75 is what its device allows). Milliseconds of processor time a picture, by process.\n");
-        report.Columns("workers", "clients", "pictures/s", "efficiency", "p50 s", "p95 s", "API ms", "workers ms", "Redis ms", "clients ms");
+        report.Line($"Simulated workers of 40 ms + 10 ms a picture, pictures of 300 KB.");
+        report.Line($"The same engine in a bare loop completes {bare:F1} a second (75 is what its device allows).");
+        report.Line($"Milliseconds of processor time a picture, by process.\n");
+        report.Columns("workers", "clients", "pictures/s", "efficiency", "p50 s", "p95 s", "API ms", "workers ms", "Redis ms",
+            "clients ms");
         foreach (var (workers, crowds) in ((int, int[])[])[(1, [60, 1000]), (4, [120, 1000])])
         {
-            await using var muse = await RunningMuse.StartAsync(Gpu, workers, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10"));
+            await using var muse =
+                await RunningMuse.StartAsync(Gpu, workers, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10"));
             // In its first half minute the compiler takes as much of two cores as all else together.
             await HttpClients.RunAsync(muse.Port, Path, Plain, crowds[0], seconds: 30);
             foreach (var clients in crowds)
             {
                 var (before, own) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
                 // Long enough that a crowd's first wave, which arrives at once, is over.
-                var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 15, warmUp: Math.Max(4, clients / (75.0 * workers)));
-                var (after, count) = (muse.ProcessorSeconds(), result.Latencies.Length * (15 + Math.Max(4, clients / (75.0 * workers))) / 15);
+                var warmUp = Math.Max(4, clients / (75.0 * workers));
+                var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 15, warmUp);
+                var (after, count) = (muse.ProcessorSeconds(), result.Latencies.Length * (15 + warmUp) / 15);
                 double Cost(string name) => (after[name] - before[name]) / count * 1000;
-                report.Row($"{workers}", $"{clients}", $"{result.PerSecond:F1}", $"{result.PerSecond / (bare * workers):F3}", $"{result.Percentile(0.5):F2}", $"{result.Percentile(0.95):F2}",
-                    $"{Cost("api"):F2}", $"{Cost("worker"):F2}", $"{Cost("redis"):F2}", $"{(Environment.CpuUsage.TotalTime - own).TotalSeconds / count * 1000:F2}");
-                Complain(report, result);
+                var clientSeconds = (Environment.CpuUsage.TotalTime - own).TotalSeconds;
+                report.Row(
+                    $"{workers}", $"{clients}", $"{result.PerSecond:F1}", $"{result.PerSecond / (bare * workers):F3}",
+                    $"{result.Percentile(0.5):F2}", $"{result.Percentile(0.95):F2}",
+                    $"{Cost("api"):F2}", $"{Cost("worker"):F2}", $"{Cost("redis"):F2}", $"{clientSeconds / count * 1000:F2}");
+                ReportFailures(report, result);
+                if (result.PerSecond < EfficiencyGoal * bare * workers)
+                    report.Line($"\n**This is below the goal of {EfficiencyGoal:F2}.**\n");
             }
         }
     }
@@ -104,10 +118,13 @@ static class ServingBenchmark
         var (after, used) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime - own);
         report.Heading($"Overhead: a device that costs nothing, pictures of 1 KB, {clients} clients");
         report.Columns("what", "requests/s", "p50 ms", "p99 ms");
-        report.Row($"a plain ASP.NET endpoint that reads the JSON and answers 1 KB", $"{plain.PerSecond:F0}", $"{1000 * plain.Percentile(0.5):F1}", $"{1000 * plain.Percentile(0.99):F1}");
+        report.Row($"a plain ASP.NET endpoint that reads the JSON and answers 1 KB", $"{plain.PerSecond:F0}",
+            $"{1000 * plain.Percentile(0.5):F1}", $"{1000 * plain.Percentile(0.99):F1}");
         report.Row($"Muse", $"{result.PerSecond:F0}", $"{1000 * result.Percentile(0.5):F1}", $"{1000 * result.Percentile(0.99):F1}");
-        report.Line($"\nProcessor time a picture: API {Microseconds("api"):F0} µs, worker {Microseconds("worker"):F0} µs, Redis {Microseconds("redis"):F0} µs, clients {used.TotalSeconds / result.Latencies.Length * 1e6:F0} µs; without an OTLP collector.");
-        Complain(report, result);
+        report.Line($"\nProcessor time a picture: API {Microseconds("api"):F0} µs, worker {Microseconds("worker"):F0} µs,");
+        report.Line($"Redis {Microseconds("redis"):F0} µs, clients {used.TotalSeconds / result.Latencies.Length * 1e6:F0} µs;");
+        report.Line($"without an OTLP collector.");
+        ReportFailures(report, result);
 
         double Microseconds(string name) => (after[name] - before[name]) / result.Latencies.Length * 1e6;
     }
@@ -117,13 +134,14 @@ static class ServingBenchmark
     {
         report.Heading($"Memory of each process, MB");
         report.Columns("when", "API", "worker", "Redis");
-        await using (var muse = await RunningMuse.StartAsync("simulated:base=40ms,picture=10ms,bytes=20000", 1, ("MUSE_MODEL", "simulated")))
+        await using (var muse = await RunningMuse.StartAsync("simulated:base=40ms,picture=10ms,bytes=20000", 1,
+            ("MUSE_MODEL", "simulated")))
         {
             Sample("at the start", muse);
             var crowd = HttpClients.RunAsync(muse.Port, Path, Plain, 1000, seconds: 16, warmUp: 0);
             await Task.Delay(TimeSpan.FromSeconds(14));
             Sample("1,000 clients wait", muse);
-            Complain(report, await crowd);
+            ReportFailures(report, await crowd);
         }
         await using (var muse = await RunningMuse.StartAsync(Free, 1, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10")))
         {
@@ -143,7 +161,7 @@ static class ServingBenchmark
         }
     }
 
-    static void Complain(Report report, LoadResult result)
+    static void ReportFailures(Report report, LoadResult result)
     {
         foreach (var (status, count) in result.Failures)
             report.Line($"\n**{count} answers had the status {status}.**\n");

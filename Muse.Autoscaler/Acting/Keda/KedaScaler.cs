@@ -5,49 +5,61 @@ using Muse.Autoscaler.Keda;
 
 namespace Muse.Autoscaler;
 
-/// <summary>Answers KEDA: one metric, the workers wanted, with a target of 1 for each worker.</summary>
-/// <remarks>A figure that is unknown or old is an error, on which KEDA keeps what there is; never 0, on which it would stop every worker.</remarks>
+/// <summary>KEDA's external scaler: one metric, the workers wanted, with a target of 1 per worker.</summary>
+/// <remarks>
+/// An unknown or outdated number is an error, on which KEDA keeps the current workers. It is never 0, on which KEDA would stop all of them.
+/// </remarks>
 public sealed class KedaScaler(LatestDecision latest, IOptions<AutoscalerOptions> options) : ExternalScaler.ExternalScalerBase
 {
     /// <summary>The metric's name.</summary>
     public const string Metric = "muse-workers-wanted";
 
-    // Two looks may fail before a figure counts as unknown.
-    TimeSpan Trusted => options.Value.Interval * 3;
+    // Two measurements may fail before the number counts as unknown.
+    TimeSpan MaxAge => options.Value.Interval * 3;
 
     /// <summary>Whether any worker is wanted.</summary>
     public override Task<IsActiveResponse> IsActive(ScaledObjectRef request, ServerCallContext context) =>
         Task.FromResult(new IsActiveResponse { Result = Wanted() > 0 });
 
-    /// <summary>Tells at once, and then at every change, whether any worker is wanted: so that an empty fleet is woken without waiting for KEDA's next poll. Says nothing while the figure is unknown.</summary>
-    public override async Task StreamIsActive(ScaledObjectRef request, IServerStreamWriter<IsActiveResponse> responseStream, ServerCallContext context)
+    /// <summary>
+    /// Sends at once, and after every change, whether any worker is wanted, so that KEDA starts a worker before its next poll. Sends
+    /// nothing while the number is unknown.
+    /// </summary>
+    public override async Task StreamIsActive(ScaledObjectRef request, IServerStreamWriter<IsActiveResponse> responseStream,
+        ServerCallContext context)
     {
-        // Only the newest matters to a slow reader.
+        // A slow reader needs only the newest change.
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
-        void Changed() => changes.Writer.TryWrite(true);
-        latest.Changed += Changed;
+        void OnChanged() => changes.Writer.TryWrite(true);
+        latest.Changed += OnChanged;
         try
         {
-            Changed();
-            bool? told = null;
+            OnChanged();
+            bool? sent = null;
             await foreach (var _ in changes.Reader.ReadAllAsync(context.CancellationToken))
             {
-                if (latest.Within(Trusted) is not { } decision || decision.Workers > 0 == told)
+                if (latest.Within(MaxAge) is not { } decision || decision.Workers > 0 == sent)
                     continue;
-                told = decision.Workers > 0;
-                await responseStream.WriteAsync(new() { Result = told.Value }, context.CancellationToken);
+                sent = decision.Workers > 0;
+                await responseStream.WriteAsync(new() { Result = sent.Value }, context.CancellationToken);
             }
         }
         catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
         {
-            // KEDA hung up.
+            // KEDA closed the stream.
         }
-        finally { latest.Changed -= Changed; }
+        finally
+        {
+            latest.Changed -= OnChanged;
+        }
     }
 
     /// <summary>The metric and its target.</summary>
     public override Task<GetMetricSpecResponse> GetMetricSpec(ScaledObjectRef request, ServerCallContext context) =>
-        Task.FromResult(new GetMetricSpecResponse { MetricSpecs = { new MetricSpec { MetricName = Metric, TargetSize = 1, TargetSizeFloat = 1 } } });
+        Task.FromResult(new GetMetricSpecResponse
+        {
+            MetricSpecs = { new MetricSpec { MetricName = Metric, TargetSize = 1, TargetSizeFloat = 1 } },
+        });
 
     /// <summary>The workers wanted.</summary>
     public override Task<GetMetricsResponse> GetMetrics(GetMetricsRequest request, ServerCallContext context)
@@ -55,9 +67,11 @@ public sealed class KedaScaler(LatestDecision latest, IOptions<AutoscalerOptions
         if (request.MetricName is not ("" or Metric))
             throw new RpcException(new(StatusCode.NotFound, $"There is no metric {request.MetricName}, only {Metric}."));
         var wanted = Wanted();
-        return Task.FromResult(new GetMetricsResponse { MetricValues = { new MetricValue { MetricName = Metric, MetricValue_ = wanted, MetricValueFloat = wanted } } });
+        var value = new MetricValue { MetricName = Metric, MetricValue_ = wanted, MetricValueFloat = wanted };
+        return Task.FromResult(new GetMetricsResponse { MetricValues = { value } });
     }
 
-    int Wanted() => latest.Within(Trusted)?.Workers
-        ?? throw new RpcException(new(StatusCode.Unavailable, $"The queue has not been measured for {Trusted.TotalSeconds:0} s: how many workers there should be is unknown."));
+    int Wanted() => latest.Within(MaxAge)?.Workers
+        ?? throw new RpcException(new(StatusCode.Unavailable,
+            $"The queue has not been measured for {MaxAge.TotalSeconds:0} s. The number of workers wanted is unknown."));
 }

@@ -58,13 +58,14 @@ public sealed class KedaScalerTests : IAsyncLifetime
         await DecidedAsync();
         var spec = Assert.Single((await client.GetMetricSpecAsync(painters)).MetricSpecs);
         Assert.Equal(("muse-workers-wanted", 1L, 1.0), (spec.MetricName, spec.TargetSize, spec.TargetSizeFloat));
-        var value = Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = painters, MetricName = spec.MetricName })).MetricValues);
+        var request = new GetMetricsRequest { ScaledObjectRef = painters, MetricName = spec.MetricName };
+        var value = Assert.Single((await client.GetMetricsAsync(request)).MetricValues);
         Assert.Equal(("muse-workers-wanted", 4L, 4.0), (value.MetricName, value.MetricValue_, value.MetricValueFloat));
         Assert.True((await client.IsActiveAsync(painters)).Result);
     }
 
     [Fact]
-    public async Task No_work_and_no_minimum_is_an_honest_zero()
+    public async Task No_work_and_no_minimum_is_zero()
     {
         await DecidedAsync();
         Assert.False((await client.IsActiveAsync(painters)).Result);
@@ -95,7 +96,7 @@ public sealed class KedaScalerTests : IAsyncLifetime
     public async Task The_stream_tells_at_once_that_an_empty_fleet_is_woken()
     {
         await DecidedAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         using var call = client.StreamIsActive(painters, cancellationToken: limit.Token);
         Assert.True(await call.ResponseStream.MoveNext(limit.Token));
         Assert.False(call.ResponseStream.Current.Result);
@@ -108,7 +109,7 @@ public sealed class KedaScalerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_metric_that_there_is_not_is_refused()
+    public async Task An_unknown_metric_is_not_found()
     {
         await DecidedAsync();
         var error = await Assert.ThrowsAsync<RpcException>(async () => await client.GetMetricsAsync(new() { MetricName = "other" }));
@@ -122,8 +123,14 @@ public sealed class KedaScalerTests : IAsyncLifetime
         var file = ExternalScalerReflection.Descriptor;
         Assert.Equal("externalscaler", file.Package);
         Assert.Equal(
-            ["IsActive(ScaledObjectRef) IsActiveResponse", "StreamIsActive(ScaledObjectRef) stream IsActiveResponse", "GetMetricSpec(ScaledObjectRef) GetMetricSpecResponse", "GetMetrics(GetMetricsRequest) GetMetricsResponse"],
-            Assert.Single(file.Services).Methods.Select(method => $"{method.Name}({method.InputType.Name}) {(method.IsServerStreaming ? "stream " : "")}{method.OutputType.Name}"));
+            [
+                "IsActive(ScaledObjectRef) IsActiveResponse",
+                "StreamIsActive(ScaledObjectRef) stream IsActiveResponse",
+                "GetMetricSpec(ScaledObjectRef) GetMetricSpecResponse",
+                "GetMetrics(GetMetricsRequest) GetMetricsResponse",
+            ],
+            Assert.Single(file.Services).Methods.Select(method =>
+                $"{method.Name}({method.InputType.Name}) {(method.IsServerStreaming ? "stream " : "")}{method.OutputType.Name}"));
         Assert.Equal(
             [
                 "ScaledObjectRef: String name = 1, String namespace = 2, Message scalerMetadata = 3",
@@ -134,15 +141,17 @@ public sealed class KedaScalerTests : IAsyncLifetime
                 "GetMetricsResponse: Message metricValues = 1",
                 "MetricValue: String metricName = 1, Int64 metricValue = 2, Double metricValueFloat = 3",
             ],
-            file.MessageTypes.Select(message => $"{message.Name}: {string.Join(", ", message.Fields.InFieldNumberOrder().Select(field => $"{field.FieldType} {field.Name} = {field.FieldNumber}"))}"));
-        Assert.All((MessageDescriptor[])[GetMetricSpecResponse.Descriptor, GetMetricsResponse.Descriptor], message => Assert.True(message.Fields[1].IsRepeated));
+            file.MessageTypes.Select(message => $"{message.Name}: {string.Join(", ", message.Fields.InFieldNumberOrder()
+                .Select(field => $"{field.FieldType} {field.Name} = {field.FieldNumber}"))}"));
+        MessageDescriptor[] lists = [GetMetricSpecResponse.Descriptor, GetMetricsResponse.Descriptor];
+        Assert.All(lists, message => Assert.True(message.Fields[1].IsRepeated));
         Assert.True(ScaledObjectRef.Descriptor.Fields[3].IsMap);
     }
 
     async Task DecidedAsync()
     {
         await app.StartAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (app.Services.GetRequiredService<LatestDecision>().Within(TimeSpan.FromHours(1)) is null)
         {
             limit.Token.ThrowIfCancellationRequested();
@@ -152,7 +161,12 @@ public sealed class KedaScalerTests : IAsyncLifetime
 
     async Task UnavailableAsync()
     {
-        foreach (var call in (Func<Task>[])[async () => await client.GetMetricsAsync(new() { ScaledObjectRef = painters }), async () => await client.IsActiveAsync(painters)])
+        Func<Task>[] calls =
+        [
+            async () => await client.GetMetricsAsync(new() { ScaledObjectRef = painters }),
+            async () => await client.IsActiveAsync(painters),
+        ];
+        foreach (var call in calls)
             Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);
     }
 }

@@ -20,7 +20,8 @@ public class KubernetesActorTests
         await server.Actor().ActAsync(Decision, default);
 
         var (verb, path, type, body) = Assert.Single(server.Requests);
-        Assert.Equal(("PATCH", "/apis/apps/v1/namespaces/art/deployments/painters/scale", "application/merge-patch+json"), (verb, path, type));
+        Assert.Equal(("PATCH", "/apis/apps/v1/namespaces/art/deployments/painters/scale", "application/merge-patch+json"),
+            (verb, path, type));
         Assert.Equal("""{"spec":{"replicas":7}}""", JsonSerializer.Serialize(JsonDocument.Parse(body)));
     }
 
@@ -45,10 +46,12 @@ public class KubernetesActorTests
             server.app.Run(async context =>
             {
                 using var reader = new StreamReader(context.Request.Body);
-                server.Requests.Add((context.Request.Method, context.Request.Path, context.Request.ContentType?.Split(';')[0], await reader.ReadToEndAsync()));
+                server.Requests.Add((context.Request.Method, context.Request.Path, context.Request.ContentType?.Split(';')[0],
+                    await reader.ReadToEndAsync()));
                 context.Response.StatusCode = status;
                 context.Response.ContentType = "application/json";
-                await context.Response.WriteAsync("""{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"painters"},"spec":{"replicas":7}}""");
+                await context.Response.WriteAsync(
+                    """{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"painters"},"spec":{"replicas":7}}""");
             });
             await server.app.StartAsync();
             return server;

@@ -21,24 +21,25 @@ public sealed class AutoscalerLoopTests
     AutoscalerLoop Build()
     {
         var wrapped = Options.Create(options);
-        var clock = new SteadyClock(time);
+        var clock = new MonotonicClock(time);
         var gauge = new FleetGauge(fleet, wrapped, clock, lines.For<FleetGauge>());
-        return new(fleet, gauge, AutoscalerHosting.Policy(options), actor, new LatestDecision(clock), wrapped, clock, time, lines.For<AutoscalerLoop>());
+        return new(fleet, gauge, AutoscalerHosting.Policy(options), actor, new LatestDecision(clock), wrapped, clock, time,
+            lines.For<AutoscalerLoop>());
     }
 
-    async Task<int?> Look(double after = 30)
+    async Task<int?> TickAsync(double after = 30)
     {
         time.Advance(TimeSpan.FromSeconds(after));
         return (await Loop.TickAsync(default))?.Workers;
     }
 
-    /// <summary>Looks until the number falls, and tells how many looks it took.</summary>
-    async Task<int> LooksUntilBelow(int workers)
+    /// <summary>Ticks until the number falls, and returns the number of ticks.</summary>
+    async Task<int> TicksUntilBelow(int workers)
     {
-        for (var looks = 1; looks < 100; looks++)
+        for (var ticks = 1; ticks < 100; ticks++)
         {
-            if (await Look() < workers)
-                return looks;
+            if (await TickAsync() < workers)
+                return ticks;
         }
 
         return int.MaxValue;
@@ -49,7 +50,7 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
-        Assert.Equal(4, await Look());
+        Assert.Equal(4, await TickAsync());
         var decision = Assert.Single(fleet.Decisions);
         Assert.Equal((4, "drain", time.GetUtcNow(), 100L), (decision.Workers, decision.Policy, decision.At, decision.Measured.Waiting));
         Assert.Equal([4], actor.Asked);
@@ -61,38 +62,40 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Decisions.Add(new(5, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(5, busy: 0);
-        // The window begins at the first look; the numbers before it are unknown.
-        Assert.Equal(1 + (int)(options.StabilisationWindow / options.Interval) + 1, await LooksUntilBelow(5) + 1);
+        // The window begins at the first tick; the numbers before it are unknown.
+        Assert.Equal(1 + (int)(options.StabilisationWindow / options.Interval) + 1, await TicksUntilBelow(5) + 1);
         Assert.Equal(1, fleet.Decisions[^1].Workers);
     }
 
     [Fact]
-    public async Task While_Redis_is_away_the_last_number_stands_and_the_log_says_so()
+    public async Task While_Redis_is_unavailable_the_last_decision_stays_in_force_and_the_log_says_so()
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
-        await Look();
+        await TickAsync();
         fleet.Away = new QueueUnavailableException("Redis at 127.0.0.1:6379 can't be reached.");
         for (var i = 0; i < 20; i++)
-            Assert.Null(await Look());
+            Assert.Null(await TickAsync());
         Assert.Equal([4], actor.Asked);
-        Assert.Contains(lines.All, line => line == "The queue could not be measured: the last number, 4, stands. Redis at 127.0.0.1:6379 can't be reached.");
+        Assert.Contains(
+            "The queue could not be measured. The last decision, 4 workers, stays in force. Redis at 127.0.0.1:6379 can't be reached.",
+            lines.All);
 
         // It comes back with nothing waiting; the time away does not count towards the window.
         fleet.Away = null;
         (fleet.Waiting, fleet.Pending) = (0, 0);
-        Assert.Equal(4, await Look());
+        Assert.Equal(4, await TickAsync());
     }
 
     [Fact]
-    public async Task Redis_away_from_the_beginning_decides_nothing()
+    public async Task Nothing_is_decided_while_Redis_is_unavailable_from_the_start()
     {
         fleet.Away = new QueueUnavailableException("away");
-        Assert.Null(await Look());
+        Assert.Null(await TickAsync());
         Assert.Empty(actor.Asked);
         fleet.Away = null;
         fleet.Decisions.Add(new(3, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
-        Assert.Equal(3, await Look());
+        Assert.Equal(3, await TickAsync());
     }
 
     [Fact]
@@ -101,14 +104,14 @@ public sealed class AutoscalerLoopTests
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
         for (var i = 0; i < 5; i++)
-            Assert.Equal(4, await Look());
+            Assert.Equal(4, await TickAsync());
         fleet.Workers.Clear();
         for (var i = 0; i < 5; i++)
-            Assert.Equal(4, await Look());
-        Assert.Contains("0 workers are heard of, 4 were lately: nothing is scaled down meanwhile.", lines.All);
-        Assert.Contains("only 0 of 4 workers are heard of", fleet.Decisions[^1].Reason);
+            Assert.Equal(4, await TickAsync());
+        Assert.Contains("0 workers send heartbeats, 4 did recently. Nothing is scaled down.", lines.All);
+        Assert.Contains("only 0 of 4 workers send heartbeats", fleet.Decisions[^1].Reason);
         // Who stays away for a whole window is gone.
-        Assert.InRange(await LooksUntilBelow(4), 1, 7);
+        Assert.InRange(await TicksUntilBelow(4), 1, 7);
     }
 
     [Fact]
@@ -116,13 +119,13 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
-        await Look();
+        await TickAsync();
         fleet.Ahead = TimeSpan.FromHours(1);
-        Assert.Equal(4, await Look());
-        Assert.Contains("Redis' clock jumped by 01:00:00: nothing is scaled down at this look.", lines.All);
+        Assert.Equal(4, await TickAsync());
+        Assert.Contains("The clock of Redis jumped by 01:00:00. Nothing is scaled down with this measurement.", lines.All);
         fleet.Ahead = TimeSpan.FromHours(-5);
-        Assert.Equal(4, await Look());
-        Assert.Contains("Redis' clock jumped by -06:00:00: nothing is scaled down at this look.", lines.All);
+        Assert.Equal(4, await TickAsync());
+        Assert.Contains("The clock of Redis jumped by -06:00:00. Nothing is scaled down with this measurement.", lines.All);
     }
 
     [Fact]
@@ -130,11 +133,11 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
-        await Look();
-        await Look();
+        await TickAsync();
+        await TickAsync();
         time.Ahead = TimeSpan.FromHours(2);
-        Assert.Equal(4, await Look());
-        Assert.Equal(4, await Look());
+        Assert.Equal(4, await TickAsync());
+        Assert.Equal(4, await TickAsync());
     }
 
     [Fact]
@@ -142,11 +145,12 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
-        await Look();
+        await TickAsync();
         fleet.Frozen = Facts.Now + TimeSpan.FromSeconds(60);
         for (var i = 0; i < 20; i++)
-            Assert.Equal(4, await Look());
-        Assert.Contains(lines.All, line => line.EndsWith("nothing is scaled down on a stale one."));
+            Assert.Equal(4, await TickAsync());
+        Assert.Contains(lines.All, line => line.StartsWith("The measurement is stale: ")
+            && line.EndsWith("Nothing is scaled down with it."));
     }
 
     [Fact]
@@ -156,10 +160,10 @@ public sealed class AutoscalerLoopTests
         fleet.Ready(4, busy: 0);
         fleet.Arrivals = 1000;
         for (var i = 0; i < 3; i++)
-            await Look();
+            await TickAsync();
         fleet.Arrivals = 3;
-        Assert.Equal(4, await Look());
-        Assert.Contains(lines.All, line => line.StartsWith("Redis' arrivals fell from 1000 to 3"));
+        Assert.Equal(4, await TickAsync());
+        Assert.Contains(lines.All, line => line.StartsWith("The counter of arrivals in Redis fell from 1000 to 3"));
     }
 
     [Fact]
@@ -168,31 +172,32 @@ public sealed class AutoscalerLoopTests
         fleet.Ready(1);
         fleet.Ready(1, rate: null, busy: 0, state: WorkerState.Starting, age: 600);
         (fleet.Waiting, fleet.Pending) = (40, 12);
-        Assert.Equal(3, await Look());
-        Assert.Equal(3, await Look());
+        Assert.Equal(3, await TickAsync());
+        Assert.Equal(3, await TickAsync());
         Assert.Single(lines.All, line => line.StartsWith("Worker w1 (simulated) has been starting for 00:10:00 and counts as stuck"));
     }
 
     [Fact]
-    public async Task A_pool_that_cannot_start_more_is_said_once_and_not_asked_for_ever_more()
+    public async Task A_pool_that_cannot_start_more_is_logged_once_and_not_asked_for_more_and_more()
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
         for (var i = 0; i < 20; i++)
-            Assert.Equal(4, await Look());
-        Assert.Single(lines.All, line => line.StartsWith("4 workers are wanted, but 1 have been heard of for "));
+            Assert.Equal(4, await TickAsync());
+        Assert.Single(lines.All, line => line.StartsWith("4 workers are wanted, but only 1 have sent heartbeats for "));
     }
 
     [Fact]
-    public async Task An_actor_that_fails_is_asked_again_at_the_next_look()
+    public async Task An_actor_that_fails_is_called_again_after_the_next_measurement()
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
         actor.Fails = new HttpRequestException("The API server answered 503.");
-        Assert.Equal(4, await Look());
-        Assert.Contains(lines.All, line => line.StartsWith("4 workers could not be asked for") && line.EndsWith("The API server answered 503."));
+        Assert.Equal(4, await TickAsync());
+        Assert.Contains(lines.All, line => line.StartsWith("The actor failed to set 4 workers.")
+            && line.EndsWith("The API server answered 503."));
         actor.Fails = null;
-        await Look();
+        await TickAsync();
         Assert.Equal([4], actor.Asked);
     }
 
@@ -201,7 +206,7 @@ public sealed class AutoscalerLoopTests
     {
         options = new() { MinWorkers = 0, MaxWorkers = 4 };
         await Loop.StartAsync(default);
-        await fleet.Waited.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await fleet.Waited.Task.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal(0, Assert.Single(fleet.Decisions).Workers);
 
         fleet.Waiting = 1;
@@ -213,7 +218,7 @@ public sealed class AutoscalerLoopTests
 
     static async Task Eventually(Func<bool> condition)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!condition())
         {
             limit.Token.ThrowIfCancellationRequested();

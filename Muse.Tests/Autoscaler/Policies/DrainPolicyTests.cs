@@ -9,7 +9,8 @@ public class DrainPolicyTests
     static readonly AutoscalerOptions Options = new() { MinWorkers = 0, MaxWorkers = 40, Tolerance = 0.1 };
     static readonly TimeSpan Window = Options.StabilisationWindow;
 
-    static ScalingAdvice Decide(FleetSnapshot snapshot, AutoscalerOptions? options = null) => new DrainPolicy(options ?? Options).Decide(snapshot, Facts.Now);
+    static ScalingAdvice Decide(FleetSnapshot snapshot, AutoscalerOptions? options = null) =>
+        new DrainPolicy(options ?? Options).Decide(snapshot, Facts.Now);
 
     [Theory]
     [InlineData(0, 1)] // an empty fleet is woken by one picture
@@ -50,7 +51,7 @@ public class DrainPolicyTests
     }
 
     [Fact]
-    public void What_came_over_two_looks_is_extrapolated_and_not_what_came_over_one()
+    public void Arrivals_over_two_intervals_are_extrapolated_and_those_over_one_are_not()
     {
         var jump = Facts.Of(desired: 1, waiting: 30, arrivals: 7.5);
         Assert.Equal(2, Decide(jump with { SteadyArrivals = 1 }).Workers);
@@ -69,7 +70,7 @@ public class DrainPolicyTests
     }
 
     [Fact]
-    public void One_high_look_within_the_window_holds_the_number_up()
+    public void One_high_recommendation_within_the_window_holds_the_number_up()
     {
         var idle = Facts.Of(desired: 4, waiting: 0, pending: 5, arrivals: 2).Steadily(1, Window);
         idle = idle with { Recommended = [.. idle.Recommended.Select((past, i) => i == 3 ? past with { Workers = 3 } : past)] };
@@ -110,18 +111,23 @@ public class DrainPolicyTests
     }
 
     [Fact]
-    public void A_doubtful_measurement_scales_up_but_never_down()
+    public void An_unreliable_measurement_scales_up_but_never_down()
     {
-        var doubt = "Redis' clock jumped by 3600 s";
-        Assert.Equal(4, Decide(Facts.Of(desired: 4, waiting: 0).Steadily(0, Window) with { Doubt = doubt }).Workers);
-        Assert.Equal(12, Decide(Facts.Of(desired: 4, waiting: 400) with { Doubt = doubt }).Workers);
+        var blocker = "the clock of Redis jumped by 3600 s";
+        Assert.Equal(4, Decide(Facts.Of(desired: 4, waiting: 0).Steadily(0, Window) with { ScaleDownBlocker = blocker }).Workers);
+        Assert.Equal(12, Decide(Facts.Of(desired: 4, waiting: 400) with { ScaleDownBlocker = blocker }).Workers);
     }
 
     [Fact]
     public void A_worker_that_never_becomes_ready_is_asked_for_again()
     {
         var snapshot = Facts.Of(desired: 2, waiting: 60, ready: 1, starting: 1, age: 600);
-        snapshot = snapshot with { Workers = [.. snapshot.Workers.Select(worker => worker with { Stuck = worker.State is WorkerState.Starting })] };
+        snapshot =
+            snapshot with
+            {
+                Workers = [.. snapshot.Workers.Select(worker =>
+            worker with { Stuck = worker.State is WorkerState.Starting })]
+            };
         var advice = Decide(snapshot);
         Assert.Equal(3, advice.Workers);
         Assert.Contains("1 that never became ready", advice.Reason);
@@ -129,6 +135,6 @@ public class DrainPolicyTests
 
     [Fact]
     public void The_reason_has_the_numbers_in_it() => Assert.Equal(
-        "376 waiting and 24 in work, 7.5 arriving a second, 3.75 a second painted by a worker, 10 s allowed: up from 2 to 12.",
+        "376 waiting and 24 in work, 7.5 arriving a second, 3.75 a second per worker, 10 s allowed: up from 2 to 12.",
         Decide(Facts.Of(desired: 2, waiting: 376, pending: 24, arrivals: 7.5)).Reason);
 }

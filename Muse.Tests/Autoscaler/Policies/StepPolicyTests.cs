@@ -37,9 +37,10 @@ public class StepPolicyTests
     }
 
     [Fact]
-    public void A_doubtful_measurement_takes_no_worker_away()
+    public void An_unreliable_measurement_stops_no_worker()
     {
-        var advice = new StepPolicy(new()).Decide(Facts.Of(desired: 3, waiting: 0) with { Doubt = "the measurement is stale" }, Facts.Now);
+        var stale = Facts.Of(desired: 3, waiting: 0) with { ScaleDownBlocker = "the measurement is stale" };
+        var advice = new StepPolicy(new()).Decide(stale, Facts.Now);
         Assert.Equal(3, advice.Workers);
         Assert.Contains("stale", advice.Reason);
     }

@@ -1,4 +1,4 @@
-using Muse.Autoscaler;
+using Muse.Autoscaler.Simulator;
 using Muse.Queue;
 
 namespace Muse.Tests.Autoscaler;
@@ -14,7 +14,7 @@ public class SimulationTests
 
     static void KeepsThePromise(SimulationRecord record, double share, double hours)
     {
-        var optimum = Clairvoyant.Plan(record.Settings);
+        var optimum = OptimalSchedule.Plan(record.Settings);
         Assert.NotNull(record.FirstScaleUpComplete);
         Assert.InRange(record.WithinTarget(record.FirstScaleUpComplete.Value), share, 1);
         Assert.InRange(record.WorkerHours / optimum.WorkerHours, 1, hours);
@@ -33,7 +33,7 @@ public class SimulationTests
     public void The_optimum_itself_keeps_the_promise()
     {
         var settings = Settings("ramp");
-        var planned = Simulation.Run(settings with { Schedule = Clairvoyant.Plan(settings).At });
+        var planned = Simulation.Run(settings with { Schedule = OptimalSchedule.Plan(settings).At });
         Assert.InRange(planned.WithinTarget(), 0.95, 1);
     }
 
@@ -65,7 +65,8 @@ public class SimulationTests
     [Fact]
     public void The_same_seed_gives_the_same_run()
     {
-        var (one, same, other) = (Simulation.Run(Settings("burst")), Simulation.Run(Settings("burst")), Simulation.Run(Settings("burst") with { Seed = 2 }));
+        var (one, same) = (Simulation.Run(Settings("burst")), Simulation.Run(Settings("burst")));
+        var other = Simulation.Run(Settings("burst") with { Seed = 2 });
         Assert.Equal(one.Points, same.Points);
         Assert.NotEqual(one.Points, other.Points);
     }
@@ -90,17 +91,18 @@ public class SimulationTests
     [InlineData("--policy", "magic", "The field Policy must be drain or step.")]
     [InlineData("--seed", "x", "--seed must be a number and not negative; it is x.")]
     [InlineData("--magic", "1", "There is no --magic.")]
-    public void The_command_says_what_it_does_not_understand(string name, string value, string complaint)
+    public void The_command_says_what_it_does_not_understand(string name, string value, string error)
     {
         var errors = new StringWriter();
         Assert.Equal(2, SimulateCommand.Run(["--trace", "burst", name, value], TextWriter.Null, errors));
-        Assert.Contains(complaint, errors.ToString());
+        Assert.Contains(error, errors.ToString());
     }
 
     [Fact]
     public void Recorded_decisions_become_a_plot_with_the_arrivals_between_them()
     {
-        ScalingDecision At(int second, int workers, long arrivals) => new(workers, "because", Facts.Now.AddSeconds(second), "drain", new(3, 4, null, arrivals, 0, Facts.Now));
+        ScalingDecision At(int second, int workers, long arrivals) =>
+            new(workers, "because", Facts.Now.AddSeconds(second), "drain", new(3, 4, null, arrivals, 0, Facts.Now));
         Assert.Equal(
             [new PlotPoint(0, 0, 7, 1, -1), new PlotPoint(30, 2, 7, 4, -1)],
             PlotCommand.Points([At(0, 1, 100), At(30, 4, 160)]));

@@ -1,11 +1,11 @@
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>Time that passes when it is told to.</summary>
+/// <summary>A clock that the simulation sets.</summary>
 sealed class SimulatedClock : TimeProvider
 {
     static readonly DateTimeOffset Begin = new(2000, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>Since the beginning, seconds.</summary>
+    /// <summary>Time since the start, seconds.</summary>
     public double Seconds { get; set; }
 
     public override DateTimeOffset GetUtcNow() => Begin + TimeSpan.FromSeconds(Seconds);

@@ -1,26 +1,29 @@
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>The fewest worker-hours of somebody who knows the whole trace in advance, which a policy is measured against.</summary>
+/// <summary>
+/// The offline optimum: the schedule with the fewest worker-hours when the whole trace is known in advance. Policies are compared with it.
+/// </summary>
 /// <remarks>
-/// At every second it needs just the workers that keep the target: users / μT' for users who ask again at once (Little's law),
-/// where T' is the target less two steps, and λ / μ, for the λ of the coming T, for requests that arrive whatever happens. It has each worker started a cold start before it is needed,
-/// pays for that time too, drops it the second it is needless, and keeps it over a gap that is shorter than a cold start.
-/// The least number of workers binds it as it binds everyone; batching's integers and chance it does not know.
+/// Closed traces, where users ask again at once, need users / μT' workers (Little's law), where T' is the target less two steps.
+/// Open traces need λ / μ workers, with λ averaged over the coming target time.
+/// Each worker starts one cold start before it is needed, and that time counts. It stops in the second in which it is no longer needed,
+/// unless the gap is shorter than a cold start. The configured minimum and maximum apply.
+/// The plan ignores randomness and that batches hold whole pictures.
 /// </remarks>
-public sealed class Clairvoyant
+public sealed class OptimalSchedule
 {
     readonly int[] running;
 
-    Clairvoyant(int[] running, double seconds) => (this.running, WorkerHours) = (running, seconds / 3600);
+    OptimalSchedule(int[] running, double seconds) => (this.running, WorkerHours) = (running, seconds / 3600);
 
-    /// <summary>Its worker-hours.</summary>
+    /// <summary>Time that its workers exist, starting included, hours.</summary>
     public double WorkerHours { get; }
 
-    /// <summary>The workers that it has, starting included, at a second.</summary>
+    /// <summary>Workers at a second, starting ones included.</summary>
     public int At(double second) => running[Math.Clamp((int)second, 0, running.Length - 1)];
 
-    /// <summary>Plans.</summary>
-    public static Clairvoyant Plan(SimulationSettings settings)
+    /// <summary>Computes the schedule for a simulation's trace, device and limits.</summary>
+    public static OptimalSchedule Plan(SimulationSettings settings)
     {
         var needed = Needed(settings);
         var cold = (int)Math.Ceiling(settings.ColdStart.TotalSeconds);
@@ -29,7 +32,7 @@ public sealed class Clairvoyant
         for (var level = 1; level <= needed.Max(); level++)
         {
             var on = Array.ConvertAll(needed, workers => workers >= level);
-            // A gap that is shorter than a cold start is not worth stopping for; and before each need lies a cold start.
+            // A worker starts one cold start before it is needed, and keeps running over a gap that is shorter than a cold start.
             for (int second = on.Length - 1, next = int.MaxValue; second >= 0; second--)
             {
                 if (on[second])
@@ -49,14 +52,15 @@ public sealed class Clairvoyant
     static int[] Needed(SimulationSettings settings)
     {
         var (trace, target, rate) = (settings.Trace, settings.Autoscaler.TargetWait.TotalSeconds, settings.Device.FullRate);
-        // Pictures are finished at the end of a step, and a request joins at the next one.
+        // A request joins at the next step, and a picture is finished at the end of one: up to two steps pass unused.
         target -= 2 * settings.Device.Step(settings.Device.Slots);
         var needed = new int[(int)trace.Length];
         for (var second = 0; second < needed.Length; second++)
         {
             var workers = trace.Closed
                 ? trace.Level(second) / (rate * target)
-                : Enumerable.Range(second, Math.Max(1, (int)target)).Average(ahead => trace.Level(Math.Min(ahead, trace.Length - 1))) / rate;
+                : Enumerable.Range(second, Math.Max(1, (int)target))
+                    .Average(ahead => trace.Level(Math.Min(ahead, trace.Length - 1))) / rate;
             needed[second] = Math.Clamp((int)Math.Ceiling(workers - 1e-9), settings.Autoscaler.MinWorkers, settings.Autoscaler.MaxWorkers);
         }
         return needed;

@@ -1,33 +1,36 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
 /// <summary>What to simulate.</summary>
 public sealed record SimulationSettings
 {
-    /// <summary>Who asks.</summary>
+    /// <summary>The load.</summary>
     public required LoadTrace Trace { get; init; }
-    /// <summary>The autoscaler's settings, as in earnest.</summary>
+    /// <summary>The autoscaler's settings.</summary>
     public required AutoscalerOptions Autoscaler { get; init; }
-    /// <summary>What painting costs.</summary>
+    /// <summary>The device of each worker.</summary>
     public SimulatedDevice Device { get; init; } = new();
-    /// <summary>How long a worker really takes to become ready; what the autoscaler believes is <see cref="AutoscalerOptions.ColdStart"/>.</summary>
+    /// <summary>How long a worker takes to become ready. The autoscaler assumes <see cref="AutoscalerOptions.ColdStart"/>.</summary>
     public TimeSpan ColdStart { get; init; } = TimeSpan.FromSeconds(60);
     /// <summary>Mean time until a worker crashes; null for never.</summary>
     public TimeSpan? MeanTimeToCrash { get; init; }
     /// <summary>Share of started workers that never become ready.</summary>
     public double NeverReady { get; init; }
-    /// <summary>Seed of everything random.</summary>
+    /// <summary>Seed of the random numbers.</summary>
     public int Seed { get; init; } = 1;
-    /// <summary>The number of workers by the second instead of a policy's; for the optimum.</summary>
+    /// <summary>Workers by the second; null to let the autoscaler decide. Runs the <see cref="OptimalSchedule"/>.</summary>
     public Func<double, int>? Schedule { get; init; }
 }
 
-/// <summary>A discrete-event simulation of the whole system, with the autoscaler's own loop, gauge and policy in the middle of it and everything around them simulated.</summary>
+/// <summary>
+/// A discrete-event simulation of the whole system. The autoscaler's loop, gauge and policy are the real ones; load, queue and workers are
+/// simulated.
+/// </summary>
 public sealed class Simulation : IFleet, IScalingActor
 {
-    // As in earnest: a dead worker's pictures can be taken over after the lease.
+    // Seconds, the default of Queue:Lease: after it, another worker takes over a dead worker's pictures.
     const double Lease = 10;
 
     readonly SimulationSettings settings;
@@ -48,12 +51,13 @@ public sealed class Simulation : IFleet, IScalingActor
         random = new(settings.Seed);
         record = new(settings);
         var options = Options.Create(settings.Autoscaler);
-        var steady = new SteadyClock(clock);
-        loop = new(this, new(this, options, steady, NullLogger<FleetGauge>.Instance), AutoscalerHosting.Policy(settings.Autoscaler), this,
+        var steady = new MonotonicClock(clock);
+        var gauge = new FleetGauge(this, options, steady, NullLogger<FleetGauge>.Instance);
+        loop = new(this, gauge, AutoscalerHosting.Policy(settings.Autoscaler), this,
             new(steady), options, steady, clock, NullLogger<AutoscalerLoop>.Instance);
     }
 
-    /// <summary>Runs it to the end of the trace.</summary>
+    /// <summary>Simulates until the end of the trace.</summary>
     public static SimulationRecord Run(SimulationSettings settings) => new Simulation(settings).Run();
 
     double Now => clock.Seconds;
@@ -61,15 +65,15 @@ public sealed class Simulation : IFleet, IScalingActor
 
     SimulationRecord Run()
     {
-        // The least workers run already when the trace begins.
+        // The minimum of workers runs already when the trace begins.
         wanted = settings.Schedule?.Invoke(0) ?? settings.Autoscaler.MinWorkers;
         for (var i = 0; i < wanted; i++)
             StartWorker(ready: true);
-        At(0, Second);
+        ScheduleAt(0, EverySecond);
         if (settings.Schedule is null)
-            At(0, Tick);
+            ScheduleAt(0, EveryInterval);
         if (!settings.Trace.Closed)
-            At(0, () => NextArrival(0));
+            ScheduleAt(0, () => NextArrival(0));
         while (events.TryPeek(out _, out var next) && next.At <= settings.Trace.Length)
         {
             clock.Seconds = next.At;
@@ -81,24 +85,24 @@ public sealed class Simulation : IFleet, IScalingActor
         return record;
     }
 
-    void At(double second, Action what) => events.Enqueue(what, (second, order++));
+    void ScheduleAt(double second, Action action) => events.Enqueue(action, (second, order++));
+
+    void EveryInterval()
+    {
+        Tick();
+        ScheduleAt(Now + settings.Autoscaler.Interval.TotalSeconds, EveryInterval);
+    }
 
     void Tick()
     {
-        Look();
-        At(Now + settings.Autoscaler.Interval.TotalSeconds, Tick);
+        // The simulated queue answers synchronously, so the tick is complete when the call returns.
+        var tick = loop.TickAsync(CancellationToken.None);
+        if (!tick.IsCompleted || tick.Result is null)
+            throw new InvalidOperationException("A tick of the autoscaler's loop failed in the simulation.");
     }
 
-    void Look()
-    {
-        // Nothing here waits for anything, so the look has ended when the call returns.
-        var look = loop.TickAsync(CancellationToken.None);
-        if (!look.IsCompleted || look.Result is null)
-            throw new InvalidOperationException("A look of the simulation failed.");
-    }
-
-    /// <summary>Once a second: users come and go, and what there is goes on record.</summary>
-    void Second()
+    /// <summary>Once per second: users join and leave, and the state is recorded.</summary>
+    void EverySecond()
     {
         var level = settings.Trace.Level(Now);
         if (settings.Trace.Closed)
@@ -109,11 +113,12 @@ public sealed class Simulation : IFleet, IScalingActor
         }
         if (settings.Schedule is { } schedule)
             Scale(schedule(Now));
-        record.Sample(Now, level, queue.Count + workers.Sum(worker => worker.Batch.Count) + leased, wanted, workers.Count(worker => worker.Ready));
-        At(Now + 1, Second);
+        var inSystem = queue.Count + workers.Sum(worker => worker.Batch.Count) + leased;
+        record.Sample(Now, level, inSystem, wanted, workers.Count(worker => worker.Ready));
+        ScheduleAt(Now + 1, EverySecond);
     }
 
-    /// <summary>A Poisson process whose rate changes, by thinning one of the highest rate.</summary>
+    /// <summary>A Poisson process with a varying rate, by thinning a process with the highest rate.</summary>
     void NextArrival(double highest)
     {
         if (highest == 0)
@@ -126,7 +131,7 @@ public sealed class Simulation : IFleet, IScalingActor
             Arrive(user: -1);
         }
 
-        At(Now - Math.Log(1 - random.NextDouble()) / highest, () => NextArrival(highest));
+        ScheduleAt(Now - Math.Log(1 - random.NextDouble()) / highest, () => NextArrival(highest));
     }
 
     void Arrive(int user)
@@ -134,7 +139,7 @@ public sealed class Simulation : IFleet, IScalingActor
         arrivals++;
         queue.AddLast(new SimulatedRequest(Now, settings.Device.Steps, user));
         if (wanted == 0 && settings.Schedule is null)
-            At(Now, Look);
+            ScheduleAt(Now, Tick);
         WakeIdle();
     }
 
@@ -160,14 +165,14 @@ public sealed class Simulation : IFleet, IScalingActor
         if (!worker.Stepping)
             return;
         var seconds = settings.Device.Step(worker.Batch.Count);
-        At(Now + seconds, () => EndStep(worker, seconds));
+        ScheduleAt(Now + seconds, () => EndStep(worker, seconds));
     }
 
     void EndStep(SimulatedWorker worker, double seconds)
     {
-        if (worker.Gone)
+        if (worker.Stopped)
             return;
-        worker.Note(seconds, (double)worker.Batch.Count / settings.Device.Steps, worker.Batch.Count == Slots);
+        worker.ObserveStep(seconds, (double)worker.Batch.Count / settings.Device.Steps, worker.Batch.Count == Slots);
         foreach (var request in worker.Batch)
             request.StepsLeft--;
         var finished = worker.Batch.Where(request => request.StepsLeft == 0).ToList();
@@ -176,7 +181,7 @@ public sealed class Simulation : IFleet, IScalingActor
         {
             completed++;
             record.Finished(request.Arrived, Now);
-            // A user asks again at once, unless the user has left meanwhile.
+            // A user sends the next request at once, unless the user has left.
             if (request.User >= 0 && request.User < users)
                 Arrive(request.User);
         }
@@ -190,7 +195,7 @@ public sealed class Simulation : IFleet, IScalingActor
         wanted = workersWanted;
         while (workers.Count < wanted)
             StartWorker(ready: false);
-        // The one with the least work goes first, and of those the newest.
+        // The worker with the fewest pictures stops first; of several, the newest.
         while (workers.Count > wanted)
             StopWorker(workers.OrderBy(worker => worker.Batch.Count).ThenByDescending(worker => worker.Number).First());
     }
@@ -201,9 +206,9 @@ public sealed class Simulation : IFleet, IScalingActor
         workers.Add(worker);
         if (!ready && random.NextDouble() >= settings.NeverReady)
         {
-            At(Now + settings.ColdStart.TotalSeconds, () =>
+            ScheduleAt(Now + settings.ColdStart.TotalSeconds, () =>
             {
-                if (worker.Gone)
+                if (worker.Stopped)
                     return;
                 worker.Ready = true;
                 Step(worker);
@@ -211,10 +216,10 @@ public sealed class Simulation : IFleet, IScalingActor
         }
 
         if (settings.MeanTimeToCrash is { } mean)
-            At(Now - Math.Log(1 - random.NextDouble()) * mean.TotalSeconds, () => Crash(worker));
+            ScheduleAt(Now - Math.Log(1 - random.NextDouble()) * mean.TotalSeconds, () => Crash(worker));
     }
 
-    /// <summary>Hands its work back with its progress, and goes.</summary>
+    /// <summary>Stops a worker, which hands its pictures back with their progress.</summary>
     void StopWorker(SimulatedWorker worker)
     {
         Remove(worker);
@@ -223,11 +228,11 @@ public sealed class Simulation : IFleet, IScalingActor
 
     void Crash(SimulatedWorker worker)
     {
-        if (worker.Gone)
+        if (worker.Stopped)
             return;
         Remove(worker);
         leased += worker.Batch.Count;
-        At(Now + Lease, () =>
+        ScheduleAt(Now + Lease, () =>
         {
             leased -= worker.Batch.Count;
             HandBack(worker);
@@ -237,7 +242,7 @@ public sealed class Simulation : IFleet, IScalingActor
 
     void Remove(SimulatedWorker worker)
     {
-        worker.Gone = true;
+        worker.Stopped = true;
         workers.Remove(worker);
         record.Stopped(worker, Now);
     }
@@ -255,7 +260,7 @@ public sealed class Simulation : IFleet, IScalingActor
         queue.First is { } oldest ? TimeSpan.FromSeconds(Now - oldest.Value.Arrived) : null, arrivals, completed, clock.GetUtcNow()));
 
     Task<IReadOnlyList<WorkerHeartbeat>> IFleet.WorkersAsync(CancellationToken cancellation) =>
-        Task.FromResult<IReadOnlyList<WorkerHeartbeat>>([.. workers.Select(worker => worker.Beat(clock.GetUtcNow(), Now, Slots))]);
+        Task.FromResult<IReadOnlyList<WorkerHeartbeat>>([.. workers.Select(worker => worker.Heartbeat(clock.GetUtcNow(), Now, Slots))]);
 
     Task IFleet.DecideAsync(ScalingDecision decided, CancellationToken cancellation)
     {

@@ -1,6 +1,6 @@
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>One request of the simulation.</summary>
+/// <summary>One simulated request.</summary>
 sealed class SimulatedRequest(double arrived, int steps, int user)
 {
     public double Arrived { get; } = arrived;
@@ -8,7 +8,7 @@ sealed class SimulatedRequest(double arrived, int steps, int user)
     public int StepsLeft { get; set; } = steps;
 }
 
-/// <summary>A worker of the simulation: starts, paints its batch step by step, and tells what it measured.</summary>
+/// <summary>One simulated worker: its state, its batch and its measured rate.</summary>
 sealed class SimulatedWorker(int number, double startedAt)
 {
     readonly RateMeter meter = new();
@@ -16,14 +16,15 @@ sealed class SimulatedWorker(int number, double startedAt)
     public int Number => number;
     public double StartedAt => startedAt;
     public bool Ready { get; set; }
-    public bool Gone { get; set; }
+    public bool Stopped { get; set; }
     public bool Stepping { get; set; }
     public List<SimulatedRequest> Batch { get; } = [];
 
-    /// <summary>Notes a step for the measured rate, as a worker in earnest would.</summary>
-    public void Note(double seconds, double pictures, bool batchFull) => meter.Observe(pictures, TimeSpan.FromSeconds(seconds), worked: true, batchFull);
+    /// <summary>Adds a step to the measured rate, with the same meter that real workers use.</summary>
+    public void ObserveStep(double seconds, double pictures, bool batchFull) =>
+        meter.Observe(pictures, TimeSpan.FromSeconds(seconds), worked: true, batchFull);
 
-    public WorkerHeartbeat Beat(DateTimeOffset now, double second, int slots) => new()
+    public WorkerHeartbeat Heartbeat(DateTimeOffset now, double second, int slots) => new()
     {
         Worker = $"worker-{number}",
         State = Ready ? WorkerState.Ready : WorkerState.Starting,

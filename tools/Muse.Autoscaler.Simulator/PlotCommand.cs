@@ -1,28 +1,36 @@
 using System.Text.Json;
 
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>The command <c>plot</c>: the picture of a real run, from the decisions that Redis kept of it.</summary>
+/// <summary>The command <c>plot</c>: draws the scaling decisions of a real run, which Redis keeps.</summary>
 public static class PlotCommand
 {
-    const string Usage = "plot --out FOLDER [--title TEXT] [--count DECISIONS] [--from DECISIONS.json]";
+    /// <summary>How to call it.</summary>
+    public const string Usage = "plot --out FOLDER [--title TEXT] [--count DECISIONS] [--from DECISIONS.json]";
     static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
 
-    /// <summary>Reads the decisions from Redis, or from the file of an earlier call, and writes <c>decisions.json</c> and <c>decisions.png</c>.</summary>
-    /// <returns>The exit status: 0, 1 where there is nothing to draw, 2 for arguments that it does not understand.</returns>
-    public static async Task<int> RunAsync(string[] arguments, Func<int, Task<IReadOnlyList<ScalingDecision>>> newest, TextWriter output, TextWriter errors)
+    /// <summary>
+    /// Reads the decisions from Redis, or from the file of an earlier call. Writes <c>decisions.json</c> and <c>decisions.png</c>.
+    /// </summary>
+    /// <param name="arguments">The command line after <c>plot</c>.</param>
+    /// <param name="readNewest">Reads so many of the newest decisions from Redis.</param>
+    /// <param name="output">Standard output.</param>
+    /// <param name="errors">Standard error.</param>
+    /// <returns>The exit code: 0; 1 where there is nothing to draw; 2 for invalid arguments.</returns>
+    public static async Task<int> RunAsync(
+        string[] arguments, Func<int, Task<IReadOnlyList<ScalingDecision>>> readNewest, TextWriter output, TextWriter errors)
     {
         try
         {
             var options = Arguments.Parse(arguments, Usage);
             var (folder, from, count) = (options.Text("out", ""), options.Text("from", ""), (int)options.Number("count", 1000));
             var title = options.Text("title", "Recorded decisions");
-            options.RefuseUnknown();
+            options.RejectUnknown();
             if (folder.Length == 0)
                 throw new ArgumentException(Usage);
             var decisions = from.Length > 0
                 ? JsonSerializer.Deserialize<List<ScalingDecision>>(await File.ReadAllTextAsync(from), Json)!
-                : [.. (await newest(count)).OrderBy(decision => decision.At)];
+                : [.. (await readNewest(count)).OrderBy(decision => decision.At)];
             if (decisions.Count == 0)
             {
                 errors.WriteLine("No decision was recorded.");
@@ -42,7 +50,7 @@ public static class PlotCommand
         }
     }
 
-    /// <summary>Each decision as a moment; the level is what arrived since the one before.</summary>
+    /// <summary>One point per decision. Its load is the arrivals per second since the previous decision.</summary>
     public static IReadOnlyList<PlotPoint> Points(IReadOnlyList<ScalingDecision> decisions) =>
         [.. decisions.Select((decision, i) => new PlotPoint(
             (decision.At - decisions[0].At).TotalSeconds,

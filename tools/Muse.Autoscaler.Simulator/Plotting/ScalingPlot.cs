@@ -1,20 +1,25 @@
 using ScottPlot;
 
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>Load, queue and workers over time, one above the other.</summary>
+/// <summary>Draws load, queue and workers over time in three panels.</summary>
 public static class ScalingPlot
 {
-    // SkiaSharp's Linux build without dependencies finds no font by itself, and would draw no letter.
-    static readonly string[] FontFolders = ["/usr/share/fonts", "/usr/local/share/fonts", Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".fonts")];
+    // The Linux build of SkiaSharp without dependencies does not search for fonts.
+    static readonly string[] FontFolders =
+    [
+        "/usr/share/fonts",
+        "/usr/local/share/fonts",
+        Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".fonts"),
+    ];
     static readonly string[] FontFiles = ["DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSans-Regular.ttf", "Lato-Regular.ttf"];
 
     const int Width = 1000, PanelHeight = 220;
 
     /// <summary>Draws a PNG.</summary>
-    /// <param name="path">Where to.</param>
-    /// <param name="title">What it shows; a simulated device is named as such.</param>
-    /// <param name="level">What the upper panel counts.</param>
+    /// <param name="path">The file to write.</param>
+    /// <param name="title">The title. It says so where the device is simulated.</param>
+    /// <param name="level">The unit of the upper panel.</param>
     /// <param name="points">In order of time.</param>
     public static void Save(string path, string title, string level, IReadOnlyList<PlotPoint> points)
     {
@@ -36,7 +41,7 @@ public static class ScalingPlot
         {
             panel.ShowLegend(Alignment.UpperLeft);
             panel.Axes.AutoScale();
-            // The same for all three, so that a moment stands above itself.
+            // The same width for all three, so that their time axes align.
             panel.Axes.Left.MinimumSize = panel.Axes.Left.MaximumSize = 55;
             panel.Axes.SetLimitsX(minutes.FirstOrDefault(), Math.Max(minutes.LastOrDefault(), minutes.FirstOrDefault() + 0.1));
             panel.Axes.SetLimitsY(0, Math.Max(1, panel.Axes.GetLimits().Top * 1.15));
@@ -51,8 +56,9 @@ public static class ScalingPlot
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*.ttf", SearchOption.AllDirectories))
             .Where(file => FontFiles.Contains(Path.GetFileName(file)))
             .MinBy(file => Array.IndexOf(FontFiles, Path.GetFileName(file)))
-            ?? throw new InvalidOperationException($"A plot needs one of the fonts {string.Join(", ", FontFiles)}, for example from the package fonts-dejavu-core.");
-        // Titles are asked for in bold.
+            ?? throw new InvalidOperationException(
+                $"A plot needs one of the fonts {string.Join(", ", FontFiles)}, for example from the package fonts-dejavu-core.");
+        // ScottPlot asks for titles in bold.
         Fonts.AddFontFile("Muse", found, bold: false, italic: false);
         Fonts.AddFontFile("Muse", found, bold: true, italic: false);
         Fonts.Default = "Muse";

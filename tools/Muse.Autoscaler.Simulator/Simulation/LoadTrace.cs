@@ -1,15 +1,18 @@
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>Who asks for pictures over time.</summary>
+/// <summary>The load over time.</summary>
 /// <param name="Name">Its name on the command line.</param>
-/// <param name="Length">Seconds.</param>
-/// <param name="Closed">Whether the level counts users, each of whom asks again as soon as the picture is there; else it is requests a second, arriving as a Poisson process.</param>
-/// <param name="Level">The level at a second.</param>
+/// <param name="Length">Its length, seconds.</param>
+/// <param name="Closed">
+/// True for a closed load: the level is a number of users, and each sends the next request as soon as the picture is there.
+/// False for an open load: the level is requests per second, which arrive as a Poisson process.
+/// </param>
+/// <param name="Level">The load at a second since the start.</param>
 public sealed record LoadTrace(string Name, double Length, bool Closed, Func<double, double> Level)
 {
     const double Minute = 60, Hour = 3600;
 
-    /// <summary>The traces there are.</summary>
+    /// <summary>The names of all traces.</summary>
     public static IReadOnlyList<string> Names { get; } = ["ramp", "daily", "burst", "onoff"];
 
     /// <summary>The trace of that name, or null.</summary>
@@ -22,10 +25,12 @@ public sealed record LoadTrace(string Name, double Length, bool Closed, Func<dou
         _ => null,
     };
 
-    /// <summary>What the axis says.</summary>
+    /// <summary>The unit of <see cref="Level"/>, for the plot.</summary>
     public string Unit => Closed ? "users" : "requests a second";
 
-    /// <summary>The blog's 1, 60, 400, 1,000 users: two users come every second, and each number stays for a while.</summary>
+    /// <summary>
+    /// 1, 60, 400 and 1,000 users, the numbers of the Lightning Muse article (2022). Between them two users join per second.
+    /// </summary>
     static double Ramp(double second)
     {
         (double At, double From, double To)[] rises = [(2 * Minute, 1, 60), (8 * Minute, 60, 400), (20 * Minute, 400, 1000)];

@@ -1,6 +1,6 @@
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>What happened in a simulation, and the figures that are read from it.</summary>
+/// <summary>What happened in a simulation, and its figures.</summary>
 public sealed class SimulationRecord(SimulationSettings settings)
 {
     readonly List<(double Arrived, double Wait)> waits = [];
@@ -8,11 +8,11 @@ public sealed class SimulationRecord(SimulationSettings settings)
     readonly List<PlotPoint> points = [];
     double workerSeconds;
 
-    /// <summary>What was simulated.</summary>
+    /// <summary>The simulation's settings.</summary>
     public SimulationSettings Settings => settings;
     /// <summary>Every decision, oldest first.</summary>
     public List<ScalingDecision> Decisions { get; } = [];
-    /// <summary>The state at every second.</summary>
+    /// <summary>The state once per second.</summary>
     public IReadOnlyList<PlotPoint> Points => points;
     /// <summary>Requests answered.</summary>
     public int Answered => waits.Count;
@@ -24,13 +24,15 @@ public sealed class SimulationRecord(SimulationSettings settings)
     internal void Finished(double arrived, double now) => waits.Add((arrived, now - arrived));
     internal void Scaled(double at, int from, int to) => scalings.Add((at, from, to));
     internal void Stopped(SimulatedWorker worker, double now) => workerSeconds += now - worker.StartedAt;
-    internal void Sample(double second, double level, long inSystem, int wanted, int ready) => points.Add(new(second, level, inSystem, wanted, ready));
+    internal void Sample(double second, double level, long inSystem, int wanted, int ready) =>
+        points.Add(new(second, level, inSystem, wanted, ready));
 
-    /// <summary>When the workers of the first scale-up were all ready, seconds; null if there was none.</summary>
+    /// <summary>When all workers of the first scale-up were ready, seconds; null if nothing was scaled up.</summary>
     public double? FirstScaleUpComplete => scalings.FirstOrDefault(scaling => scaling.To > scaling.From) is { To: > 0 } first
         ? points.FirstOrDefault(point => point.Second >= first.At && point.Ready >= first.To)?.Second : null;
 
-    /// <summary>From request to picture: what this share of the requests stayed below, seconds.</summary>
+    /// <summary>A percentile of the time from request to picture, seconds.</summary>
+    /// <param name="share">0 to 1, e.g. 0.95.</param>
     public double Percentile(double share)
     {
         if (waits.Count == 0)
@@ -39,27 +41,32 @@ public sealed class SimulationRecord(SimulationSettings settings)
         return sorted[Math.Clamp((int)Math.Ceiling(share * sorted.Count) - 1, 0, sorted.Count - 1)];
     }
 
-    /// <summary>The share of requests, of those that came from <paramref name="since"/> on, whose picture came within the target.</summary>
-    /// <remarks>A request that is still waiting at the end and already past the target is not counted as answered; there is at most a queue of them.</remarks>
+    /// <summary>
+    /// The share of requests whose picture came within the target, of those that arrived from <paramref name="since"/> (seconds) on.
+    /// </summary>
+    /// <remarks>Requests that still wait at the end are not counted.</remarks>
     public double WithinTarget(double since = 0)
     {
         var counted = waits.Where(wait => wait.Arrived >= since).ToList();
-        return counted.Count == 0 ? 1 : (double)counted.Count(wait => wait.Wait <= settings.Autoscaler.TargetWait.TotalSeconds) / counted.Count;
+        var target = settings.Autoscaler.TargetWait.TotalSeconds;
+        return counted.Count == 0 ? 1 : (double)counted.Count(wait => wait.Wait <= target) / counted.Count;
     }
 
     /// <summary>The most changes of direction (up after down, down after up) within any stabilisation window.</summary>
     public int ReversalsInAWindow()
     {
         var window = settings.Autoscaler.StabilisationWindow.TotalSeconds;
-        var reversals = scalings.Zip(scalings.Skip(1)).Where(pair => pair.First.To > pair.First.From != pair.Second.To > pair.Second.From).Select(pair => pair.Second.At).ToList();
+        var reversals = scalings.Zip(scalings.Skip(1))
+            .Where(pair => pair.First.To > pair.First.From != pair.Second.To > pair.Second.From)
+            .Select(pair => pair.Second.At).ToList();
         return reversals.Select(at => reversals.Count(other => other >= at && other - at < window)).DefaultIfEmpty(0).Max();
     }
 }
 
-/// <summary>A moment, for the plot.</summary>
-/// <param name="Second">Since the beginning.</param>
-/// <param name="Level">Users, or requests a second; NaN where nobody counted.</param>
+/// <summary>One point of the plot.</summary>
+/// <param name="Second">Time since the start, seconds.</param>
+/// <param name="Level">The load: users, or requests per second.</param>
 /// <param name="Queue">Pictures waiting and in work.</param>
 /// <param name="Wanted">Workers wanted.</param>
-/// <param name="Ready">Workers ready; negative where nobody counted.</param>
+/// <param name="Ready">Workers ready; negative where unknown.</param>
 public sealed record PlotPoint(double Second, double Level, long Queue, int Wanted, int Ready);

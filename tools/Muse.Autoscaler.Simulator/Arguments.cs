@@ -1,8 +1,10 @@
 using System.Globalization;
 
-namespace Muse.Autoscaler;
+namespace Muse.Autoscaler.Simulator;
 
-/// <summary>Pairs of <c>--name value</c>. Every complaint is an <see cref="ArgumentException"/> that says what is allowed.</summary>
+/// <summary>
+/// Command-line options as pairs of <c>--name value</c>. Every error is an <see cref="ArgumentException"/> that says what is allowed.
+/// </summary>
 sealed class Arguments(Dictionary<string, string> values, string usage)
 {
     readonly HashSet<string> known = [];
@@ -19,23 +21,23 @@ sealed class Arguments(Dictionary<string, string> values, string usage)
         return new(values, usage);
     }
 
-    public string Text(string name, string otherwise)
+    public string Text(string name, string defaultValue)
     {
         known.Add(name);
-        return values.GetValueOrDefault(name, otherwise);
+        return values.GetValueOrDefault(name, defaultValue);
     }
 
-    public double Number(string name, double otherwise)
+    public double Number(string name, double defaultValue)
     {
-        var text = Text(name, otherwise.ToString(CultureInfo.InvariantCulture));
+        var text = Text(name, defaultValue.ToString(CultureInfo.InvariantCulture));
         return double.TryParse(text, CultureInfo.InvariantCulture, out var number) && number >= 0
             ? number : throw new ArgumentException($"--{name} must be a number and not negative; it is {text}.");
     }
 
-    public TimeSpan Seconds(string name, double otherwise) => TimeSpan.FromSeconds(Number(name, otherwise));
+    public TimeSpan Seconds(string name, double defaultValue) => TimeSpan.FromSeconds(Number(name, defaultValue));
 
-    /// <summary>To be called when everything known was asked for.</summary>
-    public void RefuseUnknown()
+    /// <summary>Rejects options that were never read. Call it after every known option was read.</summary>
+    public void RejectUnknown()
     {
         if (values.Keys.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
             throw new ArgumentException($"There is no --{unknown}.{Environment.NewLine}{usage}");

@@ -1,0 +1,42 @@
+namespace Muse.Queue;
+
+/// <summary>What Redis' error replies mean for Muse.</summary>
+static class RedisErrors
+{
+    /// <summary>The oldest supported version: <c>XPENDING … IDLE</c> is new in it.</summary>
+    const string LeastVersion = "6.2";
+
+    /// <summary>Errors after which the same command may succeed later. Some need an operator, who can act while Muse runs.</summary>
+    static readonly string[] Transient =
+    [
+        "LOADING", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS",
+        "NOPERM", "NOAUTH", "WRONGPASS",
+    ];
+
+    /// <summary>Whether the same command may succeed later.</summary>
+    public static bool IsTransient(string reply) => Transient.Any(code => Has(reply, code));
+
+    /// <summary>A sentence for an operator who has to change Redis' configuration, or null.</summary>
+    public static string? Explain(string reply) => reply switch
+    {
+        _ when Has(reply, "NOPERM") && reply.Contains("channel", StringComparison.OrdinalIgnoreCase) =>
+            "The Redis user has no permission for Muse's channels. Grant it &muse:* (docs/queue.md lists all permissions).",
+        _ when Has(reply, "NOPERM") && reply.Contains("key", StringComparison.OrdinalIgnoreCase) =>
+            "The Redis user has no permission for Muse's keys. Grant it ~muse:* (docs/queue.md lists all permissions).",
+        _ when Has(reply, "NOPERM") =>
+            $"The Redis user has no permission for a command that Muse needs (docs/queue.md lists all permissions): {reply}",
+        _ when Has(reply, "NOAUTH") || Has(reply, "WRONGPASS") =>
+            "Redis requires another user or password. Set them in ConnectionStrings:redis.",
+        _ when reply.Contains("syntax error", StringComparison.Ordinal) || reply.Contains("nknown Redis command", StringComparison.Ordinal)
+            || reply.Contains("unknown command", StringComparison.Ordinal) =>
+            $"Redis does not support a command that Muse needs. Muse needs Redis {LeastVersion} or newer: {reply}",
+        _ => null,
+    };
+
+    /// <summary>
+    /// Whether a reply has an error code: at its start, or, before Redis 7, after a dash within the error of a script
+    /// (<c>ERR Error running script … @user_script: 12: -OOM command not allowed …</c>).
+    /// </summary>
+    static bool Has(string reply, string code) =>
+        reply.StartsWith(code, StringComparison.Ordinal) || reply.Contains($" -{code} ", StringComparison.Ordinal);
+}
