@@ -5,13 +5,13 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Muse.Api;
 
-/// <summary>What a body turned out to be: a value, or the error to answer with.</summary>
-/// <param name="Value">What was read.</param>
+/// <summary>A parsed body: a value, or an error.</summary>
+/// <param name="Value">The value.</param>
 /// <param name="Hash">A hash of the body's bytes, where asked for.</param>
 /// <param name="Error">Why it can't be read.</param>
 public readonly record struct BodyOutcome<T>(T? Value, string? Hash, ApiError? Error) where T : class;
 
-/// <summary>Reads JSON bodies strictly: right encoding, right types, the field at fault named.</summary>
+/// <summary>Reads JSON bodies. An error names the wrong field.</summary>
 public static class RequestBody
 {
     /// <summary>Largest body, bytes.</summary>
@@ -20,10 +20,10 @@ public static class RequestBody
     static readonly byte[] ByteOrderMark = [0xEF, 0xBB, 0xBF];
 
     /// <summary>Reads the body.</summary>
-    /// <param name="request">Whose body.</param>
-    /// <param name="type">What it should be.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="type">The type of the value.</param>
     /// <param name="withHash">Whether its hash is needed.</param>
-    /// <exception cref="BadHttpRequestException">When it is larger than the server reads, or broken off.</exception>
+    /// <exception cref="BadHttpRequestException">The body is larger than the server reads, or incomplete.</exception>
     public static async ValueTask<BodyOutcome<T>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, bool withHash) where T : class
     {
         if (UnreadableEncoding(request) is { } unreadable)
@@ -60,8 +60,9 @@ public static class RequestBody
             var reader = new Utf8JsonReader(body);
             var value = JsonSerializer.Deserialize(ref reader, type);
             if (reader.Read())
-                return new(null, hash, ApiError.Invalid(null, "The body has something after its JSON object."));
-            return value is null ? new(null, hash, ApiError.Invalid(null, "The body must be a JSON object, not null.")) : new(value, hash, null);
+                return new(null, hash, ApiError.Invalid(null, "The body continues after its JSON object."));
+            return value is null ? new(null, hash, ApiError.Invalid(null, "The body must be a JSON object, not null."))
+                : new(value, hash, null);
         }
         catch (JsonException exception)
         {
@@ -71,9 +72,13 @@ public static class RequestBody
 
     static ApiError Explain(JsonException exception, JsonTypeInfo type)
     {
-        // A reader's exception inside means broken JSON; none means well-formed JSON of a wrong type.
+        // An inner exception means malformed JSON. Without one, a value has the wrong type.
         if (exception.InnerException is JsonException || exception.Path is not { } path)
-            return ApiError.Invalid(null, $"The body is not valid JSON: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
+        {
+            return ApiError.Invalid(null, $"The body is not valid JSON: line {exception.LineNumber + 1}, byte "
+                + $"{exception.BytePositionInLine + 1}.");
+        }
+
         var field = type.Properties.FirstOrDefault(property => path.StartsWith($"$.{property.Name}", StringComparison.Ordinal)
             && (path.Length == property.Name.Length + 2 || path[property.Name.Length + 2] is '.' or '['));
         return field is null
@@ -94,7 +99,8 @@ public static class RequestBody
         if (!request.HasJsonContentType())
             return new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json'.", "Content-Type");
         if (Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var media)
-            && media.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
+            && media.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+                && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
         {
             return new(415, "unsupported_charset", "Send the body in UTF-8.", "Content-Type");
         }

@@ -17,8 +17,7 @@ public abstract record SubmitOutcome
 }
 
 /// <summary>How to recognise a request that comes twice.</summary>
-/// <param name="Key">Unique to the caller: its <c>Idempotency-Key</c>, or a hash of its request where only a retry header says that it is a retry.</param>
+/// <param name="Key">Unique to the caller: a hash of its <c>Idempotency-Key</c>.</param>
 /// <param name="RequestHash">A hash of the request's body: another body under the same key is refused.</param>
 /// <param name="Window">How long it is remembered.</param>
-/// <param name="FirstTry">Whether the request says that it is no retry: then it is remembered under the key, but never answered with an earlier job.</param>
-public sealed record IdempotencyToken(string Key, string RequestHash, TimeSpan Window, bool FirstTry = false);
+public sealed record IdempotencyToken(string Key, string RequestHash, TimeSpan Window);

@@ -1,6 +1,6 @@
 -- Accepts jobs, or says of each why not: idempotency, admission, hash, entries, owner's index and wake-up in one step.
 local unfinished, max_wait, max_length, owner_limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local FIELDS = 11
+local FIELDS = 10
 local CALL_AGAIN = 100
 
 -- An entry is deleted when it ends: a lane's length is what waits and what runs, and what was cancelled before it was begun.
@@ -17,11 +17,10 @@ local owned = {}
 
 local function submit(first)
   local id, json, owner, count, lane, deadline = ARGV[first], ARGV[first + 1], ARGV[first + 2], tonumber(ARGV[first + 3]), ARGV[first + 4], ARGV[first + 5]
-  local key, request, window, first_try, webhook_lease = ARGV[first + 6], ARGV[first + 7], ARGV[first + 8], ARGV[first + 9] == '1', ARGV[first + 10]
+  local key, request, window, webhook_lease = ARGV[first + 6], ARGV[first + 7], ARGV[first + 8], ARGV[first + 9]
   local job = job_key(id)
 
-  -- A first try is remembered for its retries, but never answered with an earlier job.
-  if key ~= '' and not first_try then
+  if key ~= '' then
     local known = redis.call('GET', idempotency_key(owner, key))
     if known then
       local other, other_request = string.match(known, '^(%S+) (.*)$')
