@@ -11,6 +11,14 @@ public sealed class ApiOptions
     /// </summary>
     public string Keys { get; set; } = "";
 
+    /// <summary>Whether the API starts without keys outside Development. Everyone who reaches it may use it then.</summary>
+    public bool AllowAnonymous { get; set; }
+
+    /// <summary>
+    /// Origins whose pages may call the API (CORS), such as <c>https://app.example.com</c>, comma-separated; * allows all. Empty: none.
+    /// </summary>
+    public string AllowedOrigins { get; set; } = "";
+
     /// <summary>The public address of this server, for links in responses. Null: the address of the request.</summary>
     public Uri? PublicUrl { get; set; }
 
@@ -31,9 +39,9 @@ public sealed class ApiOptions
     public string RefusedWords { get; set; } = "";
 
     /// <summary>
-    /// Model names accepted beside the served model's own, so that programs written for another server run unchanged; comma-separated.
+    /// Names of the served model beside its own, so that clients of OpenAI run unchanged; comma-separated, * stands for any text.
     /// </summary>
-    public string ModelAliases { get; set; } = "muse,dall-e-2,dall-e-3,gpt-image-1,gpt-image-1-mini,gpt-image-1.5";
+    public string ModelAliases { get; set; } = "muse,dall-e-*,gpt-image-*,chatgpt-image-*";
 
     /// <summary>How long a synchronous request may wait in the queue. Default 10 min, after which the official clients give up.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
@@ -64,7 +72,8 @@ public sealed class ApiOptions
     public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// The origins that webhooks may be sent to, such as <c>https://hooks.example.com</c>, comma-separated; a bare host means https. Empty allows
+    /// The origins that webhooks may be sent to, such as <c>https://hooks.example.com</c>, comma-separated; a bare host means https. Empty
+    /// allows
     /// none.
     /// </summary>
     public string WebhookOrigins { get; set; } = "";

@@ -33,10 +33,11 @@ public sealed class ApiKeyAuthenticationHandler(IOptionsMonitor<AuthenticationSc
 
     static Caller Anonymous(HttpContext context)
     {
-        var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        return new($"address:{address}", HasKey: false, IsOperator: IPAddress.IsLoopback(address));
+        var address = LocalConnection.Address(context);
+        if (LocalConnection.IsDirect(context))
+            return new($"address:{address}", HasKey: false, IsOperator: true);
+        // Clients of a proxy on this machine that is not trusted can't be told apart. They do not share jobs with its local users.
+        return new($"{(IPAddress.IsLoopback(address) ? "proxy" : "address")}:{address}", HasKey: false, IsOperator: false);
     }
 
     static string? ReadKey(HttpRequest request)

@@ -21,6 +21,17 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
     public static ApiError NotFound(string what) =>
         new(404, "not_found", $"There is no such {what}: it never existed, has expired, or is not yours.");
 
+    /// <summary>There is no such route.</summary>
+    public static ApiError NoRoute(HttpRequest request)
+    {
+        var path = $"{request.PathBase}{request.Path}";
+        return new(404, "not_found", $"There is no {request.Method} {(path.Length <= 100 ? path : path[..100] + "…")} here.");
+    }
+
+    /// <summary>A page of another origin sent a request without a key.</summary>
+    public static readonly ApiError ForeignOrigin = new(403, "foreign_origin",
+        "Pages of other origins may not use this server without a key. Its operator can allow their origin in Api:AllowedOrigins.");
+
     /// <summary>Keys are on, and the request has none that is known.</summary>
     public static readonly ApiError Unauthorized =
         new(401, "invalid_api_key", "This server requires an API key. Send it as 'Authorization: Bearer KEY'.");
@@ -82,7 +93,7 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
     public static ApiError From(HttpContext context) => context.Response.StatusCode switch
     {
         400 => new(400, "bad_request", "The request can't be read."),
-        404 => NotFound("route or file"),
+        404 => NoRoute(context.Request),
         405 => new(405, "method_not_allowed", $"{context.Request.Method} is not allowed here. Allowed: {context.Response.Headers.Allow}."),
         413 => TooLarge,
         415 => new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json' in UTF-8."),

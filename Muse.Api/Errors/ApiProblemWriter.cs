@@ -1,6 +1,8 @@
 namespace Muse.Api;
 
-/// <summary>Writes problem details: in OpenAI's shape on its routes, as RFC 9457 says on all others.</summary>
+/// <summary>
+/// Writes problem details: in OpenAI's shape on its routes and on unknown ones below /v1, as RFC 9457 says on all others.
+/// </summary>
 /// <remarks>
 /// An error is written whatever the request accepts: an <c>EventSource</c> accepts only event streams, and its developer still needs the
 /// reason.
@@ -23,5 +25,6 @@ sealed class ApiProblemWriter : IProblemDetailsWriter
                 "application/problem+json", http.RequestAborted));
     }
 
-    static bool IsOpenAIRoute(PathString path) => path.StartsWithSegments("/v1/images") || path.StartsWithSegments("/v1/models");
+    static bool IsOpenAIRoute(PathString path) =>
+        path.StartsWithSegments("/v1") && !path.StartsWithSegments("/v1/generations") && !path.StartsWithSegments("/v1/ops");
 }

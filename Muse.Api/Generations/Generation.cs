@@ -56,7 +56,7 @@ public sealed record GenerationSettings
     /// <summary>The sampler.</summary>
     public string? Scheduler { get; init; }
     /// <summary>The first picture's seed.</summary>
-    public required long Seed { get; init; }
+    public required ulong Seed { get; init; }
     /// <summary>png, jpeg or webp.</summary>
     public required string OutputFormat { get; init; }
     /// <summary>interactive or batch.</summary>
@@ -71,7 +71,7 @@ public sealed record GenerationPicture
     /// <summary>queued, running, succeeded, failed or cancelled.</summary>
     public required string State { get; init; }
     /// <summary>The seed that generates it again.</summary>
-    public required long Seed { get; init; }
+    public required ulong Seed { get; init; }
     /// <summary>Denoising steps done.</summary>
     public required int Step { get; init; }
     /// <summary>Denoising steps in all; 0 until a worker has it.</summary>

@@ -19,6 +19,8 @@ public sealed class GenerationEvents(string jobId, long afterRevision) : IResult
         var queue = services.GetRequiredService<JobQueue>();
         var views = services.GetRequiredService<GenerationViews>();
         await using var events = EventStream.Begin(httpContext);
+        if (HeadRequests.IsHead(httpContext))
+            return;
         JobSnapshot? latest = null;
         QueuePosition? position = null;
         await foreach (var job in events.WithTimeouts(queue.WatchAsync(jobId, afterRevision, httpContext.RequestAborted), PollInterval))

@@ -37,7 +37,7 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, L
                 Steps = job.Steps,
                 GuidanceScale = job.GuidanceScale,
                 Scheduler = job.Sampler,
-                Seed = job.Seed,
+                Seed = unchecked((ulong)job.Seed),
                 OutputFormat = PictureLinks.Extension(job.Format),
                 Priority = job.Priority == JobPriority.Batch ? "batch" : "interactive",
             },
@@ -53,7 +53,7 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, L
         {
             Index = picture.Index,
             State = Name(picture.State),
-            Seed = picture.Seed,
+            Seed = unchecked((ulong)picture.Seed),
             Step = picture.Step,
             Steps = picture.Steps,
             Width = completed ? picture.Width : null,

@@ -27,7 +27,7 @@ public static class GenerationsEndpoints
             .WithDescription("Waiting pictures never start, running ones stop at the next step, completed ones are kept. A job that has "
                 + "ended does not change.");
         jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").WithSummary("The changes of a job as server-sent events")
-            .ProducesProblems(400, 404)
+            .ProducesProblems(400, 404).Produces(204)
             .WithDescription("The first event is the present state. Each change follows as 'update', the last one as 'end'. While the job "
                 + "waits, "
                 + "'position' follows each change of its position in the queue. Last-Event-ID resumes after a lost connection.");
@@ -64,12 +64,13 @@ public static class GenerationsEndpoints
             [Description("Jobs per page, 1 to 100.")] string? limit = null)
     {
         var count = 20;
-        if (limit is not null && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
+        if (limit is { Length: > 0 } && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
             || count is < 1 or > MaxPage))
         {
             return (ApiErrorResult)ApiError.Invalid("limit", $"'limit' must be a whole number from 1 to {MaxPage}.");
         }
 
+        cursor = cursor is "" ? null : cursor;
         if (cursor is not null && !Cursors.IsWellFormed(cursor))
             return (ApiErrorResult)ApiError.Invalid("cursor", "'cursor' must be the next_cursor of a previous page.");
         var page = await queue.ListAsync(Caller.Of(context).Owner, cursor, count, context.RequestAborted);
@@ -95,13 +96,19 @@ public static class GenerationsEndpoints
         return TypedResults.Ok(await views.ShowAsync(context, job));
     }
 
-    static async Task<Results<GenerationEvents, ApiErrorResult>> EventsAsync(string id, HttpContext context, JobQueue queue,
+    static async Task<Results<GenerationEvents, NoContent, ApiErrorResult>> EventsAsync(string id, HttpContext context, JobQueue queue,
         [FromHeader(Name = "Last-Event-ID"), Description("The id of the last event that was received.")] string? lastEventId = null)
     {
         long seen = 0;
-        if (lastEventId is not null && (!long.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out seen) || seen < 0))
+        if (!string.IsNullOrWhiteSpace(lastEventId)
+            && (!long.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out seen) || seen < 0))
+        {
             return (ApiErrorResult)ApiError.Invalid("Last-Event-ID", "'Last-Event-ID' must be the id of an earlier event.");
-        return await FindAsync(id, context, queue) is null ? (ApiErrorResult)ApiError.NotFound("job") : new GenerationEvents(id, seen);
+        }
+        if (await FindAsync(id, context, queue) is not { } job)
+            return (ApiErrorResult)ApiError.NotFound("job");
+        // 204 tells an EventSource not to reconnect (HTML standard, "Server-sent events").
+        return job.State.IsFinal() && job.Revision == seen ? TypedResults.NoContent() : new GenerationEvents(id, seen);
     }
 
     static async Task<Results<FileContentHttpResult,

@@ -47,6 +47,12 @@ public static class ApiDocument
                 .OfType<AllowedValuesAttribute>().FirstOrDefault();
             if (words is not null)
                 schema.Enum = [.. words.Values.Select(word => (JsonNode)JsonValue.Create((string)word!)), JsonNullSentinel.JsonNull];
+            // A converter hides the type that it reads.
+            var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type);
+            if (type == typeof(int) || type == typeof(Int128))
+                (schema.Type, schema.Format) = (JsonSchemaType.Integer | JsonSchemaType.Null, type == typeof(int) ? "int32" : null);
+            if (type == typeof(Int128))
+                (schema.Minimum, schema.Maximum) = ("-1", ulong.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture));
             return Task.CompletedTask;
         });
         document.AddOperationTransformer((operation, context, _) =>

@@ -19,7 +19,8 @@ public static partial class ApiHosting
             kestrel.Limits.MaxRequestBodySize = RequestBody.MaxBytes;
         });
         builder.Services.AddOptions<ApiOptions>().BindConfiguration("Api").ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsValidator>();
+        builder.Services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsValidator>()
+            .AddSingleton<IValidateOptions<ApiOptions>, AnonymousAccessValidator>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
         builder.Services.ConfigureHttpJsonOptions(json =>
         {
@@ -29,6 +30,7 @@ public static partial class ApiHosting
         });
         builder.Services
             .AddSingleton<ModelDirectory>()
+            .AddSingleton<ModelNames>()
             .AddSingleton<WebhookRules>()
             .AddSingleton<JobParser>()
             .AddSingleton<JobSubmission>()
@@ -57,6 +59,7 @@ public static partial class ApiHosting
                 })
                 .AddTimeout(TimeSpan.FromSeconds(10)));
         builder.Services.AddCallers();
+        CrossOrigin.AddTo(builder.Services);
         builder.Services.AddSingleton<IProblemDetailsWriter, ApiProblemWriter>().AddProblemDetails();
         builder.Services.AddRateLimits();
         builder.Services.AddApiDocument();
@@ -65,8 +68,6 @@ public static partial class ApiHosting
             compression.EnableForHttps = true;
             compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, "image/svg+xml"];
         });
-        builder.Services.AddCors(cors => cors.AddPolicy(OriginalMuseEndpoints.AnyOrigin, policy => policy.AllowAnyOrigin().AllowAnyMethod()
-            .AllowAnyHeader()));
         return builder;
     }
 
@@ -80,9 +81,12 @@ public static partial class ApiHosting
         if (Forwarding(options) is { } forwarding)
             app.UseForwardedHeaders(forwarding);
         app.UseMiddleware<SecurityHeadersMiddleware>();
+        app.UsePathNormalization();
         app.UsePages();
+        app.UseHeadRequests();
         app.UseRouting();
         app.UseCors();
+        app.Use(app.Services.GetRequiredService<CrossOrigin>().InvokeAsync);
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseRateLimiter();

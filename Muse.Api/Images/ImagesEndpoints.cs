@@ -22,13 +22,13 @@ public static class ImagesEndpoints
     }
 
     static async Task<Results<ImagesResponse, ImagesStream, ApiErrorResult>> GenerateAsync(HttpContext context, JobSubmission submission,
-        WaitingConnections connections)
+        WaitingConnections connections, ModelNames models)
     {
         var (body, result) = await submission.SubmitAsync(context, ApiJson.Default.ImagesRequest,
             static (parser, body, card, origin) => parser.Parse(body, card, origin));
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
-        var request = new ImagesRequestContext(accepted, body!.ResponseFormat == "url", body.Quality);
+        var request = new ImagesRequestContext(accepted, body!.ResponseFormat == "url", models.Served, body.Quality);
         if (body.Stream == true)
             return new ImagesStream(request, body.PartialImages ?? 0);
         if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, pictures))

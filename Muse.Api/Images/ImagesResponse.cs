@@ -36,13 +36,7 @@ public sealed class ImagesResponse(ImagesRequestContext request, JobSnapshot job
         json.WriteEndArray();
         PictureJson.WriteJob(json, job, request);
         PictureJson.WriteUsage(json, job, job.Pictures.Count);
-        if (request.Submission.Warnings.Count > 0)
-        {
-            json.WriteStartArray("warnings");
-            foreach (var warning in request.Submission.Warnings)
-                json.WriteStringValue(warning);
-            json.WriteEndArray();
-        }
+        PictureJson.WriteWarnings(json, request);
         json.WriteEndObject();
     }
 

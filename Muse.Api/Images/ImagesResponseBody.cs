@@ -15,7 +15,7 @@ public sealed record ImagesResponseBody
     /// <summary>The job's id.</summary>
     public required string Id { get; init; }
     /// <summary>The first picture's seed.</summary>
-    public required long Seed { get; init; }
+    public required ulong Seed { get; init; }
     /// <summary>WIDTHxHEIGHT in pixels.</summary>
     public required string Size { get; init; }
     /// <summary>low, medium or high.</summary>
@@ -24,6 +24,8 @@ public sealed record ImagesResponseBody
     public required string OutputFormat { get; init; }
     /// <summary>Always opaque.</summary>
     public required string Background { get; init; }
+    /// <summary>The model that generated the pictures, whatever name the request had for it.</summary>
+    public string? Model { get; init; }
     /// <summary>OpenAI's count of tokens, here words and patches of 8 by 8 pixels.</summary>
     public required TokenUsage Usage { get; init; }
     /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
@@ -41,7 +43,7 @@ public sealed record ImageData
     /// <summary>Always null: prompts are not revised.</summary>
     public string? RevisedPrompt { get; init; }
     /// <summary>The seed that generates this picture again.</summary>
-    public required long Seed { get; init; }
+    public required ulong Seed { get; init; }
     /// <summary>The end of the prompt that is beyond the model's limit.</summary>
     public string? PromptCutOff { get; init; }
     /// <summary>Whether the safety checker blurred it.</summary>

@@ -75,12 +75,17 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
             json.WriteString("size", PictureJson.Size(job));
             json.WriteString("quality", request.ResponseQuality);
             json.WriteString("background", "opaque");
+            json.WriteString("model", request.Model);
             json.WriteString("output_format", PictureLinks.Extension(bytes.Format));
             json.WriteString("id", job.Job.Id);
             json.WriteNumber("image_index", picture.Index);
             PictureJson.WritePicture(json, picture);
             if (partial is null)
+            {
                 PictureJson.WriteUsage(json, job, 1);
+                PictureJson.WriteWarnings(json, request);
+            }
+
             json.WriteEndObject();
         });
     }

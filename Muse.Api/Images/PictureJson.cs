@@ -10,7 +10,7 @@ static class PictureJson
     /// <summary>Muse's own fields of one picture: its seed, and what was done to it.</summary>
     public static void WritePicture(Utf8JsonWriter json, PictureSnapshot picture)
     {
-        json.WriteNumber("seed", picture.Seed);
+        json.WriteNumber("seed", unchecked((ulong)picture.Seed));
         if (picture.PromptCutOff is { } cutOff)
             json.WriteString("prompt_cut_off", cutOff);
         if (picture.Flagged)
@@ -21,11 +21,23 @@ static class PictureJson
     public static void WriteJob(Utf8JsonWriter json, JobSnapshot job, ImagesRequestContext request)
     {
         json.WriteString("id", job.Job.Id);
-        json.WriteNumber("seed", job.Job.Seed);
+        json.WriteNumber("seed", unchecked((ulong)job.Job.Seed));
         json.WriteString("size", Size(job));
         json.WriteString("quality", request.ResponseQuality);
         json.WriteString("output_format", PictureLinks.Extension(job.Job.Format));
         json.WriteString("background", "opaque");
+        json.WriteString("model", request.Model);
+    }
+
+    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
+    public static void WriteWarnings(Utf8JsonWriter json, ImagesRequestContext request)
+    {
+        if (request.Submission.Warnings.Count == 0)
+            return;
+        json.WriteStartArray("warnings");
+        foreach (var warning in request.Submission.Warnings)
+            json.WriteStringValue(warning);
+        json.WriteEndArray();
     }
 
     /// <summary>OpenAI's count of tokens: the words of the prompt, and patches of 8 by 8 pixels, the size of a latent's pixel.</summary>

@@ -32,7 +32,7 @@ public static class OperationsEndpoints
         [Description("Letters to list, 1 to 1,000.")] string? limit = null)
     {
         var count = 100;
-        if (limit is not null && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
+        if (limit is { Length: > 0 } && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
             || count is < 1 or > 1000))
         {
             return (ApiErrorResult)ApiError.Invalid("limit", "'limit' must be a whole number from 1 to 1000.");

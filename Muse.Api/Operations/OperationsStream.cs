@@ -12,6 +12,8 @@ public sealed class OperationsStream(OperationsFeed feed) : IResult, IEndpointMe
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         await using var events = EventStream.Begin(httpContext);
+        if (HeadRequests.IsHead(httpContext))
+            return;
         await events.SendAsync("history", null, feed.History(), ApiJson.Default.OperationsPointArray);
         await foreach (var now in events.WithTimeouts(feed.ListenAsync(httpContext.RequestAborted), KeepAliveInterval))
         {

@@ -30,9 +30,11 @@ sealed class FieldValidation
         return value;
     }
 
-    /// <summary>One of the allowed values, or null where it is left out.</summary>
+    /// <summary>One of the allowed values, or null where it is left out or empty.</summary>
     public string? OneOf(string field, string? value, params ReadOnlySpan<string> allowed)
     {
+        if (value is "")
+            return null;
         if (value is not null && !allowed.Contains(value))
             Fail(field, $"'{field}' must be one of {string.Join(", ", allowed.ToArray())}.");
         return value;

@@ -1,5 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Muse.Api;
 
@@ -19,6 +21,7 @@ public abstract record ImageRequestFields
     public string? Model { get; init; }
 
     /// <summary>How many pictures, 1 to 10.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
     [Range(1, 10), DefaultValue(1), Description("How many pictures. Picture i is generated with seed + i.")]
     public int? N { get; init; }
 
@@ -27,12 +30,13 @@ public abstract record ImageRequestFields
         Description("'auto', or WIDTHxHEIGHT in pixels. GET /v1/models lists what the model supports.")]
     public string? Size { get; init; }
 
-    /// <summary>The number of steps: low halves the model's default, hd and high double it.</summary>
-    [AllowedValues("auto", "standard", "low", "medium", "high", "hd"), DefaultValue("auto"),
-        Description("The number of steps: low halves the model's default, hd and high double it. 'steps' sets it exactly.")]
+    /// <summary>The number of steps: low halves the model's default, the higher ones double it.</summary>
+    [AllowedValues("auto", "standard", "low", "medium", "high", "hd", "xhigh", "max"), DefaultValue("auto"),
+        Description("The number of steps: low halves the model's default, the higher ones double it. 'steps' sets it exactly.")]
     public string? Quality { get; init; }
 
     /// <summary>Denoising steps.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
     [Range(1, 1000), Description("Denoising steps. Left out: the model's default.")]
     public int? Steps { get; init; }
 
@@ -41,9 +45,10 @@ public abstract record ImageRequestFields
     public float? GuidanceScale { get; init; }
 
     /// <summary>The first picture's seed, or -1 for a random one.</summary>
-    [Range(-1L, Limits.MaxSeed), Description("The first picture's seed: the same seed and settings generate the same picture. Left out or "
+    [JsonConverter(typeof(SeedConverter)), Description("The first picture's seed: the same seed and settings generate the same picture. "
+        + "Left out or "
         + "-1: random; the answer names it.")]
-    public long? Seed { get; init; }
+    public Int128? Seed { get; init; }
 
     /// <summary>The sampler's name.</summary>
     [Description("The sampler's name; GET /v1/models lists them.")]
@@ -54,6 +59,7 @@ public abstract record ImageRequestFields
     public string? OutputFormat { get; init; }
 
     /// <summary>Quality of a JPEG or WebP, 0 to 100.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
     [Range(0, 100), DefaultValue(90), Description("Quality of a JPEG or WebP.")]
     public int? OutputCompression { get; init; }
 
@@ -86,7 +92,16 @@ public sealed record ImagesRequest : ImageRequestFields
     [DefaultValue(false), Description("Whether to respond with server-sent events: previews, then the pictures.")]
     public bool? Stream { get; init; }
 
+    /// <summary>Not supported: refused by name.</summary>
+    [Description("Refused: animations are not supported.")]
+    public JsonElement? FrameCount { get; init; }
+
+    /// <summary>Not supported: refused by name.</summary>
+    [Description("Refused: animations are not supported.")]
+    public JsonElement? FrameDurationMs { get; init; }
+
     /// <summary>How many previews of each picture to stream, 0 to 3.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
     [Range(0, 3), DefaultValue(0), Description("How many previews of each picture to stream.")]
     public int? PartialImages { get; init; }
 }
@@ -95,6 +110,7 @@ public sealed record ImagesRequest : ImageRequestFields
 public sealed record GenerationRequest : ImageRequestFields
 {
     /// <summary>How many previews of each picture to make, 0 to 100.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
     [Range(0, 100), DefaultValue(0), Description("How many previews of each picture to make.")]
     public int? Previews { get; init; }
 
@@ -104,6 +120,7 @@ public sealed record GenerationRequest : ImageRequestFields
     public string? Priority { get; init; }
 
     /// <summary>Seconds after which the job is no longer started.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
     [Range(1, 86_400), Description("A job that has not started after this many seconds fails with deadline_exceeded.")]
     public int? DeadlineSeconds { get; init; }
 
@@ -131,8 +148,6 @@ public sealed record PredictRequest
 /// <summary>Limits that hold for every model.</summary>
 static class Limits
 {
-    /// <summary>Largest seed: the largest integer that JavaScript numbers hold exactly.</summary>
-    public const long MaxSeed = (1L << 53) - 1;
     public const int MaxCount = 10;
     public const float MaxGuidance = 50;
 }

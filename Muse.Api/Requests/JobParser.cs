@@ -30,18 +30,16 @@ public readonly record struct JobOrigin(string Owner, DateTimeOffset At, string?
 public sealed partial class JobParser
 {
     readonly ApiOptions options;
-    readonly string model;
-    readonly string[] aliases;
+    readonly ModelNames models;
     readonly Regex? refusedWords;
     readonly WebhookRules webhooks;
 
     /// <summary>Reads what it needs from the options.</summary>
-    public JobParser(IOptions<ApiOptions> options, IOptions<QueueOptions> queue, WebhookRules webhooks)
+    public JobParser(IOptions<ApiOptions> options, ModelNames models, WebhookRules webhooks)
     {
         this.options = options.Value;
         this.webhooks = webhooks;
-        model = queue.Value.Model;
-        aliases = ApiOptions.Split(this.options.ModelAliases);
+        this.models = models;
         var words = ApiOptions.Split(this.options.RefusedWords);
         if (words.Length > 0)
         {
@@ -65,7 +63,11 @@ public sealed partial class JobParser
             warnings.Add("'style' has no meaning here and was ignored.");
         if (partials > 0 && !stream)
             warnings.Add("'partial_images' has no meaning without 'stream' and was ignored.");
-        var job = Parse(request, card, origin, validation) with
+        if (request.FrameCount is not null)
+            validation.Fail("frame_count", "'frame_count' is not supported: this server generates no animations.");
+        if (request.FrameDurationMs is not null)
+            validation.Fail("frame_duration_ms", "'frame_duration_ms' is not supported: this server generates no animations.");
+        var job = Parse(request, card, origin, validation, warnings) with
         {
             Previews = stream ? partials : 0,
             Deadline = origin.At + options.SynchronousDeadline,
@@ -78,15 +80,16 @@ public sealed partial class JobParser
     {
         var validation = new FieldValidation();
         var priority = validation.OneOf("priority", request.Priority, "interactive", "batch");
-        var job = Parse(request, card, origin, validation) with
+        var warnings = new List<string>();
+        var job = Parse(request, card, origin, validation, warnings) with
         {
             Previews = (int)(validation.Integer("previews", request.Previews, 0, 100) ?? 0),
             Priority = priority == "batch" ? JobPriority.Batch : JobPriority.Interactive,
             Deadline = validation.Integer("deadline_seconds", request.DeadlineSeconds, 1, 86_400) is { } seconds
                 ? origin.At.AddSeconds(seconds) : null,
-            Webhook = request.Webhook is { } webhook ? webhooks.Check(webhook, validation) : null,
+            Webhook = request.Webhook is { Length: > 0 } webhook ? webhooks.Check(webhook, validation) : null,
         };
-        return validation.Error is { } error ? error : new ParsedRequest(job, [], null);
+        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
 
     /// <summary>Parses the original Muse's shape.</summary>
@@ -98,50 +101,65 @@ public sealed partial class JobParser
             prompt = RandomPrompts.Next();
         var steps = request.HighQuality == true ? 50 : 25;
         var fields = new GenerationRequest { Prompt = prompt, Steps = card is null ? steps : Math.Min(steps, card.MaxSteps) };
-        var job = Parse(fields, card, origin, validation) with { Deadline = origin.At + options.SynchronousDeadline };
-        return validation.Error is { } error ? error : new ParsedRequest(job, [], null);
+        var warnings = new List<string>();
+        var job = Parse(fields, card, origin, validation, warnings) with { Deadline = origin.At + options.SynchronousDeadline };
+        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
 
-    ImageJob Parse(ImageRequestFields fields, ModelCard? card, JobOrigin origin, FieldValidation validation)
+    ImageJob Parse(ImageRequestFields fields, ModelCard? card, JobOrigin origin, FieldValidation validation, List<string> warnings)
     {
         Model(fields.Model, validation);
-        var (width, height) = Size(fields.Size, card, validation);
+        var (width, height) = Size(fields.Size, card, validation, warnings);
         var format = validation.OneOf("output_format", fields.OutputFormat, "png", "jpeg", "webp");
         // Clients send 100 for the best quality, which a PNG always has.
         if ((format is null or "png") && fields.OutputCompression is not (null or 100))
             validation.Fail("output_compression", "'output_compression' is for jpeg and webp: a PNG loses nothing.");
         var steps = (int?)validation.Integer("steps", fields.Steps, 1, card?.MaxSteps ?? 1000);
-        var quality = validation.OneOf("quality", fields.Quality, "auto", "standard", "low", "medium", "high", "hd");
+        var quality = validation.OneOf("quality", fields.Quality, "auto", "standard", "low", "medium", "high", "hd", "xhigh", "max");
         return new ImageJob
         {
             Id = JobIds.New(),
             Owner = origin.Owner,
             CreatedAt = origin.At,
             TraceParent = origin.TraceParent,
-            Prompt = Text("prompt", fields.Prompt, required: true, validation),
-            NegativePrompt = Text("negative_prompt", fields.NegativePrompt, required: false, validation),
+            Prompt = Text("prompt", fields.Prompt, required: true, validation, warnings),
+            NegativePrompt = Text("negative_prompt", fields.NegativePrompt, required: false, validation, warnings),
             Count = (int)(validation.Integer("n", fields.N, 1, Limits.MaxCount) ?? 1),
             Width = width,
             Height = height,
             Steps = steps ?? Steps(quality, card),
             GuidanceScale = validation.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
             Sampler = Sampler(fields.Scheduler, card, validation),
-            Seed = validation.Integer("seed", fields.Seed, -1, Limits.MaxSeed) is { } seed and >= 0 ? seed : JobIds.NewSeed(),
+            Seed = Seed(fields.Seed, validation),
             Format = format switch { "jpeg" => PictureFormat.Jpeg, "webp" => PictureFormat.Webp, _ => PictureFormat.Png },
             Quality = (int)(validation.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
         };
     }
 
+    /// <summary>The seed, a number of 64 bits. The queue keeps it as a signed number with the same bits.</summary>
+    static long Seed(Int128? value, FieldValidation validation)
+    {
+        if (value is not { } seed || seed == -1)
+            return JobIds.NewSeed();
+        if (seed < 0 || seed > ulong.MaxValue)
+        {
+            validation.Fail("seed", $"'seed' must be from -1 to {ulong.MaxValue}; it is {seed}.");
+            return 0;
+        }
+
+        return unchecked((long)(ulong)seed);
+    }
+
     void Model(string? name, FieldValidation validation)
     {
-        if (name is not null && name != model && !aliases.Contains(name))
+        if (name is { Length: > 0 } && !models.Contains(name))
         {
-            validation.Fail(new ApiError(404, "model_not_found", $"There is no model '{Shorten(name)}' here; there is '{model}'.",
+            validation.Fail(new ApiError(404, "model_not_found", $"There is no model '{Shorten(name)}' here; there is '{models.Served}'.",
                 "model"));
         }
     }
 
-    string Text(string field, string? value, bool required, FieldValidation validation)
+    string Text(string field, string? value, bool required, FieldValidation validation, List<string> warnings)
     {
         if (required && string.IsNullOrWhiteSpace(value))
         {
@@ -162,28 +180,41 @@ public sealed partial class JobParser
             {
                 validation.Fail(ApiError.RefusedWord(field));
             }
+            else
+            {
+                warnings.AddRange(PromptSyntax.Warnings(field, text));
+            }
         }
 
         return value ?? "";
     }
 
-    static (int?, int?) Size(string? size, ModelCard? card, FieldValidation validation)
+    static (int?, int?) Size(string? size, ModelCard? card, FieldValidation validation, List<string> warnings)
     {
-        if (size is null or "auto")
+        if (size is null or "" or "auto")
             return (card?.DefaultWidth, card?.DefaultHeight);
         var (min, max, multiple) = card is null ? (64, 2048, 8) : (card.MinSize, card.MaxSize, card.SizeMultiple);
         var match = SizePattern().Match(size);
-        int width = 0, height = 0;
-        if (!match.Success
-            || !int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out width) || !Fits(width)
-            || !int.TryParse(match.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out height) || !Fits(height))
+        if (match.Success
+            && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var width)
+            && int.TryParse(match.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var height))
         {
-            validation.Fail("size", string.Create(CultureInfo.InvariantCulture,
-                $"'size' must be 'auto'{(card is null ? "" : $" ({card.DefaultWidth}x{card.DefaultHeight})")} or WIDTHxHEIGHT, each a "
-                    + $"multiple of {multiple} from {min} to {max} pixels; it is '{Shorten(size)}'."));
+            if (Fits(width) && Fits(height))
+                return (width, height);
+            if (card is not null && StandardSizes.Contains(width, height))
+            {
+                var nearest = StandardSizes.Nearest(width, height, card);
+                warnings.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"The model does not support the size {width}x{height}; {nearest.Width}x{nearest.Height} was used instead."));
+                return nearest;
+            }
         }
 
-        return (width, height);
+        var automatic = card is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ({card.DefaultWidth}x{card.DefaultHeight})");
+        validation.Fail("size", string.Create(CultureInfo.InvariantCulture,
+            $"'size' must be 'auto'{automatic} or WIDTHxHEIGHT, each a multiple of {multiple} from {min} to {max} pixels; it is "
+                + $"'{Shorten(size)}'."));
+        return (null, null);
 
         bool Fits(int side) => side >= min && side <= max && side % multiple == 0;
     }
@@ -191,12 +222,13 @@ public sealed partial class JobParser
     static int? Steps(string? quality, ModelCard? card) => card is null ? null : quality switch
     {
         "low" => Math.Max(1, card.DefaultSteps / 2),
-        "high" or "hd" => Math.Min(card.DefaultSteps * 2, card.MaxSteps),
+        "high" or "hd" or "xhigh" or "max" => Math.Min(card.DefaultSteps * 2, card.MaxSteps),
         _ => card.DefaultSteps,
     };
 
     static string? Sampler(string? name, ModelCard? card, FieldValidation validation)
     {
+        name = name is "" ? null : name;
         if (card is not null && name is not null && !card.Samplers.Contains(name))
             validation.Fail("scheduler", $"'scheduler' must be one of {string.Join(", ", card.Samplers)}.");
         else if (name is { Length: > 64 })

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -83,29 +85,37 @@ public static class RequestBody
             && (path.Length == property.Name.Length + 2 || path[property.Name.Length + 2] is '.' or '['));
         return field is null
             ? ApiError.Invalid(null, "The body must be a JSON object.")
-            : ApiError.Invalid(field.Name, $"'{field.Name}' must be {Kind(field.PropertyType)}.");
+            : ApiError.Invalid(field.Name, $"'{field.Name}' must be {Kind(field)}.");
     }
 
-    static string Kind(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
+    static string Kind(JsonPropertyInfo field) => (Nullable.GetUnderlyingType(field.PropertyType) ?? field.PropertyType) switch
     {
-        var t when t == typeof(int) || t == typeof(long) => "an integer",
-        var t when t == typeof(float) => "a number",
-        var t when t == typeof(bool) => "true or false",
+        var type when type == typeof(int) => $"an integer{Range(field)}",
+        var type when type == typeof(Int128) => $"an integer from -1 to {ulong.MaxValue}",
+        var type when type == typeof(float) => $"a number{Range(field)}",
+        var type when type == typeof(bool) => "true or false",
         _ => "a string of valid Unicode",
     };
+
+    static string Range(JsonPropertyInfo field) =>
+        field.AttributeProvider?.GetCustomAttributes(typeof(RangeAttribute), true) is [RangeAttribute range]
+            ? string.Create(CultureInfo.InvariantCulture, $" from {range.Minimum} to {range.Maximum}")
+            : "";
 
     static ApiError? UnreadableEncoding(HttpRequest request)
     {
         if (!request.HasJsonContentType())
             return new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json'.", "Content-Type");
+        // JSON is UTF-8 (RFC 8259), and the parameter charset has no meaning for it. Only a client that names UTF-16 or UTF-32 means it.
         if (Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var media)
-            && media.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
-                && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
+            && media.Charset.ToString().Trim('"').Replace("-", "") is var charset
+            && (charset.StartsWith("utf16", StringComparison.OrdinalIgnoreCase)
+                || charset.StartsWith("utf32", StringComparison.OrdinalIgnoreCase)))
         {
             return new(415, "unsupported_charset", "Send the body in UTF-8.", "Content-Type");
         }
 
-        if (request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding != "identity")
+        if (request.Headers.ContentEncoding.ToString() is not ("" or "identity"))
             return new(415, "unsupported_encoding", "Send the body without Content-Encoding.", "Content-Encoding");
         return null;
     }

@@ -121,7 +121,8 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
     static WebhookBody ToBody(JobSnapshot job)
     {
         var state = job.State switch { JobState.Succeeded => "succeeded", JobState.Failed => "failed", _ => "cancelled" };
-        return new($"generation.{state}", job.FinishedAt ?? job.Job.CreatedAt, new(job.Job.Id, state, job.Job.Count, job.Job.Seed));
+        return new($"generation.{state}", job.FinishedAt ?? job.Job.CreatedAt,
+            new(job.Job.Id, state, job.Job.Count, unchecked((ulong)job.Job.Seed)));
     }
 
     HttpRequestMessage Sign(Uri to, string id, byte[] body)
@@ -160,4 +161,4 @@ public sealed record WebhookBody(string Type, DateTimeOffset Timestamp, WebhookJ
 /// <param name="State">succeeded, failed or cancelled.</param>
 /// <param name="N">How many pictures were asked for.</param>
 /// <param name="Seed">The first picture's seed.</param>
-public sealed record WebhookJob(string Id, string State, int N, long Seed);
+public sealed record WebhookJob(string Id, string State, int N, ulong Seed);

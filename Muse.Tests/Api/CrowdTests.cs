@@ -20,7 +20,7 @@ public sealed class CrowdTests
         Console.WriteLine($"crowd: {Crowd} clients wait: {(Memory() - before) / Crowd / 1024} KB of managed memory each, the client's "
             + $"side and the worker's included");
         server.Painter!.Release();
-        var seeds = new HashSet<long>();
+        var seeds = new HashSet<ulong>();
         foreach (var answer in await Task.WhenAll(waiting))
         {
             using (answer)

@@ -109,7 +109,7 @@ public sealed class GenerationsTests : IAsyncLifetime
     [InlineData("/v1/generations?limit=0", 400)]
     [InlineData("/v1/generations?limit=many", 400)]
     [InlineData("/v1/generations?cursor=%7B%7D", 400)]
-    [InlineData("/v1/nowhere", 404)]
+    [InlineData("/v1/generations/a/b", 404)]
     public async Task Errors_are_problem_details_with_the_requests_id(string path, int status)
     {
         using var response = await server.Client.GetAsync(path);
