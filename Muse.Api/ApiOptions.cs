@@ -5,16 +5,29 @@ namespace Muse.Api;
 /// <summary>Settings of the API, section <c>Api</c>.</summary>
 public sealed class ApiOptions
 {
-    /// <summary>API keys as <c>name:secret</c> or <c>name:secret:operator</c>, comma-separated; secrets have 16 characters or more. Empty switches keys off. <c>MUSE_API_KEYS</c> sets it.</summary>
+    /// <summary>
+    /// API keys as <c>name:secret</c> or <c>name:secret:operator</c>, comma-separated; secrets have 16 characters or more. Empty switches
+    /// keys off. <c>MUSE_API_KEYS</c> sets it.
+    /// </summary>
     public string Keys { get; set; } = "";
 
-    /// <summary>The address that clients reach this server by, for links in answers; null takes the request's own.</summary>
+    /// <summary>Whether the API starts without keys outside Development. Everyone who reaches it may use it then.</summary>
+    public bool AllowAnonymous { get; set; }
+
+    /// <summary>
+    /// Origins whose pages may call the API (CORS), such as <c>https://app.example.com</c>, comma-separated; * allows all. Empty: none.
+    /// </summary>
+    public string AllowedOrigins { get; set; } = "";
+
+    /// <summary>The public address of this server, for links in responses. Null: the address of the request.</summary>
     public Uri? PublicUrl { get; set; }
 
-    /// <summary>Proxies whose <c>X-Forwarded-*</c> headers are believed: addresses or networks (10.0.0.0/8), comma-separated. Empty believes nobody.</summary>
+    /// <summary>
+    /// Proxies whose <c>X-Forwarded-*</c> headers are used: addresses or networks (10.0.0.0/8), comma-separated. Empty: none.
+    /// </summary>
     public string TrustedProxies { get; set; } = "";
 
-    /// <summary>How often a caller may ask for pictures.</summary>
+    /// <summary>Rate limits of requests for pictures.</summary>
     [Required]
     public RateLimitOptions RateLimits { get; set; } = new();
 
@@ -25,10 +38,12 @@ public sealed class ApiOptions
     /// <summary>Prompts with one of these words are refused; comma-separated. Empty refuses none.</summary>
     public string RefusedWords { get; set; } = "";
 
-    /// <summary>Model names accepted beside the served model's own, so that programs written for another server run unchanged; comma-separated.</summary>
-    public string ModelAliases { get; set; } = "muse,dall-e-2,dall-e-3,gpt-image-1,gpt-image-1-mini,gpt-image-1.5";
+    /// <summary>
+    /// Names of the served model beside its own, so that clients of OpenAI run unchanged; comma-separated, * stands for any text.
+    /// </summary>
+    public string ModelAliases { get; set; } = "muse,dall-e-*,gpt-image-*,chatgpt-image-*";
 
-    /// <summary>How long a synchronous request may wait for its turn. Default 10 min, after which the official clients give up.</summary>
+    /// <summary>How long a synchronous request may wait in the queue. Default 10 min, after which the official clients give up.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan SynchronousDeadline { get; set; } = TimeSpan.FromMinutes(10);
 
@@ -36,11 +51,19 @@ public sealed class ApiOptions
     [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
     public TimeSpan IdempotencyWindow { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>How long after a request a client's own retry of it is recognised. Default 2 min.</summary>
+    /// <summary>How long a job whose response was not delivered is kept for the client's retry. Default 2 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan RetryWindow { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>How long a picture's link works after the job ended, as long as the queue keeps the job (<c>Queue:Retention</c>). Default 1 h.</summary>
+    /// <summary>
+    /// How long such a job runs on without a retry before it is cancelled. Default 12 s, as the official clients retry after at most 8 s.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan RetryGrace { get; set; } = TimeSpan.FromSeconds(12);
+
+    /// <summary>
+    /// How long a picture's link works after the job ended, as long as the queue keeps the job (<c>Queue:Retention</c>). Default 1 h.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:10", "7.00:00:00")]
     public TimeSpan LinkLifetime { get; set; } = TimeSpan.FromHours(1);
 
@@ -48,7 +71,11 @@ public sealed class ApiOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>Where webhooks may go: origins such as <c>https://hooks.example.com</c>, comma-separated; a bare host means https. Empty allows none.</summary>
+    /// <summary>
+    /// The origins that webhooks may be sent to, such as <c>https://hooks.example.com</c>, comma-separated; a bare host means https. Empty
+    /// allows
+    /// none.
+    /// </summary>
     public string WebhookOrigins { get; set; } = "";
 
     /// <summary>The secret that webhooks are signed with. Needed where origins are allowed.</summary>
@@ -58,14 +85,18 @@ public sealed class ApiOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "00:02:00")]
     public TimeSpan WebhookRetryDelay { get; set; } = TimeSpan.FromSeconds(2);
 
-    internal static string[] Split(string list) => list.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    internal static string[] Split(string list) =>
+        list.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }
 
-/// <summary>How often a caller may ask for pictures. Each API process counts for itself.</summary>
-/// <remarks>The defaults are the original Muse's: one request a second for each address, 400 a minute for its own Slack bot, which had a key. Operators (without keys: whoever calls from this machine, not through a proxy) have none.</remarks>
+/// <summary>Rate limits of requests for pictures. Each API process counts for itself.</summary>
+/// <remarks>
+/// The defaults are the original Muse's: one request a second for each address, 400 a minute for its own Slack bot, which had a key.
+/// Operators have none; without keys these are the callers on this machine, not through a proxy.
+/// </remarks>
 public sealed class RateLimitOptions
 {
-    /// <summary>Whether there are limits at all; off for load tests.</summary>
+    /// <summary>Whether rate limits apply.</summary>
     public bool Enabled { get; set; } = true;
 
     /// <summary>Requests that an anonymous caller may make within <see cref="AnonymousWindow"/>. Default 1.</summary>

@@ -41,6 +41,9 @@ sealed class QueueKeys(string model)
     /// <summary>The job of an idempotency key: <c>{id} {hash of the request}</c>.</summary>
     public RedisKey Idempotency(string owner, string key) => Prefix.Append("idempotency:" + owner + ":" + key);
 
+    /// <summary>Jobs whose response did not reach the client, a list for the client's retry of the same request.</summary>
+    public RedisKey Interrupted(string owner, string request) => Prefix.Append("interrupted:" + owner + ":" + request);
+
     /// <summary>
     /// Counters: <c>added:{lane}</c>, <c>completed</c>. <c>capacity</c>: the fleet's measured pictures per second.
     /// <c>called</c>: when work was signalled, until a worker reads.

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>The API keys: only hashes of the secrets are kept, and all are compared, each in constant time.</summary>
+/// <summary>The API keys. Only hashes of the secrets are kept. A lookup compares all of them, each in constant time.</summary>
 public sealed class ApiKeys
 {
     const int MinSecretLength = 16;
@@ -14,12 +14,9 @@ public sealed class ApiKeys
     public ApiKeys(IOptions<ApiOptions> options) => keys = [.. ApiOptions.Split(options.Value.Keys).Select(Parse)];
 
     /// <summary>Whether callers need a key.</summary>
-    public bool AreOn => keys.Length > 0;
+    public bool Enabled => keys.Length > 0;
 
-    /// <summary>The keys' names.</summary>
-    public IEnumerable<string> Names => keys.Select(key => key.Name);
-
-    /// <summary>Whose key this is, or null if nobody's.</summary>
+    /// <summary>The caller with this secret, or null if no key has it.</summary>
     public Caller? Find(string secret)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
@@ -34,8 +31,8 @@ public sealed class ApiKeys
         return found;
     }
 
-    /// <summary>What is wrong with a list of keys, without repeating a secret; null when nothing is.</summary>
-    public static string? Check(string keys)
+    /// <summary>What is wrong with a list of keys, without the secrets; null when the list is valid.</summary>
+    public static string? Validate(string keys)
     {
         try
         {
@@ -54,8 +51,13 @@ public sealed class ApiKeys
         if (parts.Length is < 2 or > 3 || parts[0].Length == 0 || parts.Length == 3 && parts[2] != "operator")
             throw new FormatException("Api:Keys (MUSE_API_KEYS) is a comma-separated list of name:secret or name:secret:operator.");
         if (parts[1].Length < MinSecretLength)
-            throw new FormatException($"Api:Keys (MUSE_API_KEYS): the secret of '{parts[0]}' is shorter than {MinSecretLength} characters.");
-        return new(parts[0], SHA256.HashData(Encoding.UTF8.GetBytes(parts[1])), new($"key:{parts[0]}", HasKey: true, IsOperator: parts.Length == 3));
+        {
+            throw new FormatException($"Api:Keys (MUSE_API_KEYS): the secret of '{parts[0]}' is shorter than {MinSecretLength} "
+                + $"characters.");
+        }
+
+        var caller = new Caller($"key:{parts[0]}", HasKey: true, IsOperator: parts.Length == 3);
+        return new(parts[0], SHA256.HashData(Encoding.UTF8.GetBytes(parts[1])), caller);
     }
 
     sealed record Key(string Name, byte[] Hash, Caller Caller);

@@ -1,40 +1,35 @@
+using System.Security.Claims;
+
 namespace Muse.Api;
 
-/// <summary>Who asks.</summary>
-/// <param name="Owner">What its jobs are filed under: <c>key:NAME</c>, or <c>address:IP</c> where keys are off.</param>
-/// <param name="HasKey">Whether it showed a key.</param>
-/// <param name="IsOperator">Whether it may see and do what operators do.</param>
+/// <summary>The authenticated caller of a request.</summary>
+/// <param name="Owner">The owner of the caller's jobs: <c>key:NAME</c>, or <c>address:IP</c> where keys are off.</param>
+/// <param name="HasKey">Whether the request carried a valid API key.</param>
+/// <param name="IsOperator">Whether the caller may use the operators' endpoints.</param>
 public sealed record Caller(string Owner, bool HasKey, bool IsOperator)
 {
-    /// <summary>Who made this request. Only on endpoints that need a caller.</summary>
-    public static Caller Of(HttpContext context) =>
-        context.Features.Get<Caller>() ?? throw new InvalidOperationException("The endpoint has no audience: call RequireCaller on its group.");
-}
+    const string HasKeyClaim = "muse:has_key";
+    const string OperatorRole = "operator";
 
-/// <summary>Who may use an endpoint.</summary>
-public enum Audience
-{
-    /// <summary>Everyone, without a key.</summary>
-    Everyone,
-    /// <summary>Whoever has a key, or everyone where keys are off.</summary>
-    Callers,
-    /// <summary>Whoever has an operator's key, or the server's own machine where keys are off.</summary>
-    Operators,
-}
+    /// <summary>The caller of this request.</summary>
+    /// <exception cref="InvalidOperationException">The endpoint does not require a caller.</exception>
+    public static Caller Of(HttpContext context) => From(context.User)
+        ?? throw new InvalidOperationException("The endpoint does not require a caller. Add RequireCaller to its group.");
 
-/// <summary>An endpoint's mark of who may use it.</summary>
-/// <param name="Audience">Who may.</param>
-public sealed record AudienceMark(Audience Audience);
+    /// <summary>The caller as claims.</summary>
+    public ClaimsPrincipal ToPrincipal(string scheme)
+    {
+        var identity = new ClaimsIdentity(scheme);
+        identity.AddClaim(new(ClaimTypes.Name, Owner));
+        if (HasKey)
+            identity.AddClaim(new(HasKeyClaim, "true"));
+        if (IsOperator)
+            identity.AddClaim(new(ClaimTypes.Role, OperatorRole));
+        return new(identity);
+    }
 
-/// <summary>Marks endpoints with their audience.</summary>
-public static class Audiences
-{
-    /// <summary>Only callers may use these endpoints.</summary>
-    public static TBuilder RequireCaller<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.WithMetadata(new AudienceMark(Audience.Callers));
-
-    /// <summary>Only operators may use these endpoints.</summary>
-    public static TBuilder RequireOperator<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.WithMetadata(new AudienceMark(Audience.Operators));
-
-    /// <summary>Everyone may use these endpoints.</summary>
-    public static TBuilder AllowEveryone<TBuilder>(this TBuilder endpoints) where TBuilder : IEndpointConventionBuilder => endpoints.WithMetadata(new AudienceMark(Audience.Everyone));
+    /// <summary>The caller of these claims, or null for an anonymous principal.</summary>
+    public static Caller? From(ClaimsPrincipal user) => user.Identity?.Name is { } owner
+        ? new(owner, user.HasClaim(HasKeyClaim, "true"), user.IsInRole(OperatorRole))
+        : null;
 }

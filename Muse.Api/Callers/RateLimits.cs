@@ -3,10 +3,10 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>How often each caller may ask for pictures: by key, else by address. Operators may as often as they like.</summary>
+/// <summary>The rate limit of each caller, by key or else by address. Operators have none.</summary>
 static class RateLimits
 {
-    /// <summary>The policy's name, for endpoints that submit jobs.</summary>
+    /// <summary>The name of the policy for endpoints that submit jobs.</summary>
     public const string Submissions = "submissions";
 
     public static void AddRateLimits(this IServiceCollection services) => services
@@ -24,7 +24,10 @@ static class RateLimits
                     })
                     : RateLimitPartition.GetNoLimiter("");
             });
-            limiter.OnRejected = static (rejected, _) => new(ErrorResponses.WriteAsync(rejected.HttpContext,
-                ApiError.RateLimited(rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1))));
+            limiter.OnRejected = static (rejected, _) =>
+            {
+                var retryAfter = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1);
+                return new(new ApiErrorResult(ApiError.RateLimited(retryAfter)).ExecuteAsync(rejected.HttpContext));
+            };
         });
 }

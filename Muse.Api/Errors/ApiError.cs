@@ -2,55 +2,77 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Why a request is refused or has failed, before it is known in which family's shape it is told.</summary>
+/// <summary>Why a request is refused or has failed. <see cref="ApiErrorResult"/> turns it into a response.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Code">A stable word for programs.</param>
 /// <param name="Message">A sentence for a person: what was wrong and what is allowed.</param>
-/// <param name="Field">The request's field at fault, where there is one.</param>
-/// <param name="RetryAfter">When trying again makes sense; null where it doesn't.</param>
+/// <param name="Field">The wrong field of the request, where there is one.</param>
+/// <param name="RetryAfter">How long to wait before a retry; null where a retry does not help.</param>
 public sealed record ApiError(int Status, string Code, string Message, string? Field = null, TimeSpan? RetryAfter = null)
 {
     /// <summary>A field has a value that is not allowed.</summary>
     public static ApiError Invalid(string? field, string message) => new(400, "invalid_request", message, field);
 
-    /// <summary>The prompt has a word that the operator refuses.</summary>
+    /// <summary>The prompt contains a word that the operator refuses.</summary>
     public static ApiError RefusedWord(string field) =>
-        new(400, "content_policy_violation", $"'{field}' has a word that this server's operator does not allow.", field);
+        new(400, "content_policy_violation", $"'{field}' contains a word that the operator of this server does not allow.", field);
 
-    /// <summary>There is no such thing, or it is another caller's: the answer does not tell which.</summary>
-    public static ApiError NotFound(string what) => new(404, "not_found", $"There is no such {what}: it never was, has expired, or is not yours.");
+    /// <summary>There is no such resource, or it belongs to another caller. The message does not tell which.</summary>
+    public static ApiError NotFound(string what) =>
+        new(404, "not_found", $"There is no such {what}: it never existed, has expired, or is not yours.");
+
+    /// <summary>There is no such route.</summary>
+    public static ApiError NoRoute(HttpRequest request)
+    {
+        var path = $"{request.PathBase}{request.Path}";
+        return new(404, "not_found", $"There is no {request.Method} {(path.Length <= 100 ? path : path[..100] + "…")} here.");
+    }
+
+    /// <summary>A page of another origin sent a request without a key.</summary>
+    public static readonly ApiError ForeignOrigin = new(403, "foreign_origin",
+        "Pages of other origins may not use this server without a key. Its operator can allow their origin in Api:AllowedOrigins.");
 
     /// <summary>Keys are on, and the request has none that is known.</summary>
     public static readonly ApiError Unauthorized =
-        new(401, "invalid_api_key", "This server asks for an API key: send it as 'Authorization: Bearer KEY'.");
+        new(401, "invalid_api_key", "This server requires an API key. Send it as 'Authorization: Bearer KEY'.");
 
     /// <summary>Only an operator may do this.</summary>
     public static readonly ApiError OperatorsOnly =
-        new(403, "operators_only", "This needs an operator's API key. Where keys are off, it is open to the server's own machine alone.");
+        new(403, "operators_only", "This requires an operator's API key. Where keys are off, only direct connections from the server's "
+            + "own machine may do it.");
 
     /// <summary>The body is larger than the server reads.</summary>
     public static readonly ApiError TooLarge = new(413, "body_too_large", "The body is larger than 1 MB.");
 
-    /// <summary>The caller asks more often than it may.</summary>
+    /// <summary>The caller sends more requests than its rate limit allows.</summary>
     public static ApiError RateLimited(TimeSpan retryAfter) =>
-        new(429, "rate_limit_exceeded", "You ask for pictures more often than this server allows. Try again after the time in Retry-After.", RetryAfter: retryAfter);
+        new(429, "rate_limit_exceeded", "You have reached your rate limit. Try again after the time in Retry-After.",
+            RetryAfter: retryAfter);
 
-    /// <summary>The queue is longer than the server promises to work off in time.</summary>
+    /// <summary>The queue is longer than the server can work off in time.</summary>
     public static ApiError QueueFull(TimeSpan retryAfter, TimeSpan estimatedWait) => new(429, "queue_full",
-        $"The queue is full: a picture would wait about {Math.Ceiling(estimatedWait.TotalSeconds):0} s. Try again after the time in Retry-After.", RetryAfter: retryAfter);
+        $"The queue is full: a picture would wait about {Math.Ceiling(estimatedWait.TotalSeconds):0} s. Try again after the time in "
+            + $"Retry-After.",
+        RetryAfter: retryAfter);
 
-    /// <summary>Redis is away.</summary>
-    public static readonly ApiError QueueAway =
-        new(503, "queue_unavailable", "The queue can't be reached at the moment. Nothing is lost that was accepted before; try again shortly.", RetryAfter: TimeSpan.FromSeconds(2));
+    /// <summary>Redis can't be reached.</summary>
+    public static readonly ApiError QueueUnavailable = new(503, "queue_unavailable",
+        "The queue can't be reached at the moment. Jobs that were accepted before are kept. Try again shortly.",
+            RetryAfter: TimeSpan.FromSeconds(2));
 
-    /// <summary>Something that should not happen did; the log has it under the request's id.</summary>
-    public static readonly ApiError Internal = new(500, "internal_error", "The server failed on this request. Its log has the reason under this request's id.");
+    /// <summary>An unexpected exception. The log has it under the request's id.</summary>
+    public static readonly ApiError Internal =
+        new(500, "internal_error", "The server failed on this request. Its log has the reason under the id in x-request-id.");
 
-    /// <summary>An idempotency key came again with another request.</summary>
+    /// <summary>An idempotency key was sent again with another request.</summary>
     public static readonly ApiError KeyReused =
-        new(422, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for a new request.", "Idempotency-Key");
+        new(422, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new key for a new request.",
+            "Idempotency-Key");
 
-    /// <summary>Why a job that has ended has no picture.</summary>
+    /// <summary>The job was cancelled while a client waited for it.</summary>
+    public static readonly ApiError Cancelled = new(409, "cancelled", "The job was cancelled before it was completed.");
+
+    /// <summary>The error of a job that has failed.</summary>
     public static ApiError From(JobError error) => error.Code switch
     {
         JobErrorCodes.InvalidRequest => new(400, error.Code, error.Message, error.Field),
@@ -58,6 +80,23 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
         _ => new(500, error.Code, error.Message, error.Field),
     };
 
-    /// <summary>The job was cancelled while somebody waited for it.</summary>
-    public static readonly ApiError Cancelled = new(409, "cancelled", "The job was cancelled before it was painted.");
+    /// <summary>The error of a job that has ended without all of its pictures.</summary>
+    public static ApiError From(JobSnapshot job)
+    {
+        if (job.State == JobState.Cancelled)
+            return Cancelled;
+        var error = job.Pictures.Select(picture => picture.Error).FirstOrDefault(error => error is not null);
+        return error is null ? Internal : From(error);
+    }
+
+    /// <summary>The error for a response that has a status and no body.</summary>
+    public static ApiError From(HttpContext context) => context.Response.StatusCode switch
+    {
+        400 => new(400, "bad_request", "The request can't be read."),
+        404 => NoRoute(context.Request),
+        405 => new(405, "method_not_allowed", $"{context.Request.Method} is not allowed here. Allowed: {context.Response.Headers.Allow}."),
+        413 => TooLarge,
+        415 => new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json' in UTF-8."),
+        var status => new(status, "error", Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status)),
+    };
 }

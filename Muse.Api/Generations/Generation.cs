@@ -13,39 +13,39 @@ public sealed record Generation
     public required long Revision { get; init; }
     /// <summary>When it was accepted.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
-    /// <summary>When its first picture was begun.</summary>
+    /// <summary>When its first picture was started.</summary>
     public DateTimeOffset? StartedAt { get; init; }
     /// <summary>When its last picture ended.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
-    /// <summary>Its place in the queue, while it waits.</summary>
+    /// <summary>Its position in the queue, while it waits.</summary>
     public GenerationPosition? Position { get; init; }
     /// <summary>Denoising steps done, over all pictures.</summary>
     public required int Step { get; init; }
     /// <summary>Denoising steps in all, over all pictures; 0 until a worker has one.</summary>
     public required int Steps { get; init; }
-    /// <summary>What was asked for, as it is painted.</summary>
+    /// <summary>The request, with the defaults filled in.</summary>
     public required GenerationSettings Request { get; init; }
     /// <summary>Its pictures, in order.</summary>
     public required IReadOnlyList<GenerationPicture> Images { get; init; }
     /// <summary>Why it failed.</summary>
     public GenerationError? Error { get; init; }
-    /// <summary>Fields that were accepted and had no effect.</summary>
+    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
     public IReadOnlyList<string>? Warnings { get; init; }
 }
 
-/// <summary>A place in the queue.</summary>
-/// <param name="Ahead">Pictures that stand before it.</param>
-/// <param name="EstimatedWaitSeconds">Seconds until it begins, from the measured throughput; left out while none was measured.</param>
+/// <summary>A position in the queue.</summary>
+/// <param name="Ahead">Pictures before it.</param>
+/// <param name="EstimatedWaitSeconds">Seconds until it starts, from the measured throughput; left out until it is measured.</param>
 public sealed record GenerationPosition(long Ahead, double? EstimatedWaitSeconds);
 
-/// <summary>What was asked for. What is left out is the model's default, not known yet.</summary>
+/// <summary>The request. Fields that are left out have the model's default, which is not known yet.</summary>
 public sealed record GenerationSettings
 {
-    /// <summary>What to paint.</summary>
+    /// <summary>The prompt.</summary>
     public required string Prompt { get; init; }
-    /// <summary>What to keep out.</summary>
+    /// <summary>The negative prompt.</summary>
     public string? NegativePrompt { get; init; }
-    /// <summary>How many pictures.</summary>
+    /// <summary>Number of pictures.</summary>
     public required int N { get; init; }
     /// <summary>WIDTHxHEIGHT in pixels, or auto.</summary>
     public required string Size { get; init; }
@@ -56,7 +56,7 @@ public sealed record GenerationSettings
     /// <summary>The sampler.</summary>
     public string? Scheduler { get; init; }
     /// <summary>The first picture's seed.</summary>
-    public required long Seed { get; init; }
+    public required ulong Seed { get; init; }
     /// <summary>png, jpeg or webp.</summary>
     public required string OutputFormat { get; init; }
     /// <summary>interactive or batch.</summary>
@@ -70,31 +70,31 @@ public sealed record GenerationPicture
     public required int Index { get; init; }
     /// <summary>queued, running, succeeded, failed or cancelled.</summary>
     public required string State { get; init; }
-    /// <summary>The seed that paints it again.</summary>
-    public required long Seed { get; init; }
+    /// <summary>The seed that generates it again.</summary>
+    public required ulong Seed { get; init; }
     /// <summary>Denoising steps done.</summary>
     public required int Step { get; init; }
     /// <summary>Denoising steps in all; 0 until a worker has it.</summary>
     public required int Steps { get; init; }
-    /// <summary>Width in pixels, once painted.</summary>
+    /// <summary>Width in pixels, once completed.</summary>
     public int? Width { get; init; }
-    /// <summary>Height in pixels, once painted.</summary>
+    /// <summary>Height in pixels, once completed.</summary>
     public int? Height { get; init; }
-    /// <summary>Previews made so far.</summary>
+    /// <summary>Number of previews so far.</summary>
     public int? Previews { get; init; }
-    /// <summary>Where the latest preview is, for the job's owner; a new address for each.</summary>
+    /// <summary>The address of the latest preview, for the job's owner; each preview has a new one.</summary>
     public string? PreviewUrl { get; init; }
-    /// <summary>Where the picture is, for the job's owner, once painted.</summary>
+    /// <summary>The address of the picture, for the job's owner, once completed.</summary>
     public string? ImageUrl { get; init; }
-    /// <summary>A link that needs no key and works for an hour, once painted.</summary>
+    /// <summary>A link that needs no key and works for an hour, once completed.</summary>
     public string? Url { get; init; }
-    /// <summary>Seconds from acceptance until a worker began it.</summary>
+    /// <summary>Seconds from acceptance until a worker started it.</summary>
     public double? WaitedSeconds { get; init; }
     /// <summary>Seconds from then until its bytes were ready.</summary>
     public double? PaintedSeconds { get; init; }
-    /// <summary>The worker that has or painted it.</summary>
+    /// <summary>The worker that generates or generated it.</summary>
     public string? Worker { get; init; }
-    /// <summary>What the model could not read of the prompt.</summary>
+    /// <summary>The end of the prompt that is beyond the model's limit.</summary>
     public string? PromptCutOff { get; init; }
     /// <summary>Whether the safety checker blurred it.</summary>
     public bool? Flagged { get; init; }
@@ -105,10 +105,10 @@ public sealed record GenerationPicture
 /// <summary>Why a job failed.</summary>
 /// <param name="Code">A stable word for programs.</param>
 /// <param name="Message">A sentence for a person.</param>
-/// <param name="Field">The request's field at fault, where there is one.</param>
+/// <param name="Field">The wrong field of the request, where there is one.</param>
 public sealed record GenerationError(string Code, string Message, string? Field);
 
-/// <summary>One page of one's own jobs, newest first.</summary>
+/// <summary>One page of the caller's jobs, newest first.</summary>
 /// <param name="Object">Always list.</param>
 /// <param name="Data">The jobs.</param>
 /// <param name="HasMore">Whether there is a next page.</param>

@@ -4,13 +4,13 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>A job's changes as server-sent events; each event's id is the job's revision, from which a client can resume.</summary>
+/// <summary>The changes of a job as server-sent events. The id of an event is the job's revision, from which a client can resume.</summary>
 /// <param name="jobId">The job.</param>
-/// <param name="afterRevision">The last event that the client has seen.</param>
+/// <param name="afterRevision">The last event that the client has received.</param>
 public sealed class GenerationEvents(string jobId, long afterRevision) : IResult, IEndpointMetadataProvider
 {
-    // A place in the queue changes without the job changing, so it is asked for.
-    static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+    // The position in the queue changes without a change of the job, so it is polled.
+    static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(2);
 
     /// <inheritdoc/>
     public async Task ExecuteAsync(HttpContext httpContext)
@@ -19,19 +19,29 @@ public sealed class GenerationEvents(string jobId, long afterRevision) : IResult
         var queue = services.GetRequiredService<JobQueue>();
         var views = services.GetRequiredService<GenerationViews>();
         await using var events = EventStream.Begin(httpContext);
+        if (HeadRequests.IsHead(httpContext))
+            return;
         JobSnapshot? latest = null;
         QueuePosition? position = null;
-        await foreach (var job in events.WithPauses(queue.WatchAsync(jobId, afterRevision, httpContext.RequestAborted), Pause))
+        await foreach (var job in events.WithTimeouts(queue.WatchAsync(jobId, afterRevision, httpContext.RequestAborted), PollInterval))
         {
             latest = job ?? latest;
-            var place = latest is { State: JobState.Queued } ? await queue.PositionAsync(jobId, httpContext.RequestAborted) : null;
+            var current = latest is { State: JobState.Queued } ? await queue.PositionAsync(jobId, httpContext.RequestAborted) : null;
             if (job is not null)
-                await events.SendAsync(job.State.IsFinal() ? "end" : "update", job.Revision, views.Show(httpContext.Request, job, place), ApiJson.Default.Generation);
-            else if (place is { } now && now != position)
-                await events.SendAsync("position", null, views.Show(httpContext.Request, latest!, now), ApiJson.Default.Generation);
+            {
+                var name = job.State.IsFinal() ? "end" : "update";
+                await events.SendAsync(name, job.Revision, views.Show(httpContext, job, current), ApiJson.Default.Generation);
+            }
+            else if (current is { } moved && moved != position)
+            {
+                await events.SendAsync("position", null, views.Show(httpContext, latest!, moved), ApiJson.Default.Generation);
+            }
             else
+            {
                 await events.KeepAliveAsync();
-            position = place;
+            }
+
+            position = current;
         }
     }
 

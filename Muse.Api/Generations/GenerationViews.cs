@@ -2,30 +2,30 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Shows jobs as the jobs API does.</summary>
-public sealed class GenerationViews(JobQueue queue, PictureLinks links)
+/// <summary>Makes the jobs API's <see cref="Generation"/> from a job of the queue.</summary>
+public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, LinkGenerator links)
 {
-    /// <summary>The job with its place in the queue, if it waits.</summary>
-    public async Task<Generation> ShowAsync(HttpRequest request, JobSnapshot job, IReadOnlyList<string>? warnings = null)
+    /// <summary>The job, with its position in the queue while it waits.</summary>
+    public async Task<Generation> ShowAsync(HttpContext context, JobSnapshot job, IReadOnlyList<string>? warnings = null)
     {
-        var position = job.State == JobState.Queued ? await queue.PositionAsync(job.Job.Id, request.HttpContext.RequestAborted) : null;
-        return Show(request, job, position) with { Warnings = warnings is { Count: > 0 } ? warnings : null };
+        var position = job.State == JobState.Queued ? await queue.PositionAsync(job.Job.Id, context.RequestAborted) : null;
+        return Show(context, job, position) with { Warnings = warnings is { Count: > 0 } ? warnings : null };
     }
 
-    /// <summary>The job, with a place in the queue where one is known.</summary>
-    public Generation Show(HttpRequest request, JobSnapshot snapshot, QueuePosition? position)
+    /// <summary>The job, with a position in the queue where one is known.</summary>
+    public Generation Show(HttpContext context, JobSnapshot snapshot, QueuePosition? position)
     {
         var job = snapshot.Job;
         var error = snapshot.Pictures.Select(picture => picture.Error).FirstOrDefault(error => error is not null);
         return new()
         {
             Id = job.Id,
-            State = Word(snapshot.State),
+            State = Name(snapshot.State),
             Revision = snapshot.Revision,
             CreatedAt = job.CreatedAt,
             StartedAt = snapshot.StartedAt,
             FinishedAt = snapshot.FinishedAt,
-            Position = position is { } place ? new(place.Ahead, place.EstimatedWait?.TotalSeconds) : null,
+            Position = position is { } known ? new(known.Ahead, known.EstimatedWait?.TotalSeconds) : null,
             Step = snapshot.Pictures.Sum(picture => picture.Step),
             Steps = snapshot.Pictures.Sum(picture => picture.Steps),
             Request = new()
@@ -33,36 +33,39 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks links)
                 Prompt = job.Prompt,
                 NegativePrompt = job.NegativePrompt.Length > 0 ? job.NegativePrompt : null,
                 N = job.Count,
-                Size = PictureFacts.Size(snapshot),
+                Size = PictureJson.Size(snapshot),
                 Steps = job.Steps,
                 GuidanceScale = job.GuidanceScale,
                 Scheduler = job.Sampler,
-                Seed = job.Seed,
+                Seed = unchecked((ulong)job.Seed),
                 OutputFormat = PictureLinks.Extension(job.Format),
                 Priority = job.Priority == JobPriority.Batch ? "batch" : "interactive",
             },
-            Images = [.. snapshot.Pictures.Select(picture => Show(request, job, picture))],
+            Images = [.. snapshot.Pictures.Select(picture => Show(context, job, picture))],
             Error = Show(error),
         };
     }
 
-    GenerationPicture Show(HttpRequest request, ImageJob job, PictureSnapshot picture)
+    GenerationPicture Show(HttpContext context, ImageJob job, PictureSnapshot picture)
     {
-        var painted = picture.State == JobState.Succeeded;
-        var path = $"{request.PathBase}/v1/generations/{job.Id}/images/{picture.Index}";
+        var completed = picture.State == JobState.Succeeded;
         return new()
         {
             Index = picture.Index,
-            State = Word(picture.State),
-            Seed = picture.Seed,
+            State = Name(picture.State),
+            Seed = unchecked((ulong)picture.Seed),
             Step = picture.Step,
             Steps = picture.Steps,
-            Width = painted ? picture.Width : null,
-            Height = painted ? picture.Height : null,
+            Width = completed ? picture.Width : null,
+            Height = completed ? picture.Height : null,
             Previews = picture.Previews > 0 ? picture.Previews : null,
-            PreviewUrl = picture.Previews > 0 && !picture.State.IsFinal() ? $"{path}/preview?v={picture.Previews}" : null,
-            ImageUrl = painted ? path : null,
-            Url = painted ? links.To(request, job.Id, picture.Index, job.Format) : null,
+            PreviewUrl = picture.Previews > 0 && !picture.State.IsFinal()
+                ? links.GetPathByName(context, RouteNames.GetGenerationPreview,
+                    new { id = job.Id, index = picture.Index, v = picture.Previews })
+                : null,
+            ImageUrl = completed ? links.GetPathByName(context, RouteNames.GetGenerationImage, new { id = job.Id, index = picture.Index })
+                : null,
+            Url = completed ? pictureLinks.Create(context, job.Id, picture.Index, job.Format) : null,
             WaitedSeconds = picture.Timings?.Waited.TotalSeconds,
             PaintedSeconds = picture.Timings?.Painted.TotalSeconds,
             Worker = picture.Worker,
@@ -74,7 +77,7 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks links)
 
     static GenerationError? Show(JobError? error) => error is null ? null : new(error.Code, error.Message, error.Field);
 
-    static string Word(JobState state) => state switch
+    static string Name(JobState state) => state switch
     {
         JobState.Queued => "queued",
         JobState.Running => "running",

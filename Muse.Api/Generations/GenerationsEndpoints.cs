@@ -6,138 +6,149 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>The jobs API: ask, go away, come back.</summary>
+/// <summary>The jobs API: submit a job, disconnect, and ask for it later.</summary>
 public static class GenerationsEndpoints
 {
-    const int MaxWaitSeconds = 600;
     const int MaxPage = 100;
 
     /// <summary>Maps <c>/v1/generations</c>.</summary>
     public static void MapGenerations(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/v1/generations").WithTags("Generations").RequireCaller().ProducesProblems(401, 503);
-        jobs.MapPost("", SubmitAsync).WithName("createGeneration").RequireRateLimiting(RateLimits.Submissions)
+        jobs.MapPost("", SubmitAsync).WithName(RouteNames.CreateGeneration).RequireRateLimiting(RateLimits.Submissions)
             .WithSummary("Submit a job")
-            .WithDescription("Answers at once with where to look. 'Prefer: wait=N' waits up to N seconds for the end first. Hanging up does not cancel it.")
+            .WithDescription("Returns at once with the job's address. 'Prefer: wait=N' first waits up to N seconds for the end. "
+                + "A lost connection does not cancel the job.")
             .Accepts<GenerationRequest>("application/json").ProducesProblems(400, 404, 413, 415, 422, 429);
-        jobs.MapGet("", ListAsync).WithName("listGenerations").WithSummary("One's own jobs, newest first").ProducesProblems(400);
-        jobs.MapGet("/{id}", GetAsync).WithName("getGeneration").WithSummary("A job as it stands").ProducesProblems(404)
-            .WithDescription("'Prefer: wait=N' waits up to N seconds for the end first.");
+        jobs.MapGet("", ListAsync).WithName("listGenerations").WithSummary("The caller's jobs, newest first").ProducesProblems(400);
+        jobs.MapGet("/{id}", GetAsync).WithName(RouteNames.GetGeneration).WithSummary("The present state of a job").ProducesProblems(404)
+            .WithDescription("'Prefer: wait=N' first waits up to N seconds for the end.");
         jobs.MapDelete("/{id}", CancelAsync).WithName("cancelGeneration").WithSummary("Cancel a job").ProducesProblems(404)
-            .WithDescription("What waits is never begun, what runs leaves at the next step; what is painted stays. A job that has ended stays as it is.");
-        jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").WithSummary("A job's changes as server-sent events").ProducesProblems(400, 404)
-            .WithDescription("First the job as it stands, then again after each change: 'update', and 'end' for the last. While it waits, 'position' shows it again when its place in the queue changes. Last-Event-ID resumes after a lost connection.");
-        jobs.MapGet("/{id}/images/{index:int}", PictureAsync).WithName("getGenerationImage").WithSummary("A finished picture").ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
-        jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName("getGenerationPreview").WithSummary("The latest preview of a picture").ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
+            .WithDescription("Waiting pictures never start, running ones stop at the next step, completed ones are kept. A job that has "
+                + "ended does not change.");
+        jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").WithSummary("The changes of a job as server-sent events")
+            .ProducesProblems(400, 404).Produces(204)
+            .WithDescription("The first event is the present state. Each change follows as 'update', the last one as 'end'. While the job "
+                + "waits, "
+                + "'position' follows each change of its position in the queue. Last-Event-ID resumes after a lost connection.");
+        jobs.MapGet("/{id}/images/{index:int}", ImageAsync).WithName(RouteNames.GetGenerationImage).WithSummary("A completed picture")
+            .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
+        jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName(RouteNames.GetGenerationPreview)
+            .WithSummary("The latest preview of a picture")
+            .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
-    static async Task<Results<Accepted<Generation>, Ok<Generation>, Refusal>> SubmitAsync(HttpContext context, Door door, JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time,
-        LinkGenerator addresses, [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
+    static async Task<Results<Accepted<Generation>, Ok<Generation>,
+        ApiErrorResult>> SubmitAsync(HttpContext context, JobSubmission submission,
+        JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time, LinkGenerator links,
+        [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
     {
-        var (_, entry) = await door.EnterAsync(context, ApiJson.Default.GenerationRequest, static (parser, body, card, origin) => parser.Parse(body, card, origin));
-        if (entry.Error is { } error)
-            return (Refusal)error;
-        if (entry.Job!.Webhook is not null && entry.JobId == entry.Job.Id)
-            webhooks.Announce(entry.JobId);
-        if (await WaitAsync(context, queue, time, entry.JobId!, prefer) is not { } job)
-            return (Refusal)ApiError.NotFound("job");
-        var view = await views.ShowAsync(context.Request, job, entry.Warnings);
-        var location = addresses.GetPathByName(context, "getGeneration", new { id = view.Id });
-        if (job.State.IsFinal())
-        {
-            context.Response.Headers.ContentLocation = location;
-            return TypedResults.Ok(view);
-        }
-        return TypedResults.Accepted(location, view);
+        var (_, result) = await submission.SubmitAsync(context, ApiJson.Default.GenerationRequest,
+            static (parser, body, card, origin) => parser.Parse(body, card, origin));
+        if (result is not SubmissionResult.Accepted accepted)
+            return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
+        if (accepted.Job.Webhook is not null && accepted.IsNew)
+            webhooks.SendWhenFinished(accepted.JobId);
+        if (await WaitAsync(context, queue, time, accepted.JobId, prefer) is not { } job)
+            return (ApiErrorResult)ApiError.NotFound("job");
+        var view = await views.ShowAsync(context, job, accepted.Warnings);
+        var location = links.GetPathByName(context, RouteNames.GetGeneration, new { id = view.Id });
+        if (!job.State.IsFinal())
+            return TypedResults.Accepted(location, view);
+        context.Response.Headers.ContentLocation = location;
+        return TypedResults.Ok(view);
     }
 
-    static async Task<Results<Ok<GenerationList>, Refusal>> ListAsync(HttpContext context, JobQueue queue, GenerationViews views,
-        [Description("Where to go on: next_cursor of the page before.")] string? cursor = null, [Description("Jobs a page, 1 to 100.")] string? limit = null)
+    static async Task<Results<Ok<GenerationList>, ApiErrorResult>> ListAsync(HttpContext context, JobQueue queue, GenerationViews views,
+        [Description("The next_cursor of the previous page.")] string? cursor = null,
+            [Description("Jobs per page, 1 to 100.")] string? limit = null)
     {
         var count = 20;
-        if (limit is not null && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > MaxPage))
-            return (Refusal)ApiError.Invalid("limit", $"'limit' must be a whole number from 1 to {MaxPage}.");
+        if (limit is { Length: > 0 } && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
+            || count is < 1 or > MaxPage))
+        {
+            return (ApiErrorResult)ApiError.Invalid("limit", $"'limit' must be a whole number from 1 to {MaxPage}.");
+        }
+
+        cursor = cursor is "" ? null : cursor;
         if (cursor is not null && !Cursors.IsWellFormed(cursor))
-            return (Refusal)ApiError.Invalid("cursor", "'cursor' must be the next_cursor of a page before.");
+            return (ApiErrorResult)ApiError.Invalid("cursor", "'cursor' must be the next_cursor of a previous page.");
         var page = await queue.ListAsync(Caller.Of(context).Owner, cursor, count, context.RequestAborted);
-        var jobs = page.Jobs.Select(job => views.Show(context.Request, job, null));
+        var jobs = page.Jobs.Select(job => views.Show(context, job, null));
         return TypedResults.Ok(new GenerationList("list", [.. jobs], page.NextCursor is not null, page.NextCursor));
     }
 
-    static async Task<Results<Ok<Generation>, Refusal>> GetAsync(string id, HttpContext context, JobQueue queue, GenerationViews views, TimeProvider time,
-        [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
+    static async Task<Results<Ok<Generation>,
+        ApiErrorResult>> GetAsync(string id, HttpContext context, JobQueue queue, GenerationViews views,
+        TimeProvider time, [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
     {
         if (await FindAsync(id, context, queue) is null || await WaitAsync(context, queue, time, id, prefer) is not { } job)
-            return (Refusal)ApiError.NotFound("job");
+            return (ApiErrorResult)ApiError.NotFound("job");
         context.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Ok(await views.ShowAsync(context.Request, job));
+        return TypedResults.Ok(await views.ShowAsync(context, job));
     }
 
-    static async Task<Results<Ok<Generation>, Refusal>> CancelAsync(string id, HttpContext context, JobQueue queue, GenerationViews views)
+    static async Task<Results<Ok<Generation>,
+        ApiErrorResult>> CancelAsync(string id, HttpContext context, JobQueue queue, GenerationViews views)
     {
         if (await FindAsync(id, context, queue) is null || await queue.CancelAsync(id, context.RequestAborted) is not { } job)
-            return (Refusal)ApiError.NotFound("job");
-        return TypedResults.Ok(await views.ShowAsync(context.Request, job));
+            return (ApiErrorResult)ApiError.NotFound("job");
+        return TypedResults.Ok(await views.ShowAsync(context, job));
     }
 
-    static async Task<Results<GenerationEvents, Refusal>> EventsAsync(string id, HttpContext context, JobQueue queue,
-        [FromHeader(Name = "Last-Event-ID"), Description("The last event seen.")] string? lastEventId = null)
+    static async Task<Results<GenerationEvents, NoContent, ApiErrorResult>> EventsAsync(string id, HttpContext context, JobQueue queue,
+        [FromHeader(Name = "Last-Event-ID"), Description("The id of the last event that was received.")] string? lastEventId = null)
     {
         long seen = 0;
-        if (lastEventId is not null && (!long.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out seen) || seen < 0))
-            return (Refusal)ApiError.Invalid("Last-Event-ID", "'Last-Event-ID' must be the id of an event seen before.");
-        return await FindAsync(id, context, queue) is null ? (Refusal)ApiError.NotFound("job") : new GenerationEvents(id, seen);
+        if (!string.IsNullOrWhiteSpace(lastEventId)
+            && (!long.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out seen) || seen < 0))
+        {
+            return (ApiErrorResult)ApiError.Invalid("Last-Event-ID", "'Last-Event-ID' must be the id of an earlier event.");
+        }
+        if (await FindAsync(id, context, queue) is not { } job)
+            return (ApiErrorResult)ApiError.NotFound("job");
+        // 204 tells an EventSource not to reconnect (HTML standard, "Server-sent events").
+        return job.State.IsFinal() && job.Revision == seen ? TypedResults.NoContent() : new GenerationEvents(id, seen);
     }
 
-    static async Task<Results<FileContentHttpResult, Refusal>> PictureAsync(string id, int index, HttpContext context, JobQueue queue) =>
-        await FindAsync(id, context, queue) is { } job ? await PictureFiles.AnswerAsync(queue, context, job, index) : (Refusal)ApiError.NotFound("job");
+    static async Task<Results<FileContentHttpResult,
+        ApiErrorResult>> ImageAsync(string id, int index, HttpContext context, JobQueue queue) =>
+        await FindAsync(id, context, queue) is { } job
+            ? await PictureFiles.GetAsync(queue, context, job, index)
+            : (ApiErrorResult)ApiError.NotFound("job");
 
-    static async Task<Results<FileContentHttpResult, Refusal>> PreviewAsync(string id, int index, HttpContext context, JobQueue queue)
+    static async Task<Results<FileContentHttpResult,
+        ApiErrorResult>> PreviewAsync(string id, int index, HttpContext context, JobQueue queue)
     {
         if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Pictures.Count
             || await queue.FindPreviewAsync(id, index, context.RequestAborted) is not { } preview)
         {
-            return (Refusal)ApiError.NotFound("preview");
+            return (ApiErrorResult)ApiError.NotFound("preview");
         }
 
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Bytes(preview.Bytes, PictureLinks.MediaType(preview.Format));
     }
 
-    /// <summary>The job, if it is the caller's. An operator's key opens no other caller's jobs.</summary>
+    /// <summary>The job, if it is the caller's. An operator's key does not open another caller's jobs.</summary>
     static async Task<JobSnapshot?> FindAsync(string id, HttpContext context, JobQueue queue) =>
-        JobIds.IsWellFormed(id) && await queue.FindAsync(id, context.RequestAborted) is { } job && job.Job.Owner == Caller.Of(context).Owner ? job : null;
+        JobIds.IsWellFormed(id) && await queue.FindAsync(id, context.RequestAborted) is { } job
+            && job.Job.Owner == Caller.Of(context).Owner ? job : null;
 
     static async Task<JobSnapshot?> WaitAsync(HttpContext context, JobQueue queue, TimeProvider time, string id, string? prefer)
     {
-        if (Preference.Wait(prefer) is not { } seconds)
+        if (WaitPreference.Read(prefer) is not { } seconds)
             return await queue.FindAsync(id, context.RequestAborted);
         context.Response.Headers["Preference-Applied"] = string.Create(CultureInfo.InvariantCulture, $"wait={seconds}");
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, context.RequestAborted);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.RequestAborted);
         try
         {
             return await queue.WaitAsync(id, either.Token);
         }
-        catch (OperationCanceledException) when (patience.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
             return await queue.FindAsync(id, context.RequestAborted);
-        }
-    }
-
-    /// <summary>The <c>Prefer</c> header, RFC 7240.</summary>
-    static class Preference
-    {
-        /// <summary>Seconds to wait, at most ten minutes; null where it does not say so.</summary>
-        public static int? Wait(string? prefer)
-        {
-            foreach (var preference in (prefer ?? "").Split(',', ';'))
-            {
-                if (preference.Trim().Split('=') is ["wait", var seconds] && int.TryParse(seconds.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var wait))
-                    return Math.Min(wait, MaxWaitSeconds);
-            }
-
-            return null;
         }
     }
 }

@@ -7,10 +7,10 @@ using Polly;
 
 namespace Muse.Api;
 
-/// <summary>Puts the API's parts together.</summary>
+/// <summary>The services and the request pipeline of the API.</summary>
 public static partial class ApiHosting
 {
-    /// <summary>Adds the API's services and the settings of its server.</summary>
+    /// <summary>Adds the services of the API and the settings of its server.</summary>
     public static WebApplicationBuilder AddMuseApi(this WebApplicationBuilder builder)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -19,7 +19,8 @@ public static partial class ApiHosting
             kestrel.Limits.MaxRequestBodySize = RequestBody.MaxBytes;
         });
         builder.Services.AddOptions<ApiOptions>().BindConfiguration("Api").ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsCheck>();
+        builder.Services.AddSingleton<IValidateOptions<ApiOptions>, ApiOptionsValidator>()
+            .AddSingleton<IValidateOptions<ApiOptions>, AnonymousAccessValidator>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
         builder.Services.ConfigureHttpJsonOptions(json =>
         {
@@ -28,13 +29,15 @@ public static partial class ApiHosting
             json.SerializerOptions.NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.Strict;
         });
         builder.Services
-            .AddSingleton<ApiKeys>()
             .AddSingleton<ModelDirectory>()
+            .AddSingleton<ModelNames>()
             .AddSingleton<WebhookRules>()
             .AddSingleton<JobParser>()
-            .AddSingleton<Submitter>()
-            .AddSingleton<Door>()
-            .AddSingleton<Waiters>()
+            .AddSingleton<JobSubmission>()
+            .AddSingleton<InterruptedRequests>()
+            .AddSingleton<AbandonedJobs>()
+            .AddHostedService(services => services.GetRequiredService<AbandonedJobs>())
+            .AddSingleton<WaitingConnections>()
             .AddSingleton<PictureLinks>()
             .AddSingleton<GenerationViews>()
             .AddSingleton<PredictCounter>()
@@ -55,6 +58,9 @@ public static partial class ApiHosting
                     UseJitter = true,
                 })
                 .AddTimeout(TimeSpan.FromSeconds(10)));
+        builder.Services.AddCallers();
+        CrossOrigin.AddTo(builder.Services);
+        builder.Services.AddSingleton<IProblemDetailsWriter, ApiProblemWriter>().AddProblemDetails();
         builder.Services.AddRateLimits();
         builder.Services.AddApiDocument();
         builder.Services.AddResponseCompression(compression =>
@@ -62,30 +68,37 @@ public static partial class ApiHosting
             compression.EnableForHttps = true;
             compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, "image/svg+xml"];
         });
-        builder.Services.AddCors(cors => cors.AddPolicy(OriginalMuseEndpoints.AnyOrigin, policy => policy.AllowAnyOrigin().AllowAnyMethod().AllowAnyHeader()));
         return builder;
     }
 
-    /// <summary>Adds the pipeline that every request goes through.</summary>
+    /// <summary>Adds the pipeline of every request.</summary>
     public static WebApplication UseMuseApi(this WebApplication app)
     {
         var options = app.Services.GetRequiredService<IOptions<ApiOptions>>().Value;
-        app.UseMiddleware<RequestIds>();
-        app.UseMiddleware<ErrorBoundary>();
+        app.UseMiddleware<RequestIdMiddleware>();
+        app.UseMiddleware<ErrorHandlingMiddleware>();
+        app.UseStatusCodePages(static pages => new ApiErrorResult(ApiError.From(pages.HttpContext)).ExecuteAsync(pages.HttpContext));
         if (Forwarding(options) is { } forwarding)
             app.UseForwardedHeaders(forwarding);
-        app.UseMiddleware<SecurityHeaders>();
-        app.UseSite();
+        app.UseMiddleware<SecurityHeadersMiddleware>();
+        app.UsePathNormalization();
+        app.UsePages();
+        app.UseHeadRequests();
         app.UseRouting();
         app.UseCors();
-        app.UseMiddleware<CallerCheck>();
+        app.Use(app.Services.GetRequiredService<CrossOrigin>().InvokeAsync);
+        app.UseAuthentication();
+        app.UseAuthorization();
         app.UseRateLimiter();
-        if (!app.Services.GetRequiredService<ApiKeys>().AreOn)
+        if (!app.Services.GetRequiredService<ApiKeys>().Enabled)
             KeysOff(app.Logger);
         return app;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "API keys are off: everyone who reaches this server may paint, told apart by address, and whoever is on its own machine is an operator. MUSE_API_KEYS=name:secret[:operator],... turns them on")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "API keys are off: everyone who reaches this server may submit jobs, and direct connections from this machine are an "
+        + "operator's. "
+        + "MUSE_API_KEYS=name:secret[:operator],... turns keys on")]
     static partial void KeysOff(ILogger logger);
 
     static ForwardedHeadersOptions? Forwarding(ApiOptions options)

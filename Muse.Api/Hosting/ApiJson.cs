@@ -4,10 +4,11 @@ using System.Text.Json.Serialization;
 
 namespace Muse.Api;
 
-/// <summary>The JSON of every shape that goes over the wire, generated at build time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+/// <summary>Serialization of every request and response, generated at build time.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ImagesRequest))]
-[JsonSerializable(typeof(ImagesAnswerBody))]
+[JsonSerializable(typeof(ImagesResponseBody))]
 [JsonSerializable(typeof(GenerationRequest))]
 [JsonSerializable(typeof(PredictRequest))]
 [JsonSerializable(typeof(OpenAIErrorBody))]
@@ -16,7 +17,7 @@ namespace Muse.Api;
 [JsonSerializable(typeof(ModelDescription))]
 [JsonSerializable(typeof(Generation))]
 [JsonSerializable(typeof(GenerationList))]
-[JsonSerializable(typeof(PredictAnswer))]
+[JsonSerializable(typeof(PredictResponse))]
 [JsonSerializable(typeof(SystemInfo))]
 [JsonSerializable(typeof(WebhookBody))]
 [JsonSerializable(typeof(OperationsNow))]
@@ -26,8 +27,11 @@ namespace Muse.Api;
 [JsonSerializable(typeof(bool))]
 public sealed partial class ApiJson : JsonSerializerContext;
 
-/// <summary>The same with quotes in messages left readable; safe, since no browser takes these answers for markup (nosniff).</summary>
+/// <summary>
+/// The same without escaped quotes in messages. Safe, as <c>nosniff</c> keeps browsers from reading these responses as markup.
+/// </summary>
 static class ReadableJson
 {
-    public static readonly ApiJson Default = new(new JsonSerializerOptions(ApiJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static readonly ApiJson Default =
+        new(new JsonSerializerOptions(ApiJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }

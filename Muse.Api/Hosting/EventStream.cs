@@ -6,32 +6,36 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>A stream of server-sent events to one client. One writer at a time.</summary>
-/// <remarks>Specified by the HTML standard, section "Server-sent events".</remarks>
+/// <summary>A stream of server-sent events to one client (HTML standard, section "Server-sent events"). One writer at a time.</summary>
+/// <remarks>
+/// <c>TypedResults.ServerSentEvents</c> does not fit: it sends no comments, which keep idle connections open through proxies,
+/// and no event in pieces, as pictures in Base64 are sent.
+/// </remarks>
 public sealed class EventStream : IAsyncDisposable
 {
     readonly PipeWriter pipe;
     readonly Utf8JsonWriter json;
     readonly TimeSpan keepAlive;
     readonly TimeProvider time;
-    readonly CancellationToken hangup;
+    readonly CancellationToken disconnected;
     long lastSent;
 
-    EventStream(PipeWriter pipe, TimeSpan keepAlive, TimeProvider time, CancellationToken hangup)
+    EventStream(PipeWriter pipe, TimeSpan keepAlive, TimeProvider time, CancellationToken disconnected)
     {
-        (this.pipe, this.keepAlive, this.time, this.hangup) = (pipe, keepAlive, time, hangup);
+        (this.pipe, this.keepAlive, this.time, this.disconnected) = (pipe, keepAlive, time, disconnected);
         json = new(pipe);
     }
 
-    /// <summary>Begins the answer; its headers go out with the first event or comment.</summary>
+    /// <summary>Begins the response; its headers are sent with the first event or comment.</summary>
     public static EventStream Begin(HttpContext context)
     {
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-cache, no-transform";
-        // Nginx would hold events back otherwise.
+        // Stops nginx from buffering events.
         context.Response.Headers["X-Accel-Buffering"] = "no";
         var services = context.RequestServices;
-        return new(context.Response.BodyWriter, services.GetRequiredService<IOptions<ApiOptions>>().Value.KeepAlive, services.GetRequiredService<TimeProvider>(), context.RequestAborted);
+        return new(context.Response.BodyWriter, services.GetRequiredService<IOptions<ApiOptions>>().Value.KeepAlive,
+            services.GetRequiredService<TimeProvider>(), context.RequestAborted);
     }
 
     /// <summary>Sends an event whose data is an object.</summary>
@@ -47,39 +51,42 @@ public sealed class EventStream : IAsyncDisposable
         Text(id is null ? $"event: {name}\ndata: " : $"id: {id}\nevent: {name}\ndata: ");
         json.Reset();
         await write(json);
-        await json.FlushAsync(hangup);
+        await json.FlushAsync(disconnected);
         Text("\n\n");
         await FlushAsync();
     }
 
-    /// <summary>Sends an event whose data is JSON text already.</summary>
+    /// <summary>Sends an event whose data is JSON text.</summary>
     public async Task SendAsync(string name, ReadOnlyMemory<byte> data)
     {
         Text($"event: {name}\ndata: ");
-        await pipe.WriteAsync(data, hangup);
+        await pipe.WriteAsync(data, disconnected);
         Text("\n\n");
         await FlushAsync();
     }
 
-    /// <summary>Passes a sequence on, with a null between whenever <paramref name="pause"/> goes by without an item. Begins with a comment, so that the client sees the stream open.</summary>
+    /// <summary>
+    /// Returns the items of a sequence, and a null whenever <paramref name="timeout"/> passes without an item.
+    /// Sends a comment first, so that the client sees the stream open.
+    /// </summary>
     /// <param name="source">The sequence.</param>
-    /// <param name="pause">How long to wait for an item.</param>
-    public async IAsyncEnumerable<T?> WithPauses<T>(IAsyncEnumerable<T> source, TimeSpan pause) where T : class
+    /// <param name="timeout">How long to wait for an item.</param>
+    public async IAsyncEnumerable<T?> WithTimeouts<T>(IAsyncEnumerable<T> source, TimeSpan timeout) where T : class
     {
         await CommentAsync();
-        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(hangup);
-        using var timer = new PeriodicTimer(pause, time);
-        var items = source.GetAsyncEnumerator(leaving.Token);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(disconnected);
+        using var timer = new PeriodicTimer(timeout, time);
+        var items = source.GetAsyncEnumerator(stopping.Token);
         var next = items.MoveNextAsync().AsTask();
         try
         {
-            var tick = timer.WaitForNextTickAsync(leaving.Token).AsTask();
+            var tick = timer.WaitForNextTickAsync(stopping.Token).AsTask();
             while (true)
             {
                 while (await Task.WhenAny(next, tick) == tick && !next.IsCompleted)
                 {
                     await tick;
-                    tick = timer.WaitForNextTickAsync(leaving.Token).AsTask();
+                    tick = timer.WaitForNextTickAsync(stopping.Token).AsTask();
                     yield return null;
                 }
                 if (!await next)
@@ -90,14 +97,14 @@ public sealed class EventStream : IAsyncDisposable
         }
         finally
         {
-            // A sequence must not be disposed while it is asked for its next item.
-            await leaving.CancelAsync();
+            // An enumerator must not be disposed while MoveNextAsync runs.
+            await stopping.CancelAsync();
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await items.DisposeAsync();
         }
     }
 
-    /// <summary>Sends a comment if nothing was sent for a while, so that proxies keep the connection.</summary>
+    /// <summary>Sends a comment if nothing was sent for a while, so that proxies keep the connection open.</summary>
     public Task KeepAliveAsync() => time.GetElapsedTime(lastSent) < keepAlive ? Task.CompletedTask : CommentAsync();
 
     Task CommentAsync()
@@ -108,12 +115,12 @@ public sealed class EventStream : IAsyncDisposable
 
     async Task FlushAsync()
     {
-        await pipe.FlushAsync(hangup);
+        await pipe.FlushAsync(disconnected);
         lastSent = time.GetTimestamp();
     }
 
     void Text(string text) => Encoding.UTF8.GetBytes(text, pipe);
 
-    /// <summary>Frees what it holds; the answer ends with its endpoint.</summary>
+    /// <summary>Releases the writer. The response ends with its endpoint.</summary>
     public ValueTask DisposeAsync() => json.DisposeAsync();
 }

@@ -2,12 +2,14 @@ using System.Text.Json;
 
 namespace Muse.Api;
 
-/// <summary>Writes bytes as a JSON string of Base64, piece by piece, so that neither the string nor the whole answer is ever held in memory.</summary>
+/// <summary>
+/// Writes bytes as a JSON string of Base64, in pieces, so that neither the string nor the whole response is ever in memory.
+/// </summary>
 static class Base64Json
 {
-    // Three bytes become four characters; a piece is what fits a few of the connection's blocks.
-    const int Piece = 3 * 4096;
-    const int FlushEvery = 8 * Piece;
+    // Three bytes become four characters. A piece fits a few memory blocks of the connection.
+    const int PieceBytes = 3 * 4096;
+    const int FlushBytes = 8 * PieceBytes;
 
     public static async ValueTask WriteAsync(Utf8JsonWriter json, string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
@@ -15,10 +17,10 @@ static class Base64Json
         var at = 0;
         do
         {
-            var length = Math.Min(Piece, bytes.Length - at);
+            var length = Math.Min(PieceBytes, bytes.Length - at);
             json.WriteBase64StringSegment(bytes.Span.Slice(at, length), isFinalSegment: at + length == bytes.Length);
             at += length;
-            if (at % FlushEvery == 0)
+            if (at % FlushBytes == 0)
                 await json.FlushAsync(cancellation);
         }
         while (at < bytes.Length);

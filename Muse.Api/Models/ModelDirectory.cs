@@ -2,27 +2,27 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>The served model's card, read from the fleet at most every few seconds rather than with every request.</summary>
+/// <summary>The served model's card, read from Redis every few seconds, not with every request.</summary>
 public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
 {
-    static readonly TimeSpan Fresh = TimeSpan.FromSeconds(3);
-    volatile Reading? latest;
+    static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
+    volatile CachedCard? latest;
     int refreshing;
 
     /// <summary>The card, or null while no worker has announced the model.</summary>
-    /// <exception cref="QueueUnavailableException">When it was never read and Redis is away.</exception>
+    /// <exception cref="QueueUnavailableException">The card was never read, and Redis is unavailable.</exception>
     public ValueTask<ModelCard?> FindAsync(CancellationToken cancellation)
     {
         var known = latest;
-        if (known is not null && time.GetElapsedTime(known.At) < Fresh)
+        if (known is not null && time.GetElapsedTime(known.At) < MaxAge)
             return new(known.Card);
-        // One caller refreshes; the others go on with what is known.
+        // One caller refreshes. The others use the known card.
         if (known?.Card is not null && Interlocked.Exchange(ref refreshing, 1) == 1)
             return new(known.Card);
         return RefreshAsync(known, cancellation);
     }
 
-    async ValueTask<ModelCard?> RefreshAsync(Reading? known, CancellationToken cancellation)
+    async ValueTask<ModelCard?> RefreshAsync(CachedCard? known, CancellationToken cancellation)
     {
         try
         {
@@ -32,7 +32,7 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
         }
         catch (QueueUnavailableException) when (known?.Card is not null)
         {
-            // An old card serves to check a request by; submitting will say that Redis is away.
+            // The old card is good enough to validate a request. The submission reports that Redis is unavailable.
             return known.Card;
         }
         finally
@@ -41,5 +41,5 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
         }
     }
 
-    sealed record Reading(ModelCard? Card, long At);
+    sealed record CachedCard(ModelCard? Card, long At);
 }

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Options;
 using Muse.Queue;
 
 namespace Muse.Api;
@@ -11,19 +10,21 @@ public static class ModelsEndpoints
     public static void MapModels(this IEndpointRouteBuilder routes)
     {
         var models = routes.MapGroup("/v1/models").WithTags("Models").RequireCaller().ProducesOpenAIErrors(401, 503);
-        models.MapGet("", ListAsync).WithName("listModels").WithSummary("The served model and what it can do");
+        models.MapGet("", ListAsync).WithName("listModels").WithSummary("The served model and its capabilities");
         models.MapGet("/{model}", GetAsync).WithName("retrieveModel").WithSummary("One model by name").ProducesOpenAIErrors(404);
     }
 
-    static async Task<Ok<ModelList>> ListAsync(ModelDirectory models, IOptions<QueueOptions> queue, CancellationToken cancellation) =>
-        TypedResults.Ok(new ModelList("list", [Describe(queue.Value.Model, await models.FindAsync(cancellation))]));
+    static async Task<Ok<ModelList>> ListAsync(ModelDirectory models, ModelNames names, CancellationToken cancellation) =>
+        TypedResults.Ok(new ModelList("list", [Describe(names.Served, names.Served, await models.FindAsync(cancellation))]));
 
-    static async Task<Results<Ok<ModelDescription>, Refusal>> GetAsync(string model, ModelDirectory models, IOptions<QueueOptions> queue, CancellationToken cancellation) =>
-        model == queue.Value.Model
-            ? TypedResults.Ok(Describe(model, await models.FindAsync(cancellation)))
-            : (Refusal)new ApiError(404, "model_not_found", $"There is no such model here; there is '{queue.Value.Model}'.", "model");
+    static async Task<Results<Ok<ModelDescription>, ApiErrorResult>> GetAsync(string model, ModelDirectory models, ModelNames names,
+        CancellationToken cancellation) =>
+        names.Contains(model)
+            ? TypedResults.Ok(Describe(model, names.Served, await models.FindAsync(cancellation)))
+            : (ApiErrorResult)new ApiError(404, "model_not_found", $"There is no such model here; there is '{names.Served}'.", "model");
 
-    static ModelDescription Describe(string name, ModelCard? card) => new(name, "model", 0, "muse", card is null ? null : new(
+    static ModelDescription Describe(string name, string served, ModelCard? card) =>
+        new(name, "model", 0, "muse", served, card is null ? null : new(
         card.MinSize, card.MaxSize, card.SizeMultiple, $"{card.DefaultWidth}x{card.DefaultHeight}",
         card.DefaultSteps, card.MaxSteps, card.DefaultGuidanceScale, card.Samplers, card.SafetyChecker));
 }
@@ -33,15 +34,16 @@ public static class ModelsEndpoints
 /// <param name="Data">The models.</param>
 public sealed record ModelList(string Object, IReadOnlyList<ModelDescription> Data);
 
-/// <summary>A model, in OpenAI's shape with what it can do beside it.</summary>
+/// <summary>A model, in OpenAI's shape with its capabilities beside it.</summary>
 /// <param name="Id">Its name.</param>
 /// <param name="Object">Always model.</param>
 /// <param name="Created">Not known: 0.</param>
 /// <param name="OwnedBy">Always muse.</param>
-/// <param name="Capabilities">What it can do; null while no worker has announced it.</param>
-public sealed record ModelDescription(string Id, string Object, long Created, string OwnedBy, ModelCapabilities? Capabilities);
+/// <param name="Root">The served model, which may have been asked for by another name.</param>
+/// <param name="Capabilities">Its capabilities; null while no worker has announced it.</param>
+public sealed record ModelDescription(string Id, string Object, long Created, string OwnedBy, string Root, ModelCapabilities? Capabilities);
 
-/// <summary>What a model can do.</summary>
+/// <summary>The capabilities of a model.</summary>
 /// <param name="MinSize">Smallest width and height, pixels.</param>
 /// <param name="MaxSize">Largest width and height, pixels.</param>
 /// <param name="SizeMultiple">Width and height are multiples of this, pixels.</param>

@@ -1,18 +1,20 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Threading.Channels;
 using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Looks at the system once a second and tells all who listen: however many pages are open, Redis is asked once.</summary>
-public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters, OperationsMetrics metrics, TimeProvider time, ILogger<OperationsFeed> logger) : BackgroundService
+/// <summary>Measures the system once a second for all listeners. The load on Redis does not grow with the number of open pages.</summary>
+public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters, OperationsMetrics metrics, TimeProvider time,
+    ILogger<OperationsFeed> logger) : BackgroundService
 {
-    static readonly TimeSpan Watched = TimeSpan.FromSeconds(1);
-    static readonly TimeSpan Unwatched = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan IntervalWithListeners = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan IntervalWithoutListeners = TimeSpan.FromSeconds(5);
     static readonly TimeSpan RateWindow = TimeSpan.FromSeconds(10);
-    static readonly TimeSpan PointEvery = TimeSpan.FromSeconds(5);
-    const int MostPoints = 720;
+    static readonly TimeSpan PointInterval = TimeSpan.FromSeconds(5);
+    const int MaxPoints = 720;
     const int Decisions = 20;
     const int Letters = 50;
 
@@ -21,7 +23,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
     readonly Queue<QueueMeasurement> measured = new();
     readonly Queue<OperationsPoint> points = new();
     DateTimeOffset lastPoint;
-    bool away;
+    bool unavailable;
 
     /// <summary>The last hour, oldest first.</summary>
     public OperationsPoint[] History()
@@ -30,10 +32,14 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
             return [.. points];
     }
 
-    /// <summary>What there is to tell from now on, each an <see cref="OperationsNow"/> as JSON; who is slow misses some.</summary>
-    public async IAsyncEnumerable<byte[]> ListenAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>Each measurement from now on, an <see cref="OperationsNow"/> as JSON. A slow listener misses some.</summary>
+    public async IAsyncEnumerable<byte[]> ListenAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
-        var channel = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+        var channel = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(1)
+        {
+            FullMode = BoundedChannelFullMode.DropOldest,
+            SingleReader = true
+        });
         listeners.TryAdd(channel, true);
         try
         {
@@ -50,16 +56,16 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var ticks = 0;
-        using var timer = new PeriodicTimer(Watched, time);
+        using var timer = new PeriodicTimer(IntervalWithListeners, time);
         do
         {
-            // Without a listener the charts and gauges still go on, at a slower pace.
-            if (listeners.IsEmpty && ticks++ % (int)(Unwatched / Watched) != 0)
+            // Without listeners the history and the gauges are updated less often.
+            if (listeners.IsEmpty && ticks++ % (int)(IntervalWithoutListeners / IntervalWithListeners) != 0)
                 continue;
             try
             {
-                var now = await LookAsync(stoppingToken);
-                away = false;
+                var now = await MeasureAsync(stoppingToken);
+                unavailable = false;
                 if (!listeners.IsEmpty)
                 {
                     var json = JsonSerializer.SerializeToUtf8Bytes(now, ApiJson.Default.OperationsNow);
@@ -69,21 +75,24 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
             }
             catch (QueueUnavailableException exception)
             {
-                // Said once, not every second; listeners see the figures stand still.
-                if (!away)
-                    QueueAway(exception.Message);
-                away = true;
+                // Logged once, not every second.
+                if (!unavailable)
+                    QueueUnavailable(exception.Message);
+                unavailable = true;
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    async Task<OperationsNow> LookAsync(CancellationToken cancellation)
+    async Task<OperationsNow> MeasureAsync(CancellationToken cancellation)
     {
-        var (measuring, begun, workersHeard, decided, dead) = (fleet.MeasureAsync(cancellation), fleet.BegunAsync(waits.Last, cancellation), fleet.WorkersAsync(cancellation), fleet.DecisionsAsync(Decisions, cancellation), deadLetters.ListAsync(Letters, cancellation));
+        var (measuring, begun, workersHeard) = (fleet.MeasureAsync(cancellation), fleet.BegunAsync(waits.Last, cancellation),
+            fleet.WorkersAsync(cancellation));
+        var (decided, dead) = (fleet.DecisionsAsync(Decisions, cancellation), deadLetters.ListAsync(Letters, cancellation));
         await Task.WhenAll(measuring, begun, workersHeard, decided, dead);
         var (queue, workers) = (measuring.Result, workersHeard.Result);
-        var decisions = decided.Result.Select(decision => new OperationsDecision(decision.Workers, decision.Reason, decision.At, decision.Policy)).ToList();
+        var decisions = decided.Result.Select(decision =>
+            new OperationsDecision(decision.Workers, decision.Reason, decision.At, decision.Policy)).ToList();
         waits.Add(begun.Result);
         var (p50, p95) = waits.Percentiles(queue.At);
         var now = new OperationsNow
@@ -99,12 +108,12 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
             DeadLetters = [.. dead.Result.Select(Show)],
         };
         metrics.Latest = now;
-        if (queue.At - lastPoint >= PointEvery)
+        if (queue.At - lastPoint >= PointInterval)
         {
             lastPoint = queue.At;
             lock (points)
             {
-                if (points.Count == MostPoints)
+                if (points.Count == MaxPoints)
                     points.Dequeue();
                 points.Enqueue(new(queue.At, queue.Waiting, now.PicturesPerSecond, p50, p95, workers.Count, now.Decision?.Workers));
             }
@@ -115,7 +124,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
     double? Rate(QueueMeasurement queue)
     {
         measured.Enqueue(queue);
-        // The one before the window stays, so that the window is always covered.
+        // The measurement before the window stays, so that the window is always covered.
         while (measured.Count > 2 && queue.At - measured.Skip(1).First().At >= RateWindow)
             measured.Dequeue();
         var first = measured.Peek();
@@ -132,11 +141,12 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         [.. worker.Batch.Select(place => new OperationsPlace(place.Place, Shorten(place.JobId)!, place.Index, place.Step, place.Steps))],
         worker.PicturesPerSecond, worker.Painted);
 
-    /// <summary>A dead letter as operators see it.</summary>
-    public static OperationsDeadLetter Show(DeadLetter letter) => new(letter.Id, Shorten(letter.JobId), letter.Index, letter.Reason, letter.At);
+    /// <summary>A dead letter in the operators' API.</summary>
+    public static OperationsDeadLetter Show(DeadLetter letter) =>
+        new(letter.Id, Shorten(letter.JobId), letter.Index, letter.Reason, letter.At);
 
     static string? Shorten(string? jobId) => jobId is { Length: > 12 } ? jobId[..12] : jobId;
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Operators see nothing new: {Reason}")]
-    partial void QueueAway(string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The system could not be measured: {Reason}")]
+    partial void QueueUnavailable(string reason);
 }

@@ -2,24 +2,24 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>How long the pictures waited that the whole fleet began lately.</summary>
+/// <summary>Waiting times of the pictures that all workers started recently.</summary>
 public sealed class RecentWaits
 {
     static readonly TimeSpan Window = TimeSpan.FromMinutes(5);
-    const int Most = 4096;
+    const int MaxCount = 4096;
     readonly Queue<(DateTimeOffset At, double Seconds)> waits = new();
 
-    /// <summary>The last of them that was added, after which to ask for more.</summary>
+    /// <summary>The id of the latest addition. Reading continues after it.</summary>
     public string? Last { get; private set; }
 
-    /// <summary>Notes pictures, oldest first.</summary>
+    /// <summary>Adds pictures, oldest first.</summary>
     public void Add(IReadOnlyList<BegunPictures> begun)
     {
         foreach (var take in begun)
         {
             foreach (var waited in take.Waited)
             {
-                if (waits.Count == Most)
+                if (waits.Count == MaxCount)
                     waits.Dequeue();
                 waits.Enqueue((take.At, waited.TotalSeconds));
             }
@@ -28,7 +28,7 @@ public sealed class RecentWaits
         Last = begun is [.., var last] ? last.Id : Last;
     }
 
-    /// <summary>The median and the 95th percentile of the last five minutes, seconds; null where nothing was begun.</summary>
+    /// <summary>The median and the 95th percentile of the last five minutes, seconds; null where none was started.</summary>
     /// <param name="now">Redis' time.</param>
     public (double? P50, double? P95) Percentiles(DateTimeOffset now)
     {

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 
 namespace Muse.Api;
 
-/// <summary>Ids and seeds, from the system's cryptographic source of chance.</summary>
+/// <summary>Random ids and seeds, from the system's cryptographic generator.</summary>
 static class JobIds
 {
     /// <summary>A new id: 144 random bits, so that it can't be guessed.</summary>
@@ -15,7 +15,7 @@ static class JobIds
         return $"gen_{Base64Url.EncodeToString(random)}";
     }
 
-    /// <summary>A seed of 32 bits: short enough to read out and type in.</summary>
+    /// <summary>A seed of 32 bits: short enough to type.</summary>
     public static long NewSeed()
     {
         Span<byte> random = stackalloc byte[4];
@@ -23,6 +23,7 @@ static class JobIds
         return BinaryPrimitives.ReadUInt32LittleEndian(random);
     }
 
-    /// <summary>Whether this could be an id.</summary>
-    public static bool IsWellFormed(string id) => id is { Length: > 0 and <= 64 } && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+    /// <summary>Whether a string has the form of an id.</summary>
+    public static bool IsWellFormed(string id) =>
+        id is { Length: > 0 and <= 64 } && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
 }

@@ -5,165 +5,216 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>What a request turned out to be: a job that nothing downstream has to check again, or the error to answer with.</summary>
+/// <summary>A parsed request: a valid job, or an error.</summary>
 /// <param name="Job">The job.</param>
-/// <param name="Warnings">Fields that were accepted and have no effect, each in a sentence.</param>
+/// <param name="Warnings">Fields that have no effect or another one than asked for, each in a sentence.</param>
 /// <param name="Error">What is wrong.</param>
 public readonly record struct ParsedRequest(ImageJob? Job, IReadOnlyList<string> Warnings, ApiError? Error)
 {
-    /// <summary>A request that is refused.</summary>
+    /// <summary>A request with an error.</summary>
     public static implicit operator ParsedRequest(ApiError error) => new(null, [], error);
 }
 
-/// <summary>Where a job comes from: what is not in the body.</summary>
-/// <param name="Owner">Who asks.</param>
-/// <param name="At">When.</param>
+/// <summary>The facts of a job that are not in the body of its request.</summary>
+/// <param name="Owner">The caller.</param>
+/// <param name="At">When it was received.</param>
 /// <param name="TraceParent">The request's span.</param>
 public readonly record struct JobOrigin(string Owner, DateTimeOffset At, string? TraceParent);
 
-/// <summary>Turns each HTTP shape into a valid <see cref="ImageJob"/>, or says which field is at fault and what is allowed.</summary>
-/// <remarks>Where no worker has announced the model yet, wide general limits hold, and what is left out stays null for the worker to fill.</remarks>
+/// <summary>
+/// Turns each HTTP shape into a valid <see cref="ImageJob"/>, or returns an error with the wrong field and what is allowed.
+/// </summary>
+/// <remarks>
+/// Before a worker has announced the model, general limits apply, and fields that are left out stay null for the worker to fill in.
+/// </remarks>
 public sealed partial class JobParser
 {
     readonly ApiOptions options;
-    readonly string model;
-    readonly string[] aliases;
+    readonly ModelNames models;
     readonly Regex? refusedWords;
     readonly WebhookRules webhooks;
 
     /// <summary>Reads what it needs from the options.</summary>
-    public JobParser(IOptions<ApiOptions> options, IOptions<QueueOptions> queue, WebhookRules webhooks)
+    public JobParser(IOptions<ApiOptions> options, ModelNames models, WebhookRules webhooks)
     {
         this.options = options.Value;
         this.webhooks = webhooks;
-        model = queue.Value.Model;
-        aliases = ApiOptions.Split(this.options.ModelAliases);
+        this.models = models;
         var words = ApiOptions.Split(this.options.RefusedWords);
         if (words.Length > 0)
-            refusedWords = new($@"(?<!\w)(?:{string.Join('|', words.Select(Regex.Escape))})(?!\w)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+        {
+            refusedWords = new($@"(?<!\w)(?:{string.Join('|', words.Select(Regex.Escape))})(?!\w)",
+                RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+        }
     }
 
     /// <summary>Parses OpenAI's shape.</summary>
     public ParsedRequest Parse(ImagesRequest request, ModelCard? card, JobOrigin origin)
     {
-        var checks = new FieldChecks();
+        var validation = new FieldValidation();
         var warnings = new List<string>();
         var stream = request.Stream ?? false;
-        var partials = (int)(checks.Integer("partial_images", request.PartialImages, 0, 3) ?? 0);
-        checks.OneOf("response_format", request.ResponseFormat, "b64_json", "url");
-        checks.OneOf("background", request.Background, "auto", "opaque");
-        if (checks.OneOf("moderation", request.Moderation, "auto", "low") is not null)
+        var partials = (int)(validation.Integer("partial_images", request.PartialImages, 0, 3) ?? 0);
+        validation.OneOf("response_format", request.ResponseFormat, "b64_json", "url");
+        validation.OneOf("background", request.Background, "auto", "opaque");
+        if (validation.OneOf("moderation", request.Moderation, "auto", "low") is not null)
             warnings.Add("'moderation' has no meaning here and was ignored.");
-        if (checks.OneOf("style", request.Style, "vivid", "natural") is not null)
+        if (validation.OneOf("style", request.Style, "vivid", "natural") is not null)
             warnings.Add("'style' has no meaning here and was ignored.");
         if (partials > 0 && !stream)
             warnings.Add("'partial_images' has no meaning without 'stream' and was ignored.");
-        var job = Parse(request, card, origin, checks) with
+        if (request.FrameCount is not null)
+            validation.Fail("frame_count", "'frame_count' is not supported: this server generates no animations.");
+        if (request.FrameDurationMs is not null)
+            validation.Fail("frame_duration_ms", "'frame_duration_ms' is not supported: this server generates no animations.");
+        var job = Parse(request, card, origin, validation, warnings) with
         {
             Previews = stream ? partials : 0,
             Deadline = origin.At + options.SynchronousDeadline,
         };
-        return checks.Fault is { } fault ? fault : new ParsedRequest(job, warnings, null);
+        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
 
     /// <summary>Parses the jobs API's shape.</summary>
     public ParsedRequest Parse(GenerationRequest request, ModelCard? card, JobOrigin origin)
     {
-        var checks = new FieldChecks();
-        var priority = checks.OneOf("priority", request.Priority, "interactive", "batch");
-        var job = Parse(request, card, origin, checks) with
+        var validation = new FieldValidation();
+        var priority = validation.OneOf("priority", request.Priority, "interactive", "batch");
+        var warnings = new List<string>();
+        var job = Parse(request, card, origin, validation, warnings) with
         {
-            Previews = (int)(checks.Integer("previews", request.Previews, 0, 100) ?? 0),
+            Previews = (int)(validation.Integer("previews", request.Previews, 0, 100) ?? 0),
             Priority = priority == "batch" ? JobPriority.Batch : JobPriority.Interactive,
-            Deadline = checks.Integer("deadline_seconds", request.DeadlineSeconds, 1, 86_400) is { } seconds ? origin.At.AddSeconds(seconds) : null,
-            Webhook = request.Webhook is { } webhook ? webhooks.Check(webhook, checks) : null,
+            Deadline = validation.Integer("deadline_seconds", request.DeadlineSeconds, 1, 86_400) is { } seconds
+                ? origin.At.AddSeconds(seconds) : null,
+            Webhook = request.Webhook is { Length: > 0 } webhook ? webhooks.Check(webhook, validation) : null,
         };
-        return checks.Fault is { } fault ? fault : new ParsedRequest(job, [], null);
+        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
 
     /// <summary>Parses the original Muse's shape.</summary>
     public ParsedRequest Parse(PredictRequest request, ModelCard? card, JobOrigin origin)
     {
-        var checks = new FieldChecks();
+        var validation = new FieldValidation();
         var prompt = request.Prompt ?? request.Dream;
         if (prompt is not null && prompt.Trim().Equals("surprise me", StringComparison.OrdinalIgnoreCase))
-            prompt = Surprises.Pick();
+            prompt = RandomPrompts.Next();
         var steps = request.HighQuality == true ? 50 : 25;
         var fields = new GenerationRequest { Prompt = prompt, Steps = card is null ? steps : Math.Min(steps, card.MaxSteps) };
-        var job = Parse(fields, card, origin, checks) with { Deadline = origin.At + options.SynchronousDeadline };
-        return checks.Fault is { } fault ? fault : new ParsedRequest(job, [], null);
+        var warnings = new List<string>();
+        var job = Parse(fields, card, origin, validation, warnings) with { Deadline = origin.At + options.SynchronousDeadline };
+        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
 
-    ImageJob Parse(PaintingFields fields, ModelCard? card, JobOrigin origin, FieldChecks checks)
+    ImageJob Parse(ImageRequestFields fields, ModelCard? card, JobOrigin origin, FieldValidation validation, List<string> warnings)
     {
-        Model(fields.Model, checks);
-        var (width, height) = Size(fields.Size, card, checks);
-        var format = checks.OneOf("output_format", fields.OutputFormat, "png", "jpeg", "webp");
-        // 100 % is what clients send for "as good as it gets", and a PNG is that.
+        Model(fields.Model, validation);
+        var (width, height) = Size(fields.Size, card, validation, warnings);
+        var format = validation.OneOf("output_format", fields.OutputFormat, "png", "jpeg", "webp");
+        // Clients send 100 for the best quality, which a PNG always has.
         if ((format is null or "png") && fields.OutputCompression is not (null or 100))
-            checks.Fail("output_compression", "'output_compression' is for jpeg and webp: a PNG loses nothing.");
-        var steps = (int?)checks.Integer("steps", fields.Steps, 1, card?.MaxSteps ?? 1000);
-        var quality = checks.OneOf("quality", fields.Quality, "auto", "standard", "low", "medium", "high", "hd");
+            validation.Fail("output_compression", "'output_compression' is for jpeg and webp: a PNG loses nothing.");
+        var steps = (int?)validation.Integer("steps", fields.Steps, 1, card?.MaxSteps ?? 1000);
+        var quality = validation.OneOf("quality", fields.Quality, "auto", "standard", "low", "medium", "high", "hd", "xhigh", "max");
         return new ImageJob
         {
             Id = JobIds.New(),
             Owner = origin.Owner,
             CreatedAt = origin.At,
             TraceParent = origin.TraceParent,
-            Prompt = Text("prompt", fields.Prompt, required: true, checks),
-            NegativePrompt = Text("negative_prompt", fields.NegativePrompt, required: false, checks),
-            Count = (int)(checks.Integer("n", fields.N, 1, Limits.MaxCount) ?? 1),
+            Prompt = Text("prompt", fields.Prompt, required: true, validation, warnings),
+            NegativePrompt = Text("negative_prompt", fields.NegativePrompt, required: false, validation, warnings),
+            Count = (int)(validation.Integer("n", fields.N, 1, Limits.MaxCount) ?? 1),
             Width = width,
             Height = height,
             Steps = steps ?? Steps(quality, card),
-            GuidanceScale = checks.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
-            Sampler = Sampler(fields.Scheduler, card, checks),
-            Seed = checks.Integer("seed", fields.Seed, -1, Limits.MaxSeed) is { } seed and >= 0 ? seed : JobIds.NewSeed(),
+            GuidanceScale = validation.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
+            Sampler = Sampler(fields.Scheduler, card, validation),
+            Seed = Seed(fields.Seed, validation),
             Format = format switch { "jpeg" => PictureFormat.Jpeg, "webp" => PictureFormat.Webp, _ => PictureFormat.Png },
-            Quality = (int)(checks.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
+            Quality = (int)(validation.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
         };
     }
 
-    void Model(string? name, FieldChecks checks)
+    /// <summary>The seed, a number of 64 bits. The queue keeps it as a signed number with the same bits.</summary>
+    static long Seed(Int128? value, FieldValidation validation)
     {
-        if (name is not null && name != model && !aliases.Contains(name))
-            checks.Fail(new ApiError(404, "model_not_found", $"There is no model '{Shorten(name)}' here; there is '{model}'.", "model"));
+        if (value is not { } seed || seed == -1)
+            return JobIds.NewSeed();
+        if (seed < 0 || seed > ulong.MaxValue)
+        {
+            validation.Fail("seed", $"'seed' must be from -1 to {ulong.MaxValue}; it is {seed}.");
+            return 0;
+        }
+
+        return unchecked((long)(ulong)seed);
     }
 
-    string Text(string field, string? value, bool required, FieldChecks checks)
+    void Model(string? name, FieldValidation validation)
+    {
+        if (name is { Length: > 0 } && !models.Contains(name))
+        {
+            validation.Fail(new ApiError(404, "model_not_found", $"There is no model '{Shorten(name)}' here; there is '{models.Served}'.",
+                "model"));
+        }
+    }
+
+    string Text(string field, string? value, bool required, FieldValidation validation, List<string> warnings)
     {
         if (required && string.IsNullOrWhiteSpace(value))
         {
-            checks.Fail(field, $"'{field}' is missing or empty: say what to paint.");
+            validation.Fail(field, $"'{field}' is missing or empty.");
         }
         else if (value is { } text)
         {
             if (text.Length > options.MaxPromptLength)
-                checks.Fail(field, string.Create(CultureInfo.InvariantCulture, $"'{field}' must have at most {options.MaxPromptLength} characters; it has {text.Length}."));
+            {
+                validation.Fail(field, string.Create(CultureInfo.InvariantCulture,
+                    $"'{field}' must have at most {options.MaxPromptLength} characters; it has {text.Length}."));
+            }
             else if (text.Contains('\0'))
-                checks.Fail(field, $"'{field}' must not have a NUL character.");
+            {
+                validation.Fail(field, $"'{field}' must not have a NUL character.");
+            }
             else if (refusedWords?.IsMatch(text) == true)
-                checks.Fail(ApiError.RefusedWord(field));
+            {
+                validation.Fail(ApiError.RefusedWord(field));
+            }
+            else
+            {
+                warnings.AddRange(PromptSyntax.Warnings(field, text));
+            }
         }
+
         return value ?? "";
     }
 
-    static (int?, int?) Size(string? size, ModelCard? card, FieldChecks checks)
+    static (int?, int?) Size(string? size, ModelCard? card, FieldValidation validation, List<string> warnings)
     {
-        if (size is null or "auto")
+        if (size is null or "" or "auto")
             return (card?.DefaultWidth, card?.DefaultHeight);
         var (min, max, multiple) = card is null ? (64, 2048, 8) : (card.MinSize, card.MaxSize, card.SizeMultiple);
         var match = SizePattern().Match(size);
-        int width = 0, height = 0;
-        if (!match.Success
-            || !int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out width) || !Fits(width)
-            || !int.TryParse(match.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out height) || !Fits(height))
+        if (match.Success
+            && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var width)
+            && int.TryParse(match.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var height))
         {
-            checks.Fail("size", string.Create(CultureInfo.InvariantCulture,
-                $"'size' must be 'auto'{(card is null ? "" : $" ({card.DefaultWidth}x{card.DefaultHeight})")} or WIDTHxHEIGHT, each a multiple of {multiple} from {min} to {max} pixels; it is '{Shorten(size)}'."));
+            if (Fits(width) && Fits(height))
+                return (width, height);
+            if (card is not null && StandardSizes.Contains(width, height))
+            {
+                var nearest = StandardSizes.Nearest(width, height, card);
+                warnings.Add(string.Create(CultureInfo.InvariantCulture,
+                    $"The model does not support the size {width}x{height}; {nearest.Width}x{nearest.Height} was used instead."));
+                return nearest;
+            }
         }
 
-        return (width, height);
+        var automatic = card is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ({card.DefaultWidth}x{card.DefaultHeight})");
+        validation.Fail("size", string.Create(CultureInfo.InvariantCulture,
+            $"'size' must be 'auto'{automatic} or WIDTHxHEIGHT, each a multiple of {multiple} from {min} to {max} pixels; it is "
+                + $"'{Shorten(size)}'."));
+        return (null, null);
 
         bool Fits(int side) => side >= min && side <= max && side % multiple == 0;
     }
@@ -171,16 +222,17 @@ public sealed partial class JobParser
     static int? Steps(string? quality, ModelCard? card) => card is null ? null : quality switch
     {
         "low" => Math.Max(1, card.DefaultSteps / 2),
-        "high" or "hd" => Math.Min(card.DefaultSteps * 2, card.MaxSteps),
+        "high" or "hd" or "xhigh" or "max" => Math.Min(card.DefaultSteps * 2, card.MaxSteps),
         _ => card.DefaultSteps,
     };
 
-    static string? Sampler(string? name, ModelCard? card, FieldChecks checks)
+    static string? Sampler(string? name, ModelCard? card, FieldValidation validation)
     {
+        name = name is "" ? null : name;
         if (card is not null && name is not null && !card.Samplers.Contains(name))
-            checks.Fail("scheduler", $"'scheduler' must be one of {string.Join(", ", card.Samplers)}.");
+            validation.Fail("scheduler", $"'scheduler' must be one of {string.Join(", ", card.Samplers)}.");
         else if (name is { Length: > 64 })
-            checks.Fail("scheduler", "'scheduler' must have at most 64 characters.");
+            validation.Fail("scheduler", "'scheduler' must have at most 64 characters.");
         return name ?? (card?.Samplers is [var first, ..] ? first : null);
     }
 

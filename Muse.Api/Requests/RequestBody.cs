@@ -1,17 +1,19 @@
 using System.Buffers;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
 namespace Muse.Api;
 
-/// <summary>What a body turned out to be: a value, or the error to answer with.</summary>
-/// <param name="Value">What was read.</param>
+/// <summary>A parsed body: a value, or an error.</summary>
+/// <param name="Value">The value.</param>
 /// <param name="Hash">A hash of the body's bytes, where asked for.</param>
 /// <param name="Error">Why it can't be read.</param>
 public readonly record struct BodyOutcome<T>(T? Value, string? Hash, ApiError? Error) where T : class;
 
-/// <summary>Reads JSON bodies strictly: right encoding, right types, the field at fault named.</summary>
+/// <summary>Reads JSON bodies. An error names the wrong field.</summary>
 public static class RequestBody
 {
     /// <summary>Largest body, bytes.</summary>
@@ -20,10 +22,10 @@ public static class RequestBody
     static readonly byte[] ByteOrderMark = [0xEF, 0xBB, 0xBF];
 
     /// <summary>Reads the body.</summary>
-    /// <param name="request">Whose body.</param>
-    /// <param name="type">What it should be.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="type">The type of the value.</param>
     /// <param name="withHash">Whether its hash is needed.</param>
-    /// <exception cref="BadHttpRequestException">When it is larger than the server reads, or broken off.</exception>
+    /// <exception cref="BadHttpRequestException">The body is larger than the server reads, or incomplete.</exception>
     public static async ValueTask<BodyOutcome<T>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, bool withHash) where T : class
     {
         if (UnreadableEncoding(request) is { } unreadable)
@@ -60,8 +62,9 @@ public static class RequestBody
             var reader = new Utf8JsonReader(body);
             var value = JsonSerializer.Deserialize(ref reader, type);
             if (reader.Read())
-                return new(null, hash, ApiError.Invalid(null, "The body has something after its JSON object."));
-            return value is null ? new(null, hash, ApiError.Invalid(null, "The body must be a JSON object, not null.")) : new(value, hash, null);
+                return new(null, hash, ApiError.Invalid(null, "The body continues after its JSON object."));
+            return value is null ? new(null, hash, ApiError.Invalid(null, "The body must be a JSON object, not null."))
+                : new(value, hash, null);
         }
         catch (JsonException exception)
         {
@@ -71,35 +74,48 @@ public static class RequestBody
 
     static ApiError Explain(JsonException exception, JsonTypeInfo type)
     {
-        // A reader's exception inside means broken JSON; none means well-formed JSON of a wrong type.
+        // An inner exception means malformed JSON. Without one, a value has the wrong type.
         if (exception.InnerException is JsonException || exception.Path is not { } path)
-            return ApiError.Invalid(null, $"The body is not valid JSON: line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
+        {
+            return ApiError.Invalid(null, $"The body is not valid JSON: line {exception.LineNumber + 1}, byte "
+                + $"{exception.BytePositionInLine + 1}.");
+        }
+
         var field = type.Properties.FirstOrDefault(property => path.StartsWith($"$.{property.Name}", StringComparison.Ordinal)
             && (path.Length == property.Name.Length + 2 || path[property.Name.Length + 2] is '.' or '['));
         return field is null
             ? ApiError.Invalid(null, "The body must be a JSON object.")
-            : ApiError.Invalid(field.Name, $"'{field.Name}' must be {Kind(field.PropertyType)}.");
+            : ApiError.Invalid(field.Name, $"'{field.Name}' must be {Kind(field)}.");
     }
 
-    static string Kind(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
+    static string Kind(JsonPropertyInfo field) => (Nullable.GetUnderlyingType(field.PropertyType) ?? field.PropertyType) switch
     {
-        var t when t == typeof(int) || t == typeof(long) => "an integer",
-        var t when t == typeof(float) => "a number",
-        var t when t == typeof(bool) => "true or false",
+        var type when type == typeof(int) => $"an integer{Range(field)}",
+        var type when type == typeof(Int128) => $"an integer from -1 to {ulong.MaxValue}",
+        var type when type == typeof(float) => $"a number{Range(field)}",
+        var type when type == typeof(bool) => "true or false",
         _ => "a string of valid Unicode",
     };
+
+    static string Range(JsonPropertyInfo field) =>
+        field.AttributeProvider?.GetCustomAttributes(typeof(RangeAttribute), true) is [RangeAttribute range]
+            ? string.Create(CultureInfo.InvariantCulture, $" from {range.Minimum} to {range.Maximum}")
+            : "";
 
     static ApiError? UnreadableEncoding(HttpRequest request)
     {
         if (!request.HasJsonContentType())
             return new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json'.", "Content-Type");
+        // JSON is UTF-8 (RFC 8259), and the parameter charset has no meaning for it. Only a client that names UTF-16 or UTF-32 means it.
         if (Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var media)
-            && media.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase))
+            && media.Charset.ToString().Trim('"').Replace("-", "") is var charset
+            && (charset.StartsWith("utf16", StringComparison.OrdinalIgnoreCase)
+                || charset.StartsWith("utf32", StringComparison.OrdinalIgnoreCase)))
         {
             return new(415, "unsupported_charset", "Send the body in UTF-8.", "Content-Type");
         }
 
-        if (request.Headers.ContentEncoding is { Count: > 0 } encoding && encoding != "identity")
+        if (request.Headers.ContentEncoding.ToString() is not ("" or "identity"))
             return new(415, "unsupported_encoding", "Send the body without Content-Encoding.", "Content-Encoding");
         return null;
     }

@@ -9,12 +9,15 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Announces the end of jobs to the addresses their callers named.</summary>
+/// <summary>Sends a webhook when a job has ended.</summary>
 /// <remarks>
-/// Signed as standardwebhooks.com describes: <c>webhook-signature</c> is <c>v1,</c> and the Base64 of HMAC-SHA256 over <c>id.timestamp.body</c>.
-/// The process that accepted the job announces it; if that process ends before, another takes over. A receiver may hear of a job twice, under the same <c>webhook-id</c>.
+/// Signed as standardwebhooks.com describes: <c>webhook-signature</c> is <c>v1,</c> and the Base64 of HMAC-SHA256 over
+/// <c>id.timestamp.body</c>.
+/// The process that accepted the job announces it; if that process ends before, another takes over. A receiver may hear of a job twice,
+/// under the same <c>webhook-id</c>.
 /// </remarks>
-public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pending, IHttpClientFactory clients, IOptions<ApiOptions> options, TimeProvider time, ILogger<WebhookSender> logger) : BackgroundService
+public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pending, IHttpClientFactory clients,
+    IOptions<ApiOptions> options, TimeProvider time, ILogger<WebhookSender> logger) : BackgroundService
 {
     /// <summary>The name of the HTTP client that sends: retries with back-off, no redirects.</summary>
     public const string Client = "webhooks";
@@ -22,10 +25,10 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
     readonly CancellationTokenSource stopping = new();
 
     /// <summary>Will announce the end of a job.</summary>
-    public void Announce(string jobId)
+    public void SendWhenFinished(string jobId)
     {
         if (held.TryAdd(jobId, true))
-            _ = AnnounceAsync(jobId);
+            _ = SendWhenFinishedAsync(jobId);
     }
 
     /// <inheritdoc/>
@@ -39,7 +42,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
                 try
                 {
                     foreach (var left in await pending.KeepAsync(held.Keys, stoppingToken))
-                        Announce(left);
+                        SendWhenFinished(left);
                 }
                 catch (QueueUnavailableException exception)
                 {
@@ -70,7 +73,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         }
     }
 
-    async Task AnnounceAsync(string jobId)
+    async Task SendWhenFinishedAsync(string jobId)
     {
         try
         {
@@ -94,7 +97,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
     {
         try
         {
-            using var request = Sign(address, job.Job.Id, JsonSerializer.SerializeToUtf8Bytes(Announcement(job), ApiJson.Default.WebhookBody));
+            using var request = Sign(address, job.Job.Id, JsonSerializer.SerializeToUtf8Bytes(ToBody(job), ApiJson.Default.WebhookBody));
             using var response = await clients.CreateClient(Client).SendAsync(request, stopping.Token);
             if (response.IsSuccessStatusCode)
                 Delivered(job.Job.Id, address.Host);
@@ -115,10 +118,11 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         base.Dispose();
     }
 
-    static WebhookBody Announcement(JobSnapshot job)
+    static WebhookBody ToBody(JobSnapshot job)
     {
         var state = job.State switch { JobState.Succeeded => "succeeded", JobState.Failed => "failed", _ => "cancelled" };
-        return new($"generation.{state}", job.FinishedAt ?? job.Job.CreatedAt, new(job.Job.Id, state, job.Job.Count, job.Job.Seed));
+        return new($"generation.{state}", job.FinishedAt ?? job.Job.CreatedAt,
+            new(job.Job.Id, state, job.Job.Count, unchecked((ulong)job.Job.Seed)));
     }
 
     HttpRequestMessage Sign(Uri to, string id, byte[] body)
@@ -157,4 +161,4 @@ public sealed record WebhookBody(string Type, DateTimeOffset Timestamp, WebhookJ
 /// <param name="State">succeeded, failed or cancelled.</param>
 /// <param name="N">How many pictures were asked for.</param>
 /// <param name="Seed">The first picture's seed.</param>
-public sealed record WebhookJob(string Id, string State, int N, long Seed);
+public sealed record WebhookJob(string Id, string State, int N, ulong Seed);

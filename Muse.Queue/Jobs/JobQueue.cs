@@ -59,7 +59,6 @@ public sealed class JobQueue
             idempotency?.Key ?? "",
             idempotency?.RequestHash ?? "",
             (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
-            idempotency?.FirstTry == true ? 1 : 0,
             job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds,
         ];
         var answer = (RedisResult[])(await submissions.AddAsync(arguments).WaitAsync(cancellation))!;
@@ -214,6 +213,30 @@ public sealed class JobQueue
             connection.RetentionMilliseconds, jobId, QueueConnection.UnfinishedMilliseconds);
         return await FindAsync(jobId, cancellation);
     }
+
+    /// <summary>Keeps a job whose response did not reach its client, for the client's retry.</summary>
+    /// <param name="owner">The caller.</param>
+    /// <param name="request">A hash of the request.</param>
+    /// <param name="jobId">The job.</param>
+    /// <param name="window">How long it is kept.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public Task KeepInterruptedAsync(string owner, string request, string jobId, TimeSpan window, CancellationToken cancellation) =>
+        connection.TryAsync(database =>
+        {
+            var transaction = database.CreateTransaction();
+            _ = transaction.ListRightPushAsync(Keys.Interrupted(owner, request), jobId);
+            _ = transaction.KeyExpireAsync(Keys.Interrupted(owner, request), window);
+            return transaction.ExecuteAsync();
+        }, cancellation);
+
+    /// <summary>Takes the oldest job that is kept for a retry of this request, or null. No other retry gets the same job.</summary>
+    public Task<string?> ClaimInterruptedAsync(string owner, string request, CancellationToken cancellation) =>
+        connection.TryAsync(async database => (string?)await database.ListLeftPopAsync(Keys.Interrupted(owner, request)), cancellation);
+
+    /// <summary>Forgets a job that was kept for a retry.</summary>
+    /// <returns>Whether it was still there: no retry has claimed it.</returns>
+    public Task<bool> ForgetInterruptedAsync(string owner, string request, string jobId, CancellationToken cancellation) =>
+        connection.TryAsync(async database => await database.ListRemoveAsync(Keys.Interrupted(owner, request), jobId) > 0, cancellation);
 
     /// <summary>A caller's jobs, newest first; at most its latest 1,000.</summary>
     /// <param name="owner">The caller.</param>

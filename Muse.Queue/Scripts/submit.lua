@@ -15,11 +15,10 @@ local added = { [INTERACTIVE] = 0, [BATCH] = 0 }
 local batch_waiting -- Measured when it is needed.
 local owned = {}
 
-local function submit(id, json, owner, count_text, lane, deadline, key, request, window, first_try, webhook_lease)
+local function submit(id, json, owner, count_text, lane, deadline, key, request, window, webhook_lease)
   local job, count = job_key(id), tonumber(count_text)
 
-  -- A first try is stored for its retries, but is never answered with an earlier job.
-  if key ~= '' and first_try ~= '1' then
+  if key ~= '' then
     local known = redis.call('GET', idempotency_key(owner, key))
     if known then
       local other, other_request = string.match(known, '^(%S+) (.*)$')
@@ -75,8 +74,8 @@ end
 
 local answers = {}
 while more_arguments() do
-  local id, json, owner, count, lane, deadline, key, request, window, first_try, webhook_lease = arguments(11)
-  local ok, answer = pcall(submit, id, json, owner, count, lane, deadline, key, request, window, first_try, webhook_lease)
+  local id, json, owner, count, lane, deadline, key, request, window, webhook_lease = arguments(10)
+  local ok, answer = pcall(submit, id, json, owner, count, lane, deadline, key, request, window, webhook_lease)
   answers[#answers + 1] = ok and answer or { SUBMIT_ERROR, error_message(answer) }
 end
 for lane, count in pairs(added) do

@@ -45,7 +45,8 @@ public sealed class ApiServer : IAsyncDisposable
     /// <param name="painter">How the worker behaves.</param>
     /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
     /// <param name="withoutPainter">Whether to start no worker.</param>
-    public static async Task<ApiServer> StartAsync(PainterOptions? painter = null, IReadOnlyDictionary<string, string>? settings = null, RedisServer? redis = null, bool withoutPainter = false)
+    public static async Task<ApiServer> StartAsync(PainterOptions? painter = null, IReadOnlyDictionary<string, string>? settings = null,
+        RedisServer? redis = null, bool withoutPainter = false)
     {
         var ownsRedis = redis is null;
         redis ??= await RedisServer.StartAsync();
@@ -77,7 +78,11 @@ public sealed class ApiServer : IAsyncDisposable
 
     public HttpClient NewClient(string? key = null)
     {
-        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
+        {
+            BaseAddress = Address,
+            Timeout = TimeSpan.FromSeconds(60)
+        };
         if (key is not null)
             client.DefaultRequestHeaders.Authorization = new("Bearer", key);
         return client;
@@ -124,7 +129,8 @@ public sealed class RecordedLog : ILoggerProvider
     {
         public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter)
         {
             if (logLevel >= LogLevel.Warning)
                 entries.Enqueue((logLevel, $"{category}: {formatter(state, exception)} {exception}"));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Muse.Api;
@@ -36,7 +37,12 @@ public sealed class CallersTests
     {
         await using var server = await ApiServer.StartAsync(settings: Keys);
         using var alice = server.NewClient(Alice);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/generations") { Content = JsonContent.Create(new { prompt = "a fox" }), Headers = { { "Prefer", "wait=30" }, { "Idempotency-Key", "same" } } };
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            "/v1/generations")
+        {
+            Content = JsonContent.Create(new { prompt = "a fox" }),
+            Headers = { { "Prefer", "wait=30" }, { "Idempotency-Key", "same" } }
+        };
         using var made = await alice.SendAsync(request);
         var job = (await made.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!;
         using var held = await alice.PostAsJsonAsync("/v1/generations", new { prompt = "hold it" });
@@ -53,7 +59,9 @@ public sealed class CallersTests
             using var delete = await other.DeleteAsync($"/v1/generations/{running.Id}");
             Assert.Equal(HttpStatusCode.NotFound, delete.StatusCode);
             Assert.Empty((await other.GetFromJsonAsync("/v1/generations", ApiJson.Default.GenerationList))!.Data);
-            using var sameKey = new HttpRequestMessage(HttpMethod.Post, "/v1/generations") { Content = JsonContent.Create(new { prompt = "a fox" }), Headers = { { "Idempotency-Key", "same" } } };
+            using var sameKey = new HttpRequestMessage(HttpMethod.Post,
+                "/v1/generations")
+            { Content = JsonContent.Create(new { prompt = "a fox" }), Headers = { { "Idempotency-Key", "same" } } };
             using var own = await other.SendAsync(sameKey);
             Assert.NotEqual(job.Id, (await own.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!.Id);
             using var clean = await other.DeleteAsync(own.Headers.Location);
@@ -99,8 +107,14 @@ public sealed class CallersTests
     [SkippableFact]
     public async Task A_trusted_proxy_tells_clients_apart_and_names_the_links_host_and_a_stranger_does_not()
     {
-        var limits = new Dictionary<string, string> { ["Api:RateLimits:Enabled"] = "true", ["Api:RateLimits:AnonymousWindow"] = "01:00:00" };
-        await using var behind = await ApiServer.StartAsync(settings: new Dictionary<string, string>(limits) { ["Api:TrustedProxies"] = "127.0.0.0/8,::1" });
+        var limits = new Dictionary<string, string>
+        {
+            ["Api:RateLimits:Enabled"] = "true",
+            ["Api:RateLimits:AnonymousWindow"] = "01:00:00"
+        };
+        await using var behind = await ApiServer.StartAsync(settings: new Dictionary<string,
+            string>(limits)
+        { ["Api:TrustedProxies"] = "127.0.0.0/8,::1" });
         var first = await PostAsync(behind, "192.0.2.1");
         Assert.StartsWith("https://muse.example/v1/images/files/", first!.Data[0].Url);
         Assert.NotNull(await PostAsync(behind, "192.0.2.2"));
@@ -110,7 +124,7 @@ public sealed class CallersTests
         var link = (await PostAsync(open, "192.0.2.1"))!.Data[0].Url!;
         Assert.StartsWith(open.Address.ToString(), link);
 
-        static async Task<ImagesAnswerBody?> PostAsync(ApiServer server, string client)
+        static async Task<ImagesResponseBody?> PostAsync(ApiServer server, string client)
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/images/generations")
             {
@@ -118,7 +132,7 @@ public sealed class CallersTests
                 Headers = { { "X-Forwarded-For", client }, { "X-Forwarded-Host", "muse.example" }, { "X-Forwarded-Proto", "https" } },
             };
             using var response = await server.Client.SendAsync(request);
-            return response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync(ApiJson.Default.ImagesAnswerBody) : null;
+            return response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync(ApiJson.Default.ImagesResponseBody) : null;
         }
     }
 
@@ -127,7 +141,9 @@ public sealed class CallersTests
     {
         await using var server = await ApiServer.StartAsync(withoutPainter: true);
         var unmarked = server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(endpoint => endpoint.Metadata.GetMetadata<AudienceMark>() is null).Select(endpoint => endpoint.RoutePattern.RawText);
+            .Where(endpoint => endpoint.Metadata.GetMetadata<IAuthorizeData>() is null
+                && endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null)
+            .Select(endpoint => endpoint.RoutePattern.RawText);
         Assert.Equal(["/alive", "/health"], unmarked.Order());
     }
 
@@ -140,7 +156,7 @@ public sealed class CallersTests
     [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg", "two keys of one name")]
     public void A_list_of_keys_that_cannot_be_meant_stops_the_program_without_telling_a_secret(string keys, string? complaint)
     {
-        var result = new ApiOptionsCheck().Validate(null, new() { Keys = keys });
+        var result = new ApiOptionsValidator().Validate(null, new() { Keys = keys });
         Assert.Equal(complaint is not null, result.Failed);
         Assert.Contains(complaint ?? "", result.FailureMessage ?? "");
         Assert.DoesNotContain("0123456789abcdef", result.FailureMessage ?? "");

@@ -19,11 +19,17 @@ public sealed class DocumentTests : IAsyncLifetime
             await File.WriteAllTextAsync(path, text);
         Assert.StartsWith("3.1", document.GetProperty("openapi").GetString());
         var paths = document.GetProperty("paths");
-        foreach (var route in (string[])["/v1/images/generations", "/v1/models", "/v1/generations", "/v1/generations/{id}", "/v1/generations/{id}/events", "/v1/generations/{id}/images/{index}", "/api/predict", "/v1/ops/stream"])
+        foreach (var route in (string[])["/v1/images/generations", "/v1/models", "/v1/generations", "/v1/generations/{id}",
+            "/v1/generations/{id}/events", "/v1/generations/{id}/images/{index}", "/api/predict", "/v1/ops/stream"])
+        {
             Assert.True(paths.TryGetProperty(route, out _), route);
+        }
+
         var create = paths.GetProperty("/v1/images/generations").GetProperty("post");
-        Assert.Equal(["200", "400", "401", "404", "409", "413", "415", "422", "429", "500", "503", "504"], create.GetProperty("responses").EnumerateObject().Select(response => response.Name));
-        Assert.True(create.GetProperty("requestBody").GetProperty("content").GetProperty("application/json").TryGetProperty("example", out _));
+        Assert.Equal(["200", "400", "401", "404", "409", "413", "415", "422", "429", "500", "503", "504"], create.GetProperty("responses")
+            .EnumerateObject().Select(response => response.Name));
+        Assert.True(create.GetProperty("requestBody").GetProperty("content").GetProperty("application/json")
+            .TryGetProperty("example", out _));
         Assert.True(create.GetProperty("responses").GetProperty("200").GetProperty("content").TryGetProperty("text/event-stream", out _));
     }
 

@@ -154,9 +154,13 @@ public sealed class FlatPainter : IAsyncDisposable
             return;
         }
         // Formats are the real worker's business: here the bytes only have to be recognised.
-        var bytes = job.Format == PictureFormat.Png ? FlatPng(width, height, (byte)item.Seed) : [.. "flat"u8, (byte)job.Format, (byte)job.Quality];
-        if (await queue.CompleteAsync(item, new(new(bytes, job.Format, width, height), steps, started, job.Prompt.Contains("endless") ? "less" : null), default))
+        var bytes = job.Format == PictureFormat.Png ? FlatPng(width, height, (byte)item.Seed)
+            : [.. "flat"u8, (byte)job.Format, (byte)job.Quality];
+        if (await queue.CompleteAsync(item, new(new(bytes, job.Format, width, height), steps, started, job.Prompt.Contains("endless")
+            ? "less" : null), default))
+        {
             Interlocked.Increment(ref painted);
+        }
     }
 
     /// <summary>A picture of one grey, as PNG.</summary>

@@ -16,33 +16,41 @@ public sealed class FuzzTests
     /// <summary>What is asked for without a body; JOB stands for a job that there is.</summary>
     static readonly string[] Paths =
     [
-        "/v1/generations?limit=5&cursor=1795520616101-JOB", "/v1/generations/JOB", "/v1/generations/JOB/events", "/v1/generations/JOB/images/0", "/v1/generations/JOB/images/0/preview",
-        "/v1/images/files/JOB/0.png", "/v1/models/scenes", "/v1/ops/dead-letters?limit=5", "/v1/ops/dead-letters/1-1/requeue", "/num-requests", "/system/info", "/api/health", "/openapi/v1.json", "/metrics", "/js/dom.js",
+        "/v1/generations?limit=5&cursor=1795520616101-JOB", "/v1/generations/JOB", "/v1/generations/JOB/events",
+            "/v1/generations/JOB/images/0", "/v1/generations/JOB/images/0/preview",
+        "/v1/images/files/JOB/0.png", "/v1/models/scenes", "/v1/ops/dead-letters?limit=5", "/v1/ops/dead-letters/1-1/requeue",
+            "/num-requests", "/system/info", "/api/health", "/openapi/v1.json", "/metrics", "/js/dom.js",
     ];
 
-    static readonly string[] Values = ["null", "true", "-1", "0", "1e308", "1e999", "99999999999999999999", "1.5", "\"\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\u202e\\ud83d\\ude00\"", "[]", "{}", "[[[[[[1]]]]]]", "\"128x128\"", "\"0x0\"", "\"-8x8\"", "\"99999x99999\"", "\"١٢٨x128\"", "\"a\\nb\""];
+    static readonly string[] Values = ["null", "true", "-1", "0", "1e308", "1e999", "99999999999999999999", "1.5", "\"\"", "\"\\u0000\"",
+        "\"\\ud800\"", "\"\\u202e\\ud83d\\ude00\"", "[]", "{}", "[[[[[[1]]]]]]", "\"128x128\"", "\"0x0\"", "\"-8x8\"", "\"99999x99999\"",
+        "\"١٢٨x128\"", "\"a\\nb\""];
 
     /// <summary>The short form of every run, 800 requests. MUSE_TEST_FUZZ=20000 runs the long form.</summary>
     [SkippableFact]
     public async Task Mutated_requests_get_an_answer_below_500_and_leave_no_exception_in_the_log()
     {
         var count = int.TryParse(Environment.GetEnvironmentVariable("MUSE_TEST_FUZZ"), out var asked) ? asked : 800;
-        await using var server = await ApiServer.StartAsync(new() { Steps = 1, HoldWord = "\n never \n", Slots = 64 }, new Dictionary<string, string> { ["Queue:MaxLength"] = "1000000", ["Queue:Retention"] = "00:00:10" });
+        await using var server = await ApiServer.StartAsync(new() { Steps = 1, HoldWord = "\n never \n", Slots = 64 },
+            new Dictionary<string, string> { ["Queue:MaxLength"] = "1000000", ["Queue:Retention"] = "00:00:10" });
         var random = new Random(20221103);
-        using var made = await server.Client.PostAsync("/v1/generations", new StringContent("""{"prompt":"a fox"}""", null, "application/json"));
+        using var made = await server.Client.PostAsync("/v1/generations",
+            new StringContent("""{"prompt":"a fox"}""", null, "application/json"));
         var job = made.Headers.Location!.ToString().Split('/')[^1];
         var statuses = new SortedDictionary<int, int>();
         long early = 0;
         for (var i = 0; i < count; i += 16)
         {
-            var requests = Enumerable.Range(0, 16).Select(_ => random.Next(5) == 0 ? MutatePath(random, server.Address, job) : Mutate(random)).ToList();
+            var requests = Enumerable.Range(0, 16).Select(_ => random.Next(5) == 0 ? MutatePath(random, server.Address, job)
+                : Mutate(random)).ToList();
             foreach (var status in await Task.WhenAll(requests.Select(request => SendAsync(server.Client, request))))
                 statuses[status] = statuses.GetValueOrDefault(status) + 1;
             if (i >= count / 4 && early == 0)
                 early = Memory();
         }
         var late = Memory();
-        Console.WriteLine($"fuzz: {count} requests, statuses {string.Join(", ", statuses.Select(pair => $"{pair.Key}: {pair.Value}"))}; managed memory {early / 1024} KB after a quarter, {late / 1024} KB at the end");
+        Console.WriteLine($"fuzz: {count} requests, statuses {string.Join(", ", statuses.Select(pair => $"{pair.Key}: {pair.Value}"))}; "
+            + $"managed memory {early / 1024} KB after a quarter, {late / 1024} KB at the end");
         Assert.All(statuses.Keys, status => Assert.InRange(status, 0, 499));
         Assert.True(statuses.Count >= 3, "The mutations reach too little.");
         Assert.Empty(server.Log.Errors);
@@ -83,11 +91,13 @@ public sealed class FuzzTests
             {
                 0 => mutated[..at],
                 1 => mutated[..at] + Junk(random, "/?&=#.-%00A9") + mutated[at..],
-                _ => mutated[..at] + ((string[])["%00", "%2F", "%2e%2e/", "%ff%fe", "%F0%9F%98%80", "-1", "99999999999999999999", "0x1"])[random.Next(8)] + mutated[at..],
+                _ => mutated[..at] + ((string[])["%00", "%2F", "%2e%2e/", "%ff%fe", "%F0%9F%98%80", "-1", "99999999999999999999",
+                    "0x1"])[random.Next(8)] + mutated[at..],
             };
         }
         var method = ((string[])["GET", "GET", "GET", "HEAD", "DELETE", "POST"])[random.Next(6)];
-        var request = new HttpRequestMessage(new(method), Uri.TryCreate(server.GetLeftPart(UriPartial.Authority) + mutated, UriKind.Absolute, out var uri) ? uri : new(server, path));
+        var request = new HttpRequestMessage(new(method),
+            Uri.TryCreate(server.GetLeftPart(UriPartial.Authority) + mutated, UriKind.Absolute, out var uri) ? uri : new(server, path));
         Abuse(random, request);
         return request;
     }
@@ -98,7 +108,8 @@ public sealed class FuzzTests
         var body = Encoding.UTF8.GetBytes(text);
         for (var rounds = random.Next(3); rounds >= 0; rounds--)
             body = Mutate(random, body);
-        var method = random.Next(30) == 0 ? new HttpMethod(((string[])["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "QUERY"])[random.Next(6)]) : HttpMethod.Post;
+        var method = random.Next(30) == 0 ? new HttpMethod(((string[])["GET", "PUT", "DELETE", "PATCH", "OPTIONS",
+            "QUERY"])[random.Next(6)]) : HttpMethod.Post;
         var request = new HttpRequestMessage(method, random.Next(20) == 0 ? path + Junk(random, "/?#%00") : path);
         request.Content = new ByteArrayContent(body);
         request.Content.Headers.TryAddWithoutValidation("Content-Type", random.Next(40) switch
@@ -120,7 +131,8 @@ public sealed class FuzzTests
         if (random.Next(6) == 0)
         {
             request.Headers.TryAddWithoutValidation(
-                ((string[])["Idempotency-Key", "x-stainless-retry-count", "Prefer", "Last-Event-ID", "Authorization", "x-api-key", "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range"])[random.Next(12)],
+                ((string[])["Idempotency-Key", "x-stainless-retry-count", "Prefer", "Last-Event-ID", "Authorization", "x-api-key",
+                    "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range"])[random.Next(12)],
                 random.Next(4) == 0 ? new string('x', random.Next(1, 9000)) : Junk(random, "wait=1 Bearer \"-,;9"));
         }
     }
@@ -154,5 +166,6 @@ public sealed class FuzzTests
         }
     }
 
-    static string Junk(Random random, string of) => new([.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => of[random.Next(of.Length)])]);
+    static string Junk(Random random, string of) =>
+        new([.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => of[random.Next(of.Length)])]);
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Muse.Api;
 
 namespace Muse.Tests.Api;
@@ -55,7 +56,9 @@ public sealed class GenerationsTests : IAsyncLifetime
         var seen = until[^1].EventId!;
         server.Painter!.Release();
 
-        using var resume = new HttpRequestMessage(HttpMethod.Get, $"/v1/generations/{job.Id}/events") { Headers = { { "Last-Event-ID", seen } } };
+        using var resume = new HttpRequestMessage(HttpMethod.Get,
+            $"/v1/generations/{job.Id}/events")
+        { Headers = { { "Last-Event-ID", seen } } };
         using var resumed = await server.Client.SendAsync(resume, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal("text/event-stream", resumed.Content.Headers.ContentType!.MediaType);
         var rest = await Sse.ReadAllAsync(await resumed.Content.ReadAsStreamAsync());
@@ -89,7 +92,8 @@ public sealed class GenerationsTests : IAsyncLifetime
         string? cursor = null;
         do
         {
-            var page = (await server.Client.GetFromJsonAsync($"/v1/generations?limit=2{(cursor is null ? "" : $"&cursor={cursor}")}", ApiJson.Default.GenerationList))!;
+            var page = (await server.Client.GetFromJsonAsync($"/v1/generations?limit=2{(cursor is null ? "" : $"&cursor={cursor}")}",
+                ApiJson.Default.GenerationList))!;
             Assert.True(page.Data.Count <= 2);
             listed.AddRange(page.Data.Select(job => job.Id));
             cursor = page.NextCursor;
@@ -105,7 +109,7 @@ public sealed class GenerationsTests : IAsyncLifetime
     [InlineData("/v1/generations?limit=0", 400)]
     [InlineData("/v1/generations?limit=many", 400)]
     [InlineData("/v1/generations?cursor=%7B%7D", 400)]
-    [InlineData("/v1/nowhere", 404)]
+    [InlineData("/v1/generations/a/b", 404)]
     public async Task Errors_are_problem_details_with_the_requests_id(string path, int status)
     {
         using var response = await server.Client.GetAsync(path);
@@ -125,13 +129,46 @@ public sealed class GenerationsTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_clients_own_retry_finds_its_first_try_and_a_new_request_of_the_same_words_does_not()
+    public async Task A_retry_of_a_request_that_was_never_accepted_does_not_get_the_job_of_an_equal_request_that_was_answered()
     {
         var first = await PostAsync(new { prompt = "a fox" }, ("x-stainless-retry-count", "0"));
         var second = await PostAsync(new { prompt = "a fox" }, ("x-stainless-retry-count", "0"));
         var retry = await PostAsync(new { prompt = "a fox" }, ("x-stainless-retry-count", "1"));
-        Assert.NotEqual(first.Job!.Id, second.Job!.Id);
-        Assert.Equal(second.Job.Id, retry.Job!.Id);
+        Assert.Equal(3, new[] { first, second, retry }.Select(answer => answer.Job!.Id).Distinct().Count());
+    }
+
+    [SkippableFact]
+    public async Task A_retry_gets_the_job_of_the_try_whose_connection_was_lost_and_only_one_retry_gets_it()
+    {
+        using var lost = new CancellationTokenSource();
+        var interrupted = ImageAsync("0", lost.Token);
+        await ImagesTests.Until(() => server.Painter!.Seen.Count == 1);
+        await lost.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => interrupted);
+        // The server has noticed the lost connection.
+        var redis = server.Services.GetRequiredService<StackExchange.Redis.IConnectionMultiplexer>().GetServers()[0];
+        await ImagesTests.Until(() => redis.Keys(pattern: "*interrupted:*").Any());
+
+        var queue = server.Services.GetRequiredService<Muse.Queue.JobQueue>();
+        var retry = ImageAsync("1", default);
+        var other = ImageAsync("1", default);
+        server.Painter!.Release();
+        foreach (var answer in await Task.WhenAll(retry, other))
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var seen = server.Painter.Seen.Select(job => job.Id).ToHashSet();
+        Assert.Equal(2, seen.Count);
+        Assert.All(await Task.WhenAll(seen.Select(id => queue.FindAsync(id, default))), job =>
+            Assert.Equal(Muse.Queue.JobState.Succeeded, job!.State));
+
+        async Task<HttpResponseMessage> ImageAsync(string retryCount, CancellationToken cancellation)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/images/generations")
+            {
+                Content = JsonContent.Create(new { prompt = "hold this" }),
+                Headers = { { "x-stainless-retry-count", retryCount } },
+            };
+            return await server.Client.SendAsync(request, cancellation);
+        }
     }
 
     [SkippableFact]
@@ -158,6 +195,7 @@ public sealed class GenerationsTests : IAsyncLifetime
         foreach (var (name, value) in headers)
             request.Headers.Add(name, value);
         using var response = await server.Client.SendAsync(request);
-        return (response.StatusCode, response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync(ApiJson.Default.Generation) : null);
+        return (response.StatusCode, response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync(ApiJson.Default.Generation)
+            : null);
     }
 }

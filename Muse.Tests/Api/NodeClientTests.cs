@@ -66,8 +66,10 @@ public sealed class NodeClientTests
 
     static void NeedsNode()
     {
-        Skip.If(!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "node"))), "There is no node on the PATH.");
-        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "openai")), "npm install was not run in Muse.Tests/Api/node: ./muse test does it.");
+        Skip.If(!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Any(folder => File.Exists(Path.Combine(folder, "node"))), "There is no node on the PATH.");
+        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "openai")),
+            "npm install was not run in Muse.Tests/Api/node: ./muse test does it.");
     }
 
     /// <summary>Runs a script and returns what it printed; fails the test with it if it fails.</summary>

@@ -44,7 +44,11 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     [InlineData("webp")]
     public async Task Chooses_a_format(string format)
     {
-        var options = new ImageGenerationOptions { OutputFileFormat = new GeneratedImageFileFormat(format), Quality = GeneratedImageQuality.HighQuality };
+        var options = new ImageGenerationOptions
+        {
+            OutputFileFormat = new GeneratedImageFileFormat(format),
+            Quality = GeneratedImageQuality.HighQuality
+        };
         if (format != "png")
             options.OutputCompressionFactor = 40;
         var answer = (await images.GenerateImagesAsync("a fox", 1, options)).Value;
@@ -57,7 +61,13 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     public async Task Streams_three_previews_and_the_picture()
     {
         // This client has no types for streamed pictures yet, but sends and reads what its caller writes.
-        var body = BinaryContent.Create(BinaryData.FromObjectAsJson(new { model = "gpt-image-1", prompt = "a fox, stepwise", stream = true, partial_images = 3 }));
+        var body = BinaryContent.Create(BinaryData.FromObjectAsJson(new
+        {
+            model = "gpt-image-1",
+            prompt = "a fox, stepwise",
+            stream = true,
+            partial_images = 3
+        }));
         var response = (await images.GenerateImagesAsync(body, new RequestOptions { BufferResponse = false })).GetRawResponse();
         var events = await Sse.ReadAllAsync(response.ContentStream!, item =>
         {
@@ -66,7 +76,8 @@ public sealed class OpenAIClientTests : IAsyncLifetime
             return false;
         });
 
-        Assert.Equal(["image_generation.partial_image", "image_generation.partial_image", "image_generation.partial_image", "image_generation.completed"], events.Select(item => item.Data.GetProperty("type").GetString()));
+        Assert.Equal(["image_generation.partial_image", "image_generation.partial_image", "image_generation.partial_image",
+            "image_generation.completed"], events.Select(item => item.Data.GetProperty("type").GetString()));
         Assert.Equal([0, 1, 2], events[..3].Select(item => item.Data.GetProperty("partial_image_index").GetInt32()));
         Assert.True(events[3].Data.TryGetProperty("usage", out _));
         Assert.All(events, item => Assert.Equal(item.EventType, item.Data.GetProperty("type").GetString()));
@@ -78,8 +89,10 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     public async Task Maps_each_error_to_its_status()
     {
         Assert.Equal(400, await Status(images, "a fox", new() { Size = new(100, 100) }));
-        Assert.Equal(404, await Status(new ImageClient("unheard-of", new ApiKeyCredential("unused"), new OpenAIClientOptions { Endpoint = new(server.Address, "/v1") }), "a fox", new()));
-        var impatient = new ImageClient("gpt-image-1", new ApiKeyCredential("unused"), new OpenAIClientOptions { Endpoint = new(server.Address, "/v1"), RetryPolicy = new ClientRetryPolicy(0) });
+        Assert.Equal(404, await Status(new ImageClient("unheard-of", new ApiKeyCredential("unused"),
+            new OpenAIClientOptions { Endpoint = new(server.Address, "/v1") }), "a fox", new()));
+        var impatient = new ImageClient("gpt-image-1", new ApiKeyCredential("unused"),
+            new OpenAIClientOptions { Endpoint = new(server.Address, "/v1"), RetryPolicy = new ClientRetryPolicy(0) });
         Assert.Equal(500, await Status(impatient, "explode", new()));
         await server.Redis.KillAsync();
         Assert.Equal(503, await Status(impatient, "a fox", new()));
@@ -93,7 +106,8 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     public async Task Comes_back_by_itself_after_429()
     {
         await using var busy = await ApiServer.StartAsync(settings: ApiServer.OneRequestASecond);
-        var client = new ImageClient("gpt-image-1", new ApiKeyCredential(ApiServer.HurriedKey), new OpenAIClientOptions { Endpoint = new(busy.Address, "/v1") });
+        var client = new ImageClient("gpt-image-1", new ApiKeyCredential(ApiServer.HurriedKey),
+            new OpenAIClientOptions { Endpoint = new(busy.Address, "/v1") });
         var both = await Task.WhenAll(client.GenerateImageAsync("a fox"), client.GenerateImageAsync("a dog"));
         Assert.Equal(2, both.Length);
     }

@@ -26,17 +26,22 @@ public sealed partial class OperationsTests
     {
         await using var server = await ApiServer.StartAsync(withoutPainter: true);
         var port = RedisServer.FreePort();
-        await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
+        await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
+            ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
         using (var painted = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
             Assert.Equal(HttpStatusCode.OK, painted.StatusCode);
 
-        var asked = Dashboard().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query)).Select(name => name.Value).ToHashSet();
-        Assert.Superset(new HashSet<string> { "muse_queue_waiting", "muse_batch_size_sum", "muse_step_duration_seconds_bucket", "muse_api_waiting_jobs", "http_server_request_duration_seconds_count" }, asked);
+        var asked = Dashboard().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query))
+            .Select(name => name.Value).ToHashSet();
+        Assert.Superset(new HashSet<string> { "muse_queue_waiting", "muse_batch_size_sum", "muse_step_duration_seconds_bucket",
+            "muse_api_waiting_jobs", "http_server_request_duration_seconds_count" }, asked);
         var missing = await Queue.Samples.EventuallyAsync(async () =>
         {
-            var exposed = await server.Client.GetStringAsync("/metrics") + await server.Client.GetStringAsync($"http://127.0.0.1:{port}/metrics");
+            var exposed = await server.Client.GetStringAsync("/metrics")
+                + await server.Client.GetStringAsync($"http://127.0.0.1:{port}/metrics");
             // Its queries choose by these labels.
-            var names = exposed.Split('\n').Where(line => line.Contains("muse_model=\"scenes\"") || line.Contains("http_response_status_code=\"200\"")).Select(line => line[..line.IndexOf('{')]);
+            var names = exposed.Split('\n').Where(line => line.Contains("muse_model=\"scenes\"")
+                || line.Contains("http_response_status_code=\"200\"")).Select(line => line[..line.IndexOf('{')]);
             return string.Join(", ", asked.Except(names));
         }, missing => missing == "");
         Assert.Equal("", missing);

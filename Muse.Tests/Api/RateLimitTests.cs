@@ -19,7 +19,8 @@ public sealed class RateLimitTests : IAsyncLifetime
     [SkippableFact]
     public async Task Whoever_runs_the_server_on_this_machine_may_send_ten_prompts_at_once()
     {
-        var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" })));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 10)
+            .Select(_ => server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" })));
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
     }
 
@@ -35,7 +36,9 @@ public sealed class RateLimitTests : IAsyncLifetime
 
     Task<HttpResponseMessage> AskAsync(string address)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/images/generations") { Content = JsonContent.Create(new { prompt = "a fox" }) };
+        var request = new HttpRequestMessage(HttpMethod.Post,
+            "/v1/images/generations")
+        { Content = JsonContent.Create(new { prompt = "a fox" }) };
         request.Headers.Add("X-Forwarded-For", address);
         return server.Client.SendAsync(request);
     }

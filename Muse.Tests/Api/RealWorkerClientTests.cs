@@ -37,21 +37,33 @@ public sealed class RealWorkerClientTests : IAsyncLifetime
         var plain = (await images.GenerateImageAsync("a small blue house at night")).Value.ImageBytes.ToArray();
         Assert.True(Colours(plain) > 20, "The picture is blank.");
         Assert.Contains("a small blue house at night", Encoding.Latin1.GetString(plain)); // In the PNG's text chunk.
-        foreach (var (format, skia) in ((string, SKEncodedImageFormat)[])[("jpeg", SKEncodedImageFormat.Jpeg), ("webp", SKEncodedImageFormat.Webp)])
+        foreach (var (format, skia) in ((string, SKEncodedImageFormat)[])[("jpeg", SKEncodedImageFormat.Jpeg),
+            ("webp", SKEncodedImageFormat.Webp)])
         {
-            var pictures = (await images.GenerateImagesAsync("a yellow sun", 2, new() { OutputFileFormat = new GeneratedImageFileFormat(format), OutputCompressionFactor = 60 })).Value;
+            var pictures = (await images.GenerateImagesAsync("a yellow sun", 2,
+                new() { OutputFileFormat = new GeneratedImageFileFormat(format), OutputCompressionFactor = 60 })).Value;
             Assert.Equal(2, pictures.Count);
             Assert.All(pictures, picture => Assert.Equal(skia, SKCodec.Create(picture.ImageBytes.ToStream()).EncodedFormat));
         }
 
-        var wish = new { model = "gpt-image-1", prompt = "a large red star above a small blue house", seed = 7, steps = 50, stream = true, partial_images = 3 };
-        var response = (await images.GenerateImagesAsync(BinaryContent.Create(BinaryData.FromObjectAsJson(wish)), new RequestOptions { BufferResponse = false })).GetRawResponse();
+        var wish = new
+        {
+            model = "gpt-image-1",
+            prompt = "a large red star above a small blue house",
+            seed = 7,
+            steps = 50,
+            stream = true,
+            partial_images = 3
+        };
+        var response = (await images.GenerateImagesAsync(BinaryContent.Create(BinaryData.FromObjectAsJson(wish)),
+            new RequestOptions { BufferResponse = false })).GetRawResponse();
         var events = await Sse.ReadAllAsync(response.ContentStream!);
         // Where the machine is so busy that two previews come at once, the later one counts.
         Assert.InRange(events.Count, 2, 4);
         Assert.All(events[..^1], item => Assert.Equal("image_generation.partial_image", item.EventType));
         Assert.Equal("image_generation.completed", events[^1].EventType);
-        var sizes = events.Select(item => SKBitmap.Decode(item.Data.GetProperty("b64_json").GetBytesFromBase64())).Select(picture => (picture.Width, picture.Height)).ToList();
+        var sizes = events.Select(item => SKBitmap.Decode(item.Data.GetProperty("b64_json").GetBytesFromBase64()))
+            .Select(picture => (picture.Width, picture.Height)).ToList();
         Assert.Equal((128, 128), sizes[^1]);
         Assert.Empty(server.Log.Errors);
     }

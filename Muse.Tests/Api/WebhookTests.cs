@@ -66,18 +66,22 @@ public sealed class WebhookTests
     [InlineData("/x")]
     public async Task An_address_that_the_operator_does_not_allow_is_refused(string address)
     {
-        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string> { ["Api:WebhookOrigins"] = "hooks.example", ["Api:WebhookSecret"] = Secret }, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string,
+            string>
+        { ["Api:WebhookOrigins"] = "hooks.example", ["Api:WebhookSecret"] = Secret }, withoutPainter: true);
         using var refused = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", webhook = address });
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Equal("webhook", (await refused.Content.ReadFromJsonAsync(ApiJson.Default.ProblemBody))!.Field);
-        using var allowed = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", webhook = "https://hooks.example/x" });
+        using var allowed = await server.Client.PostAsJsonAsync("/v1/generations",
+            new { prompt = "a fox", webhook = "https://hooks.example/x" });
         Assert.Equal(HttpStatusCode.Accepted, allowed.StatusCode);
     }
 
     /// <summary>Somebody's server that hears of jobs' ends, and refuses the first few times.</summary>
     sealed class Receiver : IAsyncDisposable
     {
-        readonly Channel<(Dictionary<string, string> Headers, string Body)> calls = Channel.CreateUnbounded<(Dictionary<string, string>, string)>();
+        readonly Channel<(Dictionary<string, string> Headers, string Body)> calls = Channel.CreateUnbounded<(Dictionary<string, string>,
+            string)>();
         readonly WebApplication app;
 
         Receiver(int failures)
@@ -89,7 +93,8 @@ public sealed class WebhookTests
             app.MapPost("/ended", async (HttpContext context) =>
             {
                 using var reader = new StreamReader(context.Request.Body);
-                calls.Writer.TryWrite((context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(), header => header.Value.ToString()), await reader.ReadToEndAsync()));
+                calls.Writer.TryWrite((context.Request.Headers.ToDictionary(header => header.Key.ToLowerInvariant(), header =>
+                    header.Value.ToString()), await reader.ReadToEndAsync()));
                 context.Response.StatusCode = failures-- > 0 ? 500 : 204;
             });
         }
@@ -117,7 +122,8 @@ public sealed class WebhookTests
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
             var (headers, body) = await calls.Reader.ReadAsync(limit.Token);
-            var signed = HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes($"{headers["webhook-id"]}.{headers["webhook-timestamp"]}.{body}"));
+            var signed = HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret),
+                Encoding.UTF8.GetBytes($"{headers["webhook-id"]}.{headers["webhook-timestamp"]}.{body}"));
             Assert.Equal($"v1,{Convert.ToBase64String(signed)}", headers["webhook-signature"]);
             var told = JsonSerializer.Deserialize(body, ApiJson.Default.WebhookBody)!;
             return (told.Type, told.Data.Id);

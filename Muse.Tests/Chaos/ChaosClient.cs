@@ -67,7 +67,7 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) 
             if (response.StatusCode == HttpStatusCode.NotFound)
                 continue;
             await DemandAsync(wish, response, HttpStatusCode.OK);
-            if (await TryReadAsync(response, ApiJson.Default.ImagesAnswerBody) is not { } answer)
+            if (await TryReadAsync(response, ApiJson.Default.ImagesResponseBody) is not { } answer)
                 continue;
             Accept(wish, answer.Id);
             wish.Pictures = [.. answer.Data.Select(picture => WorkerFleet.Hash(Convert.FromBase64String(picture.B64Json!)))];

@@ -28,6 +28,7 @@ public sealed class ProgramProcess : IAsyncDisposable
         start.ArgumentList.Add(binary);
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["DOTNET_TieredPGO"] = "0";
+        start.Environment["Api__AllowAnonymous"] = "true"; // The API asks for keys outside Development.
         foreach (var (name, value) in settings)
             start.Environment[name] = value;
         process = Process.Start(start)!;

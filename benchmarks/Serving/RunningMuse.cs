@@ -27,6 +27,7 @@ sealed class RunningMuse : IAsyncDisposable
         muse.Run("redis", "redis-server", ["--port", $"{redis}", "--bind", "127.0.0.1", "--save", "", "--dir", muse.folder]);
         muse.settings["ConnectionStrings__redis"] = $"127.0.0.1:{redis},abortConnect=false,connectRetry=20";
         muse.settings.TryAdd("MUSE_RATE_LIMITS", "false");
+        muse.settings.TryAdd("Api__AllowAnonymous", "true");
         muse.settings.TryAdd("Queue__MaxLength", "1000000");
         muse.settings.TryAdd("Queue__MaxWait", "01:00:00");
         muse.settings["MUSE_GPU_TYPE"] = device;

@@ -5,15 +5,17 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>The answer of the images API, written straight into the connection: a picture's Base64 never exists as a string.</summary>
-/// <param name="asked">What the client asked for.</param>
-/// <param name="job">The finished job.</param>
+/// <summary>The response of the images API, written straight to the connection: the Base64 of a picture never exists as a string.</summary>
+/// <param name="request">The request.</param>
+/// <param name="job">The completed job.</param>
 /// <param name="pictures">Its pictures.</param>
-public sealed class ImagesAnswer(ImagesQuestion asked, JobSnapshot job, IReadOnlyList<StoredPicture?> pictures) : IResult, IEndpointMetadataProvider
+public sealed class ImagesResponse(ImagesRequestContext request, JobSnapshot job, IReadOnlyList<StoredPicture?> pictures)
+    : IResult, IEndpointMetadataProvider
 {
     /// <inheritdoc/>
     public async Task ExecuteAsync(HttpContext httpContext)
     {
+        var links = httpContext.RequestServices.GetRequiredService<PictureLinks>();
         httpContext.Response.ContentType = "application/json";
         httpContext.Response.Headers.CacheControl = "no-store";
         await using var json = new Utf8JsonWriter(httpContext.Response.BodyWriter);
@@ -23,28 +25,22 @@ public sealed class ImagesAnswer(ImagesQuestion asked, JobSnapshot job, IReadOnl
         foreach (var picture in job.Pictures)
         {
             json.WriteStartObject();
-            if (asked.AsLinks)
-                json.WriteString("url", httpContext.RequestServices.GetRequiredService<PictureLinks>().To(httpContext.Request, job.Job.Id, picture.Index, job.Job.Format));
+            if (request.AsLinks)
+                json.WriteString("url", links.Create(httpContext, job.Job.Id, picture.Index, job.Job.Format));
             else
                 await Base64Json.WriteAsync(json, "b64_json", pictures[picture.Index]?.Bytes ?? default, httpContext.RequestAborted);
             json.WriteNull("revised_prompt");
-            PictureFacts.Write(json, picture);
+            PictureJson.WritePicture(json, picture);
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        PictureFacts.WriteJob(json, job, asked);
-        PictureFacts.WriteUsage(json, job, job.Pictures.Count);
-        if (asked.Warnings.Count > 0)
-        {
-            json.WriteStartArray("warnings");
-            foreach (var warning in asked.Warnings)
-                json.WriteStringValue(warning);
-            json.WriteEndArray();
-        }
+        PictureJson.WriteJob(json, job, request);
+        PictureJson.WriteUsage(json, job, job.Pictures.Count);
+        PictureJson.WriteWarnings(json, request);
         json.WriteEndObject();
     }
 
     /// <inheritdoc/>
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
-        builder.Metadata.Add(new ProducesResponseTypeMetadata(200, typeof(ImagesAnswerBody), ["application/json"]));
+        builder.Metadata.Add(new ProducesResponseTypeMetadata(200, typeof(ImagesResponseBody), ["application/json"]));
 }

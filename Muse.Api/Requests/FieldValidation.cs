@@ -2,19 +2,19 @@ using System.Globalization;
 
 namespace Muse.Api;
 
-/// <summary>Checks fields one after the other and keeps the first fault found.</summary>
-sealed class FieldChecks
+/// <summary>Validates fields and keeps the first error.</summary>
+sealed class FieldValidation
 {
-    /// <summary>The first fault, or null.</summary>
-    public ApiError? Fault { get; private set; }
+    /// <summary>The first error, or null.</summary>
+    public ApiError? Error { get; private set; }
 
-    /// <summary>Notes a fault, unless there is one already.</summary>
-    public void Fail(string field, string message) => Fault ??= ApiError.Invalid(field, message);
+    /// <summary>Adds an error, unless there is one.</summary>
+    public void Fail(string field, string message) => Error ??= ApiError.Invalid(field, message);
 
-    /// <summary>Notes an error that is made already, unless there is one.</summary>
-    public void Fail(ApiError error) => Fault ??= error;
+    /// <summary>Adds an error, unless there is one.</summary>
+    public void Fail(ApiError error) => Error ??= error;
 
-    /// <summary>A whole number within a range, or null where it was left out.</summary>
+    /// <summary>A whole number within a range, or null where it is left out.</summary>
     public long? Integer(string field, long? value, long min, long max)
     {
         if (value < min || value > max)
@@ -22,7 +22,7 @@ sealed class FieldChecks
         return value;
     }
 
-    /// <summary>A number within a range, or null where it was left out.</summary>
+    /// <summary>A number within a range, or null where it is left out.</summary>
     public float? Number(string field, float? value, float min, float max)
     {
         if (value is { } number && !(number >= min && number <= max))
@@ -30,9 +30,11 @@ sealed class FieldChecks
         return value;
     }
 
-    /// <summary>One of a few words, or null where it was left out.</summary>
+    /// <summary>One of the allowed values, or null where it is left out or empty.</summary>
     public string? OneOf(string field, string? value, params ReadOnlySpan<string> allowed)
     {
+        if (value is "")
+            return null;
         if (value is not null && !allowed.Contains(value))
             Fail(field, $"'{field}' must be one of {string.Join(", ", allowed.ToArray())}.");
         return value;

@@ -2,8 +2,10 @@ using System.Diagnostics;
 
 namespace Muse.Api;
 
-/// <summary>Gives each answer an <c>x-request-id</c> with the trace id in it: what a caller quotes and an operator searches for.</summary>
-public sealed class RequestIds(RequestDelegate next)
+/// <summary>
+/// Adds <c>x-request-id</c> to each response. It contains the trace id, so that an operator finds the request in traces and logs.
+/// </summary>
+public sealed class RequestIdMiddleware(RequestDelegate next)
 {
     const string Header = "x-request-id";
 

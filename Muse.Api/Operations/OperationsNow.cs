@@ -7,13 +7,15 @@ public sealed record OperationsNow
     public required DateTimeOffset At { get; init; }
     /// <summary>The queue in numbers.</summary>
     public required OperationsQueue Queue { get; init; }
-    /// <summary>Pictures ended a second, over the last ten seconds; null until measured.</summary>
+    /// <summary>Pictures that ended per second, over the last ten seconds; null until measured.</summary>
     public double? PicturesPerSecond { get; init; }
-    /// <summary>Median waiting time of the pictures that workers began in the last five minutes, seconds; null where there were none.</summary>
+    /// <summary>
+    /// Median waiting time of the pictures that workers started in the last five minutes, seconds; null where there were none.
+    /// </summary>
     public double? WaitP50 { get; init; }
     /// <summary>The 95th percentile of the same, seconds.</summary>
     public double? WaitP95 { get; init; }
-    /// <summary>The workers heard of in the last 15 s.</summary>
+    /// <summary>The workers with a heartbeat in the last 15 s.</summary>
     public required IReadOnlyList<OperationsWorker> Workers { get; init; }
     /// <summary>The autoscaler's latest decision.</summary>
     public OperationsDecision? Decision { get; init; }
@@ -24,28 +26,29 @@ public sealed record OperationsNow
 }
 
 /// <summary>The queue in numbers.</summary>
-/// <param name="Waiting">Pictures not begun.</param>
-/// <param name="Pending">Pictures begun and not ended.</param>
+/// <param name="Waiting">Pictures that wait.</param>
+/// <param name="Pending">Pictures in progress.</param>
 /// <param name="OldestWaitingSeconds">How long the oldest waiting picture has waited.</param>
-/// <param name="Arrivals">Pictures ever asked for.</param>
-/// <param name="Completed">Pictures ever ended.</param>
+/// <param name="Arrivals">Pictures submitted.</param>
+/// <param name="Completed">Pictures completed, failed or cancelled.</param>
 public sealed record OperationsQueue(long Waiting, long Pending, double? OldestWaitingSeconds, long Arrivals, long Completed);
 
 /// <summary>A worker.</summary>
 /// <param name="Worker">Its name.</param>
 /// <param name="Instance">The instance it runs as, where something manages instances.</param>
 /// <param name="State">starting, ready or draining.</param>
-/// <param name="Device">What it computes on.</param>
-/// <param name="StartedAt">Since when.</param>
-/// <param name="At">When it said this.</param>
+/// <param name="Device">The device that it computes on.</param>
+/// <param name="StartedAt">When it started.</param>
+/// <param name="At">When it sent its latest heartbeat.</param>
 /// <param name="Slots">Most pictures at once.</param>
-/// <param name="Batch">Who sits in its batch.</param>
+/// <param name="Batch">The occupied places of its batch.</param>
 /// <param name="PicturesPerSecond">Measured while busy.</param>
 /// <param name="Painted">Pictures since it started.</param>
-public sealed record OperationsWorker(string Worker, string? Instance, string State, string Device, DateTimeOffset StartedAt, DateTimeOffset At,
+public sealed record OperationsWorker(string Worker, string? Instance, string State, string Device, DateTimeOffset StartedAt,
+    DateTimeOffset At,
     int Slots, IReadOnlyList<OperationsPlace> Batch, double? PicturesPerSecond, long Painted);
 
-/// <summary>A taken place in a batch. The job's id is shortened: whole, it would open the job's pictures.</summary>
+/// <summary>An occupied place in a batch. The job's id is shortened, as the whole id would give access to the job's pictures.</summary>
 /// <param name="Place">0 to slots - 1.</param>
 /// <param name="JobId">The beginning of the job's id.</param>
 /// <param name="Index">Which of its pictures.</param>
@@ -61,7 +64,7 @@ public sealed record OperationsPlace(int Place, string JobId, int Index, int Ste
 public sealed record OperationsDecision(int Workers, string Reason, DateTimeOffset At, string Policy);
 
 /// <summary>A picture that was given up.</summary>
-/// <param name="Id">The letter's id, for requeueing.</param>
+/// <param name="Id">The id of the dead letter, for requeueing.</param>
 /// <param name="JobId">The beginning of its job's id, where that could be read.</param>
 /// <param name="Index">Which of the job's pictures.</param>
 /// <param name="Reason">Why it was given up.</param>
@@ -75,10 +78,11 @@ public sealed record OperationsDeadLetters(string Object, IReadOnlyList<Operatio
 
 /// <summary>A point of the last hour's charts.</summary>
 /// <param name="At">When.</param>
-/// <param name="Waiting">Pictures not begun.</param>
-/// <param name="PicturesPerSecond">Pictures ended a second.</param>
+/// <param name="Waiting">Pictures that wait.</param>
+/// <param name="PicturesPerSecond">Pictures that ended per second.</param>
 /// <param name="P50">Median waiting time, seconds.</param>
 /// <param name="P95">Its 95th percentile, seconds.</param>
 /// <param name="Workers">Workers up.</param>
 /// <param name="Wanted">Workers wanted by the autoscaler.</param>
-public sealed record OperationsPoint(DateTimeOffset At, long Waiting, double? PicturesPerSecond, double? P50, double? P95, int Workers, int? Wanted);
+public sealed record OperationsPoint(DateTimeOffset At, long Waiting, double? PicturesPerSecond, double? P50, double? P95, int Workers,
+    int? Wanted);

@@ -4,31 +4,43 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>What the images API's answers and events tell of pictures.</summary>
-static class PictureFacts
+/// <summary>Writes the fields of pictures and jobs that responses and events of the images API share.</summary>
+static class PictureJson
 {
-    /// <summary>Muse's own facts of one picture: the seed that paints it again, and what was done to it.</summary>
-    public static void Write(Utf8JsonWriter json, PictureSnapshot picture)
+    /// <summary>Muse's own fields of one picture: its seed, and what was done to it.</summary>
+    public static void WritePicture(Utf8JsonWriter json, PictureSnapshot picture)
     {
-        json.WriteNumber("seed", picture.Seed);
+        json.WriteNumber("seed", unchecked((ulong)picture.Seed));
         if (picture.PromptCutOff is { } cutOff)
             json.WriteString("prompt_cut_off", cutOff);
         if (picture.Flagged)
             json.WriteBoolean("flagged", true);
     }
 
-    /// <summary>The facts that a job's pictures have in common.</summary>
-    public static void WriteJob(Utf8JsonWriter json, JobSnapshot job, ImagesQuestion asked)
+    /// <summary>The fields that all pictures of a job share.</summary>
+    public static void WriteJob(Utf8JsonWriter json, JobSnapshot job, ImagesRequestContext request)
     {
         json.WriteString("id", job.Job.Id);
-        json.WriteNumber("seed", job.Job.Seed);
+        json.WriteNumber("seed", unchecked((ulong)job.Job.Seed));
         json.WriteString("size", Size(job));
-        json.WriteString("quality", asked.AnsweredQuality);
+        json.WriteString("quality", request.ResponseQuality);
         json.WriteString("output_format", PictureLinks.Extension(job.Job.Format));
         json.WriteString("background", "opaque");
+        json.WriteString("model", request.Model);
     }
 
-    /// <summary>OpenAI's count of tokens. There are none to pay for here; the text's are counted as words, and the pictures' as patches of 8 by 8 pixels, the latent's size.</summary>
+    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
+    public static void WriteWarnings(Utf8JsonWriter json, ImagesRequestContext request)
+    {
+        if (request.Submission.Warnings.Count == 0)
+            return;
+        json.WriteStartArray("warnings");
+        foreach (var warning in request.Submission.Warnings)
+            json.WriteStringValue(warning);
+        json.WriteEndArray();
+    }
+
+    /// <summary>OpenAI's count of tokens: the words of the prompt, and patches of 8 by 8 pixels, the size of a latent's pixel.</summary>
     public static void WriteUsage(Utf8JsonWriter json, JobSnapshot job, int pictures)
     {
         var first = job.Pictures[0];
@@ -45,7 +57,7 @@ static class PictureFacts
         json.WriteEndObject();
     }
 
-    /// <summary>The pictures' size: the painted one's where there is one.</summary>
+    /// <summary>The size of the pictures: of a completed one, else the requested one.</summary>
     public static string Size(JobSnapshot job)
     {
         foreach (var picture in job.Pictures)
@@ -54,7 +66,8 @@ static class PictureFacts
                 return string.Create(CultureInfo.InvariantCulture, $"{picture.Width}x{picture.Height}");
         }
 
-        return job.Job is { Width: { } width, Height: { } height } ? string.Create(CultureInfo.InvariantCulture, $"{width}x{height}") : "auto";
+        return job.Job is { Width: { } width, Height: { } height } ? string.Create(CultureInfo.InvariantCulture, $"{width}x{height}")
+            : "auto";
     }
 
     static int Words(string prompt)

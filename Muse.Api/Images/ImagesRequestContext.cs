@@ -1,0 +1,15 @@
+namespace Muse.Api;
+
+/// <summary>What the response of the images API needs to know of the request.</summary>
+/// <param name="Submission">The accepted job.</param>
+/// <param name="AsLinks">Whether the client asked for links instead of Base64.</param>
+/// <param name="Model">The served model.</param>
+/// <param name="Quality">The quality that the client asked for.</param>
+public sealed record ImagesRequestContext(SubmissionResult.Accepted Submission, bool AsLinks, string Model, string? Quality)
+{
+    /// <summary>The job's id.</summary>
+    public string JobId => Submission.JobId;
+
+    /// <summary>The quality as OpenAI's responses name it.</summary>
+    public string ResponseQuality => Quality switch { "low" => "low", "high" or "hd" or "xhigh" or "max" => "high", _ => "medium" };
+}

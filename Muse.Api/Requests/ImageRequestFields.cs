@@ -1,0 +1,153 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Muse.Api;
+
+/// <summary>The fields that both image requests share. Every field but the prompt may be left out. Unknown fields are ignored.</summary>
+public abstract record ImageRequestFields
+{
+    /// <summary>The prompt.</summary>
+    [Required, MinLength(1), Description("The prompt.")]
+    public string? Prompt { get; init; }
+
+    /// <summary>What the picture must not show.</summary>
+    [Description("What the picture must not show.")]
+    public string? NegativePrompt { get; init; }
+
+    /// <summary>The served model's name, or one of the aliases that the operator allows.</summary>
+    [Description("The served model's name, or one of the aliases that the operator allows. Left out: the served model.")]
+    public string? Model { get; init; }
+
+    /// <summary>How many pictures, 1 to 10.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
+    [Range(1, 10), DefaultValue(1), Description("How many pictures. Picture i is generated with seed + i.")]
+    public int? N { get; init; }
+
+    /// <summary><c>auto</c> or <c>WIDTHxHEIGHT</c> in pixels.</summary>
+    [RegularExpression("^(auto|[0-9]{1,5}x[0-9]{1,5})$"), DefaultValue("auto"),
+        Description("'auto', or WIDTHxHEIGHT in pixels. GET /v1/models lists what the model supports.")]
+    public string? Size { get; init; }
+
+    /// <summary>The number of steps: low halves the model's default, the higher ones double it.</summary>
+    [AllowedValues("auto", "standard", "low", "medium", "high", "hd", "xhigh", "max"), DefaultValue("auto"),
+        Description("The number of steps: low halves the model's default, the higher ones double it. 'steps' sets it exactly.")]
+    public string? Quality { get; init; }
+
+    /// <summary>Denoising steps.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
+    [Range(1, 1000), Description("Denoising steps. Left out: the model's default.")]
+    public int? Steps { get; init; }
+
+    /// <summary>Classifier-free guidance scale, 0 to 50; 1 is off.</summary>
+    [Range(0.0, 50.0), Description("Classifier-free guidance scale; 1 is off. Left out: the model's default.")]
+    public float? GuidanceScale { get; init; }
+
+    /// <summary>The first picture's seed, or -1 for a random one.</summary>
+    [JsonConverter(typeof(SeedConverter)), Description("The first picture's seed: the same seed and settings generate the same picture. "
+        + "Left out or "
+        + "-1: random; the answer names it.")]
+    public Int128? Seed { get; init; }
+
+    /// <summary>The sampler's name.</summary>
+    [Description("The sampler's name; GET /v1/models lists them.")]
+    public string? Scheduler { get; init; }
+
+    /// <summary>png, jpeg or webp.</summary>
+    [AllowedValues("png", "jpeg", "webp"), DefaultValue("png"), Description("The pictures' file format.")]
+    public string? OutputFormat { get; init; }
+
+    /// <summary>Quality of a JPEG or WebP, 0 to 100.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
+    [Range(0, 100), DefaultValue(90), Description("Quality of a JPEG or WebP.")]
+    public int? OutputCompression { get; init; }
+
+    /// <summary>The end user, accepted and not read.</summary>
+    [Description("Accepted and not read.")]
+    public string? User { get; init; }
+}
+
+/// <summary>The body of <c>POST /v1/images/generations</c>: OpenAI's fields, and Muse's own beside them.</summary>
+public sealed record ImagesRequest : ImageRequestFields
+{
+    /// <summary>url or b64_json.</summary>
+    [AllowedValues("b64_json", "url"), DefaultValue("b64_json"),
+        Description("How pictures are returned: in the response, or as links that work for an hour.")]
+    public string? ResponseFormat { get; init; }
+
+    /// <summary>auto or opaque. Transparent pictures are not supported.</summary>
+    [AllowedValues("auto", "opaque"), DefaultValue("auto"), Description("Pictures are opaque; 'transparent' is refused.")]
+    public string? Background { get; init; }
+
+    /// <summary>Accepted without effect.</summary>
+    [AllowedValues("auto", "low"), Description("Has no effect; the response says so in 'warnings'.")]
+    public string? Moderation { get; init; }
+
+    /// <summary>Accepted without effect.</summary>
+    [AllowedValues("vivid", "natural"), Description("Has no effect; the response says so in 'warnings'.")]
+    public string? Style { get; init; }
+
+    /// <summary>Whether to respond with server-sent events.</summary>
+    [DefaultValue(false), Description("Whether to respond with server-sent events: previews, then the pictures.")]
+    public bool? Stream { get; init; }
+
+    /// <summary>Not supported: refused by name.</summary>
+    [Description("Refused: animations are not supported.")]
+    public JsonElement? FrameCount { get; init; }
+
+    /// <summary>Not supported: refused by name.</summary>
+    [Description("Refused: animations are not supported.")]
+    public JsonElement? FrameDurationMs { get; init; }
+
+    /// <summary>How many previews of each picture to stream, 0 to 3.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
+    [Range(0, 3), DefaultValue(0), Description("How many previews of each picture to stream.")]
+    public int? PartialImages { get; init; }
+}
+
+/// <summary>The body of <c>POST /v1/generations</c>.</summary>
+public sealed record GenerationRequest : ImageRequestFields
+{
+    /// <summary>How many previews of each picture to make, 0 to 100.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
+    [Range(0, 100), DefaultValue(0), Description("How many previews of each picture to make.")]
+    public int? Previews { get; init; }
+
+    /// <summary>interactive or batch.</summary>
+    [AllowedValues("interactive", "batch"), DefaultValue("interactive"),
+        Description("Interactive jobs go before batch jobs, without starving them.")]
+    public string? Priority { get; init; }
+
+    /// <summary>Seconds after which the job is no longer started.</summary>
+    [JsonConverter(typeof(WholeInt32Converter))]
+    [Range(1, 86_400), Description("A job that has not started after this many seconds fails with deadline_exceeded.")]
+    public int? DeadlineSeconds { get; init; }
+
+    /// <summary>The address that receives a POST when the job has ended.</summary>
+    [Description("The address that receives a POST when the job has ended; only origins that the operator allows.")]
+    public string? Webhook { get; init; }
+}
+
+/// <summary>The body of the original Muse's <c>POST /api/predict</c>.</summary>
+public sealed record PredictRequest
+{
+    /// <summary>The prompt; "surprise me" stands for a random one.</summary>
+    [Description("The prompt; \"surprise me\" stands for a random one.")]
+    public string? Prompt { get; init; }
+
+    /// <summary>The name of the prompt in the first version of the original.</summary>
+    [Description("The name of the prompt in the first version of the original.")]
+    public string? Dream { get; init; }
+
+    /// <summary>50 steps instead of 25.</summary>
+    [DefaultValue(false), Description("50 steps instead of 25.")]
+    public bool? HighQuality { get; init; }
+}
+
+/// <summary>Limits that hold for every model.</summary>
+static class Limits
+{
+    public const int MaxCount = 10;
+    public const float MaxGuidance = 50;
+}

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.Extensions.Options;
+using Muse.Queue;
+
+namespace Muse.Api;
+
+/// <summary>Turns an HTTP request into a job of the queue, the same way for all three APIs: read, parse, submit.</summary>
+public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQueue queue, InterruptedRequests interrupted,
+    AbandonedJobs abandoned,
+    IOptions<ApiOptions> options, TimeProvider time)
+{
+    /// <summary>Submits a request.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="type">The shape of its body.</param>
+    /// <param name="parse">How the body becomes a job.</param>
+    public async Task<(TRequest? Body, SubmissionResult Result)> SubmitAsync<TRequest>(HttpContext context, JsonTypeInfo<TRequest> type,
+        Func<JobParser, TRequest, ModelCard?, JobOrigin, ParsedRequest> parse) where TRequest : class
+    {
+        var body = await RequestBody.ReadAsync(context.Request, type, RequestIdentity.NeedsHash(context.Request));
+        if (body.Error is { } unreadable)
+            return (null, new SubmissionResult.Rejected(unreadable));
+        return (body.Value, await SubmitAsync(context, body.Value!, body.Hash, parse));
+    }
+
+    /// <summary>Submits a request whose body has been read.</summary>
+    public async Task<SubmissionResult> SubmitAsync<TRequest>(HttpContext context, TRequest body, string? bodyHash,
+        Func<JobParser, TRequest, ModelCard?, JobOrigin, ParsedRequest> parse)
+    {
+        var card = await models.FindAsync(context.RequestAborted);
+        var owner = Caller.Of(context).Owner;
+        var parsed = parse(parser, body, card, new(owner, time.GetUtcNow(), Activity.Current?.Id));
+        if (parsed.Error is { } invalid)
+            return new SubmissionResult.Rejected(invalid);
+        var identity = RequestIdentity.Read(owner, context.Request, bodyHash, options.Value.IdempotencyWindow, out var error);
+        if (error is not null)
+            return new SubmissionResult.Rejected(error);
+        var job = parsed.Job!;
+        if (identity.IsRetry && await interrupted.ClaimAsync(owner, identity, context.RequestAborted) is { } earlier)
+            return Accept(earlier);
+        return await SubmitAsync(job, identity, context.RequestAborted) switch
+        {
+            SubmitOutcome.Accepted accepted => Accept(accepted.JobId),
+            SubmitOutcome.Duplicate duplicate => Accept(duplicate.JobId),
+            SubmitOutcome.KeyReused => new SubmissionResult.Rejected(ApiError.KeyReused),
+            SubmitOutcome.QueueFull full => new SubmissionResult.Rejected(ApiError.QueueFull(full.RetryAfter, full.EstimatedWait)),
+            var unknown => throw new InvalidOperationException($"Unknown outcome {unknown.GetType().Name}."),
+        };
+
+        SubmissionResult.Accepted Accept(string jobId)
+        {
+            interrupted.Watch(context, owner, identity, jobId);
+            return new(job, jobId, parsed.Warnings, identity.CancelOnDisconnect);
+        }
+    }
+
+    /// <summary>
+    /// Submits the job. If the client disconnects or is told that the queue is unavailable, the job may still be accepted, and is cancelled
+    /// then.
+    /// </summary>
+    async Task<SubmitOutcome> SubmitAsync(ImageJob job, RequestIdentity identity, CancellationToken disconnected)
+    {
+        try
+        {
+            return await queue.SubmitAsync(job, identity.Idempotency, disconnected);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or QueueUnavailableException)
+        {
+            // A retry with the same Idempotency-Key finds the job. Any other retry is a new request.
+            if (identity.Idempotency is null)
+                abandoned.Cancel(job.Id);
+            throw;
+        }
+    }
+}
