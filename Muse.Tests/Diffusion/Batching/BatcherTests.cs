@@ -11,7 +11,9 @@ public class BatcherTests
         public int Done { get; set; }
         public bool IsCancelled { get; set; }
         public int LastStep { get; set; }
-        public override BatchKey Key => new(size, size, tokens);
+        readonly ConditioningShape conditioning = new([tokens, 16]);
+
+        public override BatchKey Key => new(size, size, conditioning);
         public override int Rows => rows;
         public override float Timestep => evaluations - Done;
         public override bool Finished => Done == evaluations;
@@ -55,7 +57,7 @@ public class BatcherTests
         Assert.Equal("a b", Names(Step(batcher).Running));
         var plan = Step(batcher);
         Assert.Equal(("a", "c", "b c"), (Names(plan.Released), Names(plan.Joined), Names(plan.Running)));
-        Assert.Equal(0, plan.Joined[0].Place);
+        Assert.Equal(0, plan.Joined[0].SlotIndex);
     }
 
     [Fact]
@@ -221,7 +223,7 @@ public class BatcherTests
                 Assert.Equal(plan.Rows, plan.Running.Sum(r => r.Rows));
                 Assert.True(plan.Running.Select(r => r.Key).Distinct().Count() <= 1);
                 Assert.True(!equalTimesteps || plan.Running.Select(r => r.Timestep).Distinct().Count() <= 1);
-                Assert.Equal(batcher.Members.Count, batcher.Members.Select(m => m.Place).Distinct().Count());
+                Assert.Equal(batcher.Members.Count, batcher.Members.Select(m => m.SlotIndex).Distinct().Count());
                 Assert.DoesNotContain(plan.Running, r => r.Cancelled || r.Finished);
                 foreach (var request in plan.Left.Concat(plan.Released))
                     Assert.True(gone.Add(request), "It left twice.");

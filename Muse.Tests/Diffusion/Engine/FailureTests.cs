@@ -41,7 +41,7 @@ public class FailureTests
         engine.Submit(Requests.Of("unguided", guidance: 1));
         Assert.IsType<EngineEvent.Completed>(await engine.EndOf("unguided"));
         var failed = Assert.IsType<EngineEvent.Failed>(await engine.EndOf("guided"));
-        Assert.Equal("A picture of 128x128 needs more memory than the device has.", failed.Message);
+        Assert.Equal("An image of 128x128 needs more memory than the device has.", failed.Message);
     }
 
     [Fact]
@@ -54,11 +54,11 @@ public class FailureTests
             alone = await engine.PictureOf("good");
         }
         var model = new FaultyModel();
-        var bad = model.EmbeddingOf("bad").HiddenStates;
+        var bad = model.ConditioningOf("bad").Tensors[0].Values;
         await using var running = await EngineUnderTest.StartAsync(model);
-        model.BeforeStep = (_, embeddings) =>
+        model.BeforeStep = (_, conditionings) =>
         {
-            if (embeddings.Any(e => e.HiddenStates.SequenceEqual(bad)))
+            if (conditionings.Any(c => c.Tensors[0].Values.SequenceEqual(bad)))
                 throw new InvalidOperationException("A bad row.");
         };
         running.Submit(Requests.Of("good"));

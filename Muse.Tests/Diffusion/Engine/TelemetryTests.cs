@@ -40,7 +40,7 @@ public class TelemetryTests
     [InlineData(true)]
     public async Task A_step_allocates_nothing_but_the_events_it_tells(bool graph)
     {
-        var model = new FaultyModel(graph ? Models.OnnxModelTests.Open(new OnnxFolders.OnnxFolderBuilder().Write()) : null);
+        var model = new FaultyModel(graph ? Networks.OnnxModelTests.Open(new OnnxFolders.OnnxFolderBuilder().Write()) : null);
         var allocated = new List<long>();
         await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { CheckpointEvery = 0, Mode = BatchingMode.Static, MaxBatchSize = 12 });
         model.BeforeStep = (_, _) => allocated.Add(GC.GetAllocatedBytesForCurrentThread());

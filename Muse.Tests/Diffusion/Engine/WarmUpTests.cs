@@ -113,12 +113,12 @@ public class WarmUpTests
     }
 
     [Theory]
-    [InlineData("512", "Engine:WarmUpSizes: '512' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x512,", "Engine:WarmUpSizes: '' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x-512", "Engine:WarmUpSizes: '512x-512' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x512;256x256", "Engine:WarmUpSizes: '512x512;256x256' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x2048", "Engine:WarmUpSizes: the model 'test' can't paint 512x2048. Height must be a multiple of 64 between 64 and 1024; 2048 was asked for.")]
-    [InlineData("512x512,500x512", "Engine:WarmUpSizes: the model 'test' can't paint 500x512. Width must be a multiple of 64 between 64 and 1024; 500 was asked for.")]
+    [InlineData("512", "Engine:WarmUpSizes: '512' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x512,", "Engine:WarmUpSizes: '' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x-512", "Engine:WarmUpSizes: '512x-512' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x512;256x256", "Engine:WarmUpSizes: '512x512;256x256' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x2048", "Engine:WarmUpSizes: the model 'test' can't generate 512x2048. Height must be a multiple of 64 between 64 and 1024; 2048 was asked for.")]
+    [InlineData("512x512,500x512", "Engine:WarmUpSizes: the model 'test' can't generate 500x512. Width must be a multiple of 64 between 64 and 1024; 500 was asked for.")]
     public void What_can_not_be_warmed_up_is_refused_with_what_is_allowed(string setting, string message)
     {
         using var model = new SimulatedModel("test", SimulationSpec.Free with { Side = 64 }, TimeProvider.System);

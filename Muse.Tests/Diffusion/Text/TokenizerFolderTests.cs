@@ -57,24 +57,24 @@ public sealed class TokenizerFolderTests : IDisposable
     public void A_missing_file_is_named(string name)
     {
         File.Delete(Path.Combine(folder, name));
-        var error = Assert.Throws<FileNotFoundException>(() => ClipTokenizer.Load(folder));
-        Assert.Equal($"{Path.Combine(folder, name)}: no such file; a CLIP tokenizer folder has vocab.json and merges.txt.", error.Message);
+        var error = Assert.Throws<ModelFolderException>(() => ClipTokenizer.Load(folder));
+        Assert.Equal($"{Path.Combine(folder, name)}: there is no such file, nor a tokenizer.json beside it.", error.Message);
     }
 
     [Theory]
-    [InlineData("vocab.json", "{", "vocab.json is not a JSON object of tokens and their ids:")]
-    [InlineData("vocab.json", "{}", "vocab.json has no tokens.")]
-    [InlineData("vocab.json", """{ "a": 0 }""", "vocab.json has no id for 'Ā'; every byte needs one, with and without </w>.")]
-    [InlineData("merges.txt", "#version: 0.2\nc a t\n", "merges.txt, line 2: 'c a t' is not two tokens with a space between.")]
-    [InlineData("merges.txt", "#version: 0.2\nc a\nd o\n", "merges.txt, line 3: vocab.json has no id for 'do'.")]
-    [InlineData("tokenizer_config.json", "[]", "tokenizer_config.json is not a JSON object.")]
-    [InlineData("tokenizer_config.json", "{", "tokenizer_config.json is not JSON:")]
-    [InlineData("tokenizer_config.json", """{ "model_max_length": "many" }""", "tokenizer_config.json: model_max_length is \"many\"; Muse takes a number from 3.")]
-    [InlineData("tokenizer_config.json", """{ "pad_token": "<pad>" }""", "vocab.json has no id for the padding token '<pad>'.")]
+    [InlineData("vocab.json", "{", "vocab.json: is not JSON:")]
+    [InlineData("vocab.json", "{}", "vocab.json: has no tokens.")]
+    [InlineData("vocab.json", """{ "a": 0 }""", "vocab.json: has no id for 'Ā'; every byte needs one, with and without </w>.")]
+    [InlineData("merges.txt", "#version: 0.2\nc a t\n", "merges.txt: line 2: 'c a t' is not two tokens with a space between.")]
+    [InlineData("merges.txt", "#version: 0.2\nc a\nd o\n", "merges.txt: line 3: vocab.json has no id for 'do'.")]
+    [InlineData("tokenizer_config.json", "[]", "tokenizer_config.json: is not a JSON object.")]
+    [InlineData("tokenizer_config.json", "{", "tokenizer_config.json: is not JSON:")]
+    [InlineData("tokenizer_config.json", """{ "model_max_length": "many" }""", "tokenizer_config.json: 'model_max_length' is \"many\"; it must be a number from 3 to Infinity.")]
+    [InlineData("tokenizer_config.json", """{ "pad_token": "<pad>" }""", "vocab.json: has no id for the padding token '<pad>'.")]
     public void A_file_that_is_wrong_is_named_with_the_problem(string name, string content, string message)
     {
         Write(name, content);
-        var error = Assert.Throws<InvalidDataException>(() => ClipTokenizer.Load(folder));
+        var error = Assert.Throws<ModelFolderException>(() => ClipTokenizer.Load(folder));
         Assert.StartsWith(Path.Combine(folder, message), error.Message);
     }
 
