@@ -1,21 +1,5 @@
 namespace Muse.Diffusion;
 
-/// <summary>Which of a CLIP text encoder's layers conditions the denoiser.</summary>
-enum ClipLayer
-{
-    /// <summary>The last, normalised.</summary>
-    Last,
-    /// <summary>The one before the last.</summary>
-    NextToLast,
-}
-
-/// <summary>One text encoder of a <see cref="ClipConditioner"/>.</summary>
-/// <param name="Encoder">The folder of its graph.</param>
-/// <param name="Tokenizer">The folder of its tokenizer.</param>
-/// <param name="Layer">Which layer's states are taken.</param>
-/// <param name="Pooled">The name of the output with the pooled embedding, and of its tensor; null where it is not taken.</param>
-sealed record ClipPart(string Encoder, string Tokenizer, ClipLayer Layer, string? Pooled = null);
-
 /// <summary>Conditioning from one or more CLIP text encoders: their states side by side, chunk after chunk, and the pooled embedding of the first chunk.</summary>
 sealed class ClipConditioner : PromptConditioner
 {

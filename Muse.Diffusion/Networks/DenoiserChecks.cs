@@ -64,7 +64,8 @@ static class DenoiserChecks
 
     static void CheckLength(Graph graph, DenoiserInput input, GraphPort port)
     {
-        if (port.Dimensions[^1] is not { } length)
+        var fixedLength = port.Dimensions.Length == 1 ? 1 : port.Dimensions[^1];
+        if (fixedLength is not { } length)
         {
             if (input.Length == 0)
                 throw graph.Refused($"input '{port.Name}' does not say how long it is{input.LengthHint}.");

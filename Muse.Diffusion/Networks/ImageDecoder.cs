@@ -71,7 +71,7 @@ sealed class ImageDecoder : IDisposable
     RgbImage ToImage(float[] latent, Span<float> planes, int width, int height)
     {
         if (!TensorPrimitives.IsFiniteAll<float>(planes) && TensorPrimitives.IsFiniteAll<float>(latent))
-            throw graph.Refused("gives values that are not numbers for a latent that is: it overflows, as SDXL's first decoder does in half precision.");
+            throw graph.Refused("gives values that are not numbers for a latent that is: it overflows, as some decoders do in half precision.");
         TensorPrimitives.Multiply(planes, 127.5f, planes);
         TensorPrimitives.Add(planes, 128f, planes);
         TensorPrimitives.Min(planes, 255f, planes);

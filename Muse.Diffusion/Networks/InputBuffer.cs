@@ -14,7 +14,7 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
     public GrowingBuffer Buffer { get; } = new(port.Type, memory);
 
     /// <summary>How many values a row of a request's input has: what the graph fixes, or else what the table says.</summary>
-    public static int LengthOf(DenoiserInput input, GraphPort port) => port.Dimensions[^1] ?? input.Length;
+    public static int LengthOf(DenoiserInput input, GraphPort port) => port.Dimensions.Length == 1 ? 1 : port.Dimensions[^1] ?? input.Length;
 
     /// <summary>The place of its tensor in conditionings; the same for all of a model.</summary>
     public int FindTensor(Conditioning sample)
@@ -60,7 +60,7 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
         InputSource.Latent => Buffer.View(latents.InputShape(latent, rows)),
         InputSource.Timestep => Buffer.View(port.Dimensions.Length == 0 ? [] : [timestepPerRow ? rows : 1]),
         InputSource.Conditioning => Buffer.View([rows, .. conditioning.Tensors[tensor].Select(dimension => (long)dimension)]),
-        InputSource.Request => Buffer.View(rows, values.Length),
+        InputSource.Request => port.Dimensions.Length == 1 ? Buffer.View(rows) : Buffer.View(rows, values.Length),
         _ => ViewByShape(latent, conditioning),
     };
 

@@ -91,23 +91,3 @@ public sealed record SchedulerConfig
     public static SchedulerConfig Parse(string json, string source = "scheduler_config.json") =>
         SchedulerConfigReader.Read(JsonFile.Parse(json, source));
 }
-
-/// <summary>How the betas of a <see cref="SchedulerConfig"/> run from the first to the last.</summary>
-public enum BetaSchedule
-{
-    /// <summary>Even steps (<c>linear</c>).</summary>
-    Linear,
-    /// <summary>Even steps of the square root (<c>scaled_linear</c>).</summary>
-    ScaledLinear,
-    /// <summary>From a squared cosine, at most 0.999 (<c>squaredcos_cap_v2</c>).</summary>
-    Cosine,
-}
-
-/// <summary>The noise levels of a flow model's run.</summary>
-public enum FlowGrid
-{
-    /// <summary>From the largest to the least shifted level, shifted once more (<c>FlowMatchEulerDiscreteScheduler</c>).</summary>
-    FlowMatch,
-    /// <summary>Even steps down from 1 − 1/T, shifted once (<c>use_flow_sigmas</c> of UniPC and DPM++).</summary>
-    Multistep,
-}

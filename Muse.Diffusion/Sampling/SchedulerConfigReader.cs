@@ -52,7 +52,7 @@ static class SchedulerConfigReader
             OriginalInferenceSteps = OriginalInferenceSteps(file, trainTimesteps),
             TimestepScaling = file.Number("timestep_scaling", 0, 1e6) ?? 10,
         };
-        return config with { Warnings = [.. Warnings(file, config)] };
+        return config with { Warnings = Warnings(file, config).ToArray() };
     }
 
     /// <summary>Keys that change the numbers and have one value here: a wrong image would be worse than none.</summary>
