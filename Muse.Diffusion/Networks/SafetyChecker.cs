@@ -1,6 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
-using SkiaSharp;
 
 namespace Muse.Diffusion;
 
@@ -54,23 +53,22 @@ sealed class SafetyChecker : IDisposable
 
     public void Dispose() => run.Dispose();
 
-    // The middle square, scaled, each colour in CLIP's units.
+    // As CLIP's preprocessor: the shorter side scaled to the size, the middle square of that, each colour in CLIP's units.
     OrtValue ClipInput(RgbImage image)
     {
-        using var bitmap = ImageEncoder.ToBitmap(image);
-        var side = Math.Min(image.Width, image.Height);
-        using var square = new SKBitmap(new SKImageInfo(side, side, SKColorType.Rgb888x, SKAlphaType.Opaque));
-        int left = (image.Width - side) / 2, top = (image.Height - side) / 2;
-        bitmap.ExtractSubset(square, SKRectI.Create(left, top, side, side));
-        using var scaled = square.Resize(new SKImageInfo(size, size, SKColorType.Rgb888x, SKAlphaType.Opaque), new SKSamplingOptions(SKCubicResampler.CatmullRom));
-        var pixels = scaled.GetPixelSpan();
+        var shorter = Math.Min(image.Width, image.Height);
+        var scaled = BicubicResize.Resize(image, size * image.Width / shorter, size * image.Height / shorter);
+        int left = (scaled.Width - size) / 2, top = (scaled.Height - size) / 2;
         var values = new float[3 * size * size];
-        for (var i = 0; i < size * size; i++)
+        for (var y = 0; y < size; y++)
         {
-            for (var c = 0; c < 3; c++)
-                values[c * size * size + i] = (pixels[4 * i + c] / 255f - mean[c]) / deviation[c];
+            for (var x = 0; x < size; x++)
+            {
+                var pixel = 3 * ((top + y) * scaled.Width + left + x);
+                for (var c = 0; c < 3; c++)
+                    values[(c * size + y) * size + x] = (scaled.Pixels[pixel + c] / 255f - mean[c]) / deviation[c];
+            }
         }
-
         return TensorConversions.ToTensor(clip.Type, values, 1, 3, size, size);
     }
 

@@ -146,6 +146,27 @@ public class BatcherTests
         Assert.Equal(["a", "b"], Enumerable.Range(0, 2).Select(_ => Names(Step(batcher).Running)));
     }
 
+    [Theory]
+    [InlineData(2, 12)]
+    [InlineData(3, 12)]
+    [InlineData(2, 3)]
+    public void A_request_of_two_rows_is_not_kept_out_by_others_of_one(int maxRows, int maxBatchSize)
+    {
+        var batcher = Continuous(maxBatchSize, maxRows);
+        var guided = new Request("guided", 5);
+        for (var i = 0; i < maxRows; i++)
+            batcher.Add(new($"{i}", 2 + i, rows: 1), default);
+        batcher.Add(guided, default);
+        var step = 0;
+        for (; !guided.Finished && step < 200; step++)
+        {
+            batcher.Add(new($"late {step}", 3, rows: 1), default);
+            Step(batcher);
+        }
+        Assert.True(guided.Finished, "It has never joined.");
+        Assert.InRange(step, 1, 60);
+    }
+
     [Fact]
     public void A_static_batch_waits_for_company_until_the_delay_is_over()
     {

@@ -11,6 +11,9 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
     public Action<int, IReadOnlyList<Conditioning>>? BeforeStep { get; set; }
     /// <summary>Looks at a step before it runs: the latent's shape and the number of rows; may throw.</summary>
     public Action<LatentShape, int>? BeforeRun { get; set; }
+    /// <summary>May change what a step gave: the rows' outputs are their inputs' memory.</summary>
+    public Action<DenoiserBatch, IReadOnlyList<Conditioning>>? AfterRun { get; set; }
+    public bool IsDisposed { get; private set; }
     public Action<string?>? BeforeEncode { get; set; }
     public Action<int>? BeforeDecode { get; set; }
     public Conditioning ConditioningOf(string prompt) => inner.Encode(prompt);
@@ -45,7 +48,11 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => inner.Preview(latent, values);
 
-    public void Dispose() => inner.Dispose();
+    public void Dispose()
+    {
+        IsDisposed = true;
+        inner.Dispose();
+    }
 
     sealed class Watched(FaultyModel model, DenoiserBatch batch, LatentShape latent, int rows) : DenoiserBatch
     {
@@ -66,6 +73,7 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
             model.BeforeRun?.Invoke(latent, rows);
             model.BeforeStep?.Invoke(rows, conditionings);
             batch.Run();
+            model.AfterRun?.Invoke(batch, conditionings);
         }
 
         public override ReadOnlySpan<float> Output(int row) => batch.Output(row);
