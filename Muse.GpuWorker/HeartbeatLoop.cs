@@ -3,8 +3,8 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>Says how the worker is, announces the model, and hears when it is to drain.</summary>
-sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time, ILogger<HeartbeatLoop> logger)
+/// <summary>Sends the worker's heartbeat, announces the model, and checks whether it is to drain.</summary>
+sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time, ILogger<HeartbeatLoop> logger)
 {
     /// <summary>The model's card is announced again after this many beats, in case Redis has lost it.</summary>
     const int AnnounceEvery = 30;
@@ -13,7 +13,7 @@ sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet fleet, IOptio
     double seen;
 
     /// <summary>Beats until it is cancelled.</summary>
-    /// <param name="drain">What to do when somebody asks this worker to drain.</param>
+    /// <param name="drain">Drains the worker when that is requested.</param>
     /// <param name="stopping">Ends it.</param>
     public async Task RunAsync(Action drain, CancellationToken stopping)
     {
@@ -23,15 +23,15 @@ sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet fleet, IOptio
             try
             {
                 if (beat % AnnounceEvery == 0)
-                    await fleet.AnnounceModelAsync(PaintingRequest.Card(atelier.Model), stopping);
+                    await fleet.AnnounceModelAsync(RequestMapping.Card(context.Model), stopping);
                 await BeatAsync(stopping);
-                if (atelier.State != WorkerState.Draining && await fleet.IsDrainRequestedAsync(queue.Worker, stopping))
+                if (context.State != WorkerState.Draining && await fleet.IsDrainRequestedAsync(queue.Worker, stopping))
                     drain();
             }
-            catch (QueueUnavailableException problem)
+            catch (QueueUnavailableException exception)
             {
-                WorkerLog.Away(logger, problem.Message);
-                beat = -1; // What it forgot is announced first.
+                WorkerLog.QueueUnavailable(logger, exception.Message);
+                beat = -1; // Redis may have lost the model's card: it is announced first.
             }
             if (!await timer.WaitForNextTickAsync(stopping))
                 return;
@@ -40,23 +40,23 @@ sealed class HeartbeatLoop(Atelier atelier, WorkQueue queue, Fleet fleet, IOptio
 
     public Task BeatAsync(CancellationToken cancellation)
     {
-        var inEngine = atelier.Paintings.Where(painting => painting.InEngine).ToList();
-        var progress = atelier.Progress;
-        meter.Observe(progress - seen, options.Value.Heartbeat, worked: inEngine.Count > 0, batchFull: inEngine.Count >= atelier.Slots);
+        var inEngine = context.InFlight.Where(image => image.InEngine).ToList();
+        var progress = context.Progress;
+        meter.Observe(progress - seen, options.Value.Heartbeat, worked: inEngine.Count > 0, batchFull: inEngine.Count >= context.Slots);
         seen = progress;
         return fleet.BeatAsync(new WorkerHeartbeat
         {
             Worker = queue.Worker,
             Instance = options.Value.Instance,
-            State = atelier.State,
-            Device = atelier.Model.Device,
-            StartedAt = atelier.StartedAt,
+            State = context.State,
+            Device = context.Model.Device,
+            StartedAt = context.StartedAt,
             At = time.GetUtcNow(),
-            Slots = atelier.Slots,
-            Batch = [.. inEngine.Where(painting => painting.Place >= 0).OrderBy(painting => painting.Place)
-                .Select(painting => new BatchPlace(painting.Place, painting.Item.Job.Id, painting.Item.Index, painting.Step, painting.Request.Steps))],
+            Slots = context.Slots,
+            Batch = [.. inEngine.Where(image => image.Slot >= 0).OrderBy(image => image.Slot)
+                .Select(image => new BatchPlace(image.Slot, image.Item.Job.Id, image.Item.Index, image.Step, image.Request.Steps))],
             PicturesPerSecond = meter.PicturesPerSecond,
-            Painted = atelier.Painted,
+            Painted = context.Completed,
         }, cancellation);
     }
 }

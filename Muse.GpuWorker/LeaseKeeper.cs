@@ -3,10 +3,10 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>Renews the leases of what is in work, three times a lease, and takes out of the batch what is no longer this worker's.</summary>
-sealed class LeaseKeeper(Atelier atelier, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<LeaseKeeper> logger)
+/// <summary>Renews the leases of the images in flight, three times a lease, and cancels those that this worker no longer owns.</summary>
+sealed class LeaseKeeper(WorkerContext context, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<LeaseKeeper> logger)
 {
-    public Task RunAsync(CancellationToken stopping) => Task.WhenAll(RenewAsync(stopping), HeedCancellationsAsync(stopping));
+    public Task RunAsync(CancellationToken stopping) => Task.WhenAll(RenewAsync(stopping), WatchCancellationsAsync(stopping));
 
     async Task RenewAsync(CancellationToken stopping)
     {
@@ -15,23 +15,23 @@ sealed class LeaseKeeper(Atelier atelier, WorkQueue queue, IOptions<QueueOptions
         {
             try
             {
-                var held = atelier.Paintings.ToDictionary(painting => painting.Item);
+                var held = context.InFlight.ToDictionary(image => image.Item);
                 foreach (var lost in await queue.RenewAsync(held.Keys, stopping))
-                    atelier.Engine.Cancel(held[lost].Id);
+                    context.Engine.Cancel(held[lost].Id);
             }
-            catch (QueueUnavailableException problem)
+            catch (QueueUnavailableException exception)
             {
-                WorkerLog.Away(logger, problem.Message);
+                WorkerLog.QueueUnavailable(logger, exception.Message);
             }
         }
     }
 
-    async Task HeedCancellationsAsync(CancellationToken stopping)
+    async Task WatchCancellationsAsync(CancellationToken stopping)
     {
         await foreach (var jobId in queue.Cancellations.ReadAllAsync(stopping))
         {
-            foreach (var painting in atelier.Paintings.Where(painting => painting.Item.Job.Id == jobId))
-                atelier.Engine.Cancel(painting.Id);
+            foreach (var image in context.InFlight.Where(image => image.Item.Job.Id == jobId))
+                context.Engine.Cancel(image.Id);
         }
     }
 }

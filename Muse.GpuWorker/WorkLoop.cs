@@ -3,45 +3,45 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>Free slots → entries → engine.</summary>
-sealed class WorkLoop(Atelier atelier, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<WorkLoop> logger)
+/// <summary>Free slots → stream entries → engine.</summary>
+sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<WorkLoop> logger)
 {
     /// <summary>Reads until it is cancelled or the engine drains.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
-        while (!stopping.IsCancellationRequested && atelier.State != WorkerState.Draining)
+        while (!stopping.IsCancellationRequested && context.State != WorkerState.Draining)
         {
             try
             {
-                await atelier.Engine.WaitForRoomAsync(stopping);
-                var items = await queue.ReadAsync(atelier.Engine.FreeSlots, stopping);
+                await context.Engine.WaitForRoomAsync(stopping);
+                var items = await queue.ReadAsync(context.Engine.FreeSlots, stopping);
                 foreach (var item in items)
                     await BeginAsync(item);
                 if (items.Count == 0)
                     await queue.WaitForWorkAsync(stopping);
             }
-            catch (QueueUnavailableException problem)
+            catch (QueueUnavailableException exception)
             {
-                WorkerLog.Away(logger, problem.Message);
-                await Task.Delay(options.Value.SafetyPoll, time, stopping); // Until it is back; what is in work goes on.
+                WorkerLog.QueueUnavailable(logger, exception.Message);
+                await Task.Delay(options.Value.SafetyPoll, time, stopping); // Images in flight go on meanwhile.
             }
         }
     }
 
     async Task BeginAsync(WorkItem item)
     {
-        var painting = atelier.Take(item);
-        if (atelier.Model.Check(painting.Request) is var (field, message))
+        var image = context.Add(item);
+        if (context.Model.Check(image.Request) is var (property, message))
         {
-            await queue.FailAsync(item, new JobError(JobErrorCodes.InvalidRequest, message, field), CancellationToken.None);
-            atelier.Release(painting, "invalid");
+            await queue.FailAsync(item, new JobError(JobErrorCodes.InvalidRequest, message, RequestMapping.FieldName(property)), CancellationToken.None);
+            context.Release(image, "invalid");
         }
-        else if (!atelier.Engine.TrySubmit(painting.Request, item.Checkpoint))
+        else if (!context.Engine.TrySubmit(image.Request, item.Checkpoint))
         {
-            // It began to drain just now.
-            painting.InEngine = false;
+            // The engine has begun to drain.
+            image.InEngine = false;
             await queue.HandBackAsync([(item, 0, item.Checkpoint)], CancellationToken.None);
-            atelier.Release(painting, "handed back");
+            context.Release(image, "handed back");
         }
     }
 }

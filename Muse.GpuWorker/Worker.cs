@@ -3,10 +3,10 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>The worker's life: open the model, warm up, work, drain, leave.</summary>
-sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
+/// <summary>Runs the worker's loops: warm up, work, drain, leave.</summary>
+sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
 {
-    /// <summary>What is not handed back by then is left to its lease: whoever stops us kills after 6 s.</summary>
+    /// <summary>An image that is not handed back by then is left to its lease: the AppHost kills the process after 6 s.</summary>
     static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3.5);
 
     readonly CancellationTokenSource stopping = new(), giveUp = new();
@@ -26,19 +26,19 @@ sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work
         var beating = UntilStoppedAsync(() => heartbeat.RunAsync(() => Drain(), stopping.Token));
         try
         {
-            await atelier.Engine.StartAsync(stopping.Token);
+            await context.Engine.StartAsync(stopping.Token);
         }
         catch (OperationCanceledException)
         {
-            return; // Stopped while it warmed up: it has nothing to hand back.
+            return; // Stopped during the warm-up: there is nothing to hand back.
         }
-        catch (Exception problem)
+        catch (Exception exception)
         {
-            End(problem);
+            End(exception);
             return;
         }
-        atelier.Become(WorkerState.Ready);
-        WorkerLog.Ready(logger, queue.Worker, atelier.Model.Name, atelier.Model.Device, atelier.Slots);
+        context.TransitionTo(WorkerState.Ready);
+        WorkerLog.Ready(logger, queue.Worker, context.Model.Name, context.Model.Device, context.Slots);
         await Task.WhenAll(
             beating,
             UntilStoppedAsync(() => work.RunAsync(stopping.Token)),
@@ -52,22 +52,22 @@ sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work
         {
             await run();
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested) { } // As it should be.
-        catch (Exception problem)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested) { } // The end of a loop.
+        catch (Exception exception)
         {
-            End(problem);
+            End(exception);
         }
     }
 
-    /// <summary>Ends the process: it will never paint again, and whoever started it must hear of it, not wait.</summary>
-    void End(Exception problem)
+    /// <summary>Ends the process with exit code 1: it can't generate any more, and must be replaced.</summary>
+    void End(Exception exception)
     {
-        WorkerLog.CannotPaint(logger, queue.Worker, problem.Message, problem is DeviceMemoryException or ModelFolderException ? null : problem);
+        WorkerLog.CannotGenerate(logger, queue.Worker, exception.Message, exception is DeviceMemoryException or ModelFolderException ? null : exception);
         Environment.ExitCode = 1;
         lifetime.StopApplication();
     }
 
-    /// <summary>Takes no more work and hands back what it has; the process waits to be stopped.</summary>
+    /// <summary>Takes no more work and hands back the images in flight; the process waits to be stopped.</summary>
     Task Drain()
     {
         lock (gate)
@@ -75,9 +75,9 @@ sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work
             if (drains)
                 return draining;
             drains = true;
-            atelier.Become(WorkerState.Draining);
-            WorkerLog.Draining(logger, atelier.Paintings.Count);
-            return draining = atelier.Engine.DrainAsync();
+            context.TransitionTo(WorkerState.Draining);
+            WorkerLog.Draining(logger, context.InFlight.Count);
+            return draining = context.Engine.DrainAsync();
         }
     }
 
@@ -93,10 +93,10 @@ sealed class Worker(Atelier atelier, WorkQueue queue, Fleet fleet, WorkLoop work
         {
             await fleet.LeaveAsync(queue.Worker, giveUp.Token);
         }
-        catch (Exception problem)
+        catch (Exception exception)
         {
-            WorkerLog.LeftSilently(logger, problem.Message);
+            WorkerLog.LeftSilently(logger, exception.Message);
         }
-        WorkerLog.Left(logger, atelier.Paintings.Count);
+        WorkerLog.Left(logger, context.InFlight.Count);
     }
 }

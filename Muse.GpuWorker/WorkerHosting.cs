@@ -15,7 +15,7 @@ static class WorkerHosting
         builder.Services.AddOptions<EngineOptions>().BindConfiguration("Engine").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<DeviceOptions>().BindConfiguration("Device").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
-        builder.Services.AddSingleton<Atelier>().AddSingleton<WorkLoop>().AddSingleton<EventPump>().AddSingleton<LeaseKeeper>().AddSingleton<HeartbeatLoop>();
+        builder.Services.AddSingleton<WorkerContext>().AddSingleton<WorkLoop>().AddSingleton<EventPump>().AddSingleton<LeaseKeeper>().AddSingleton<HeartbeatLoop>();
         builder.Services.AddHostedService<Worker>();
         builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddAttributes([new(ServiceDefaultsExtensions.ModelAttribute, builder.Configuration["Queue:Model"] ?? new QueueOptions().Model)]));
         builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("ready");
@@ -29,25 +29,25 @@ static class WorkerHosting
     {
         try
         {
-            // Here, before anybody counts on it.
-            app.Services.GetRequiredService<Atelier>().Open();
+            // Before the host starts, so that a model that can't be opened ends the program with a sentence.
+            app.Services.GetRequiredService<WorkerContext>().Open();
             await app.RunAsync();
         }
         catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            await app.StopAsync(); // Terminated while it started: what began must still end.
+            await app.StopAsync(); // Terminated during the start: the hosted services that began must still stop.
         }
-        catch (Exception problem) when (problem is ModelFolderException or DeviceMemoryException or ArgumentException)
+        catch (Exception exception) when (exception is ModelFolderException or DeviceMemoryException or ArgumentException)
         {
-            throw new CannotStartException(problem.Message, problem);
+            throw new CannotStartException(exception.Message, exception);
         }
         return Environment.ExitCode;
     }
 
     /// <summary>Healthy while the worker takes work.</summary>
-    sealed class ReadyCheck(Atelier atelier) : IHealthCheck
+    sealed class ReadyCheck(WorkerContext worker) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(atelier.State == WorkerState.Ready ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"The worker is {atelier.State}."));
+            Task.FromResult(worker.State == WorkerState.Ready ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"The worker is {worker.State}."));
     }
 }

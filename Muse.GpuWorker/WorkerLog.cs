@@ -6,27 +6,27 @@ static partial class WorkerLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Worker {Worker} is ready: {Model} on {Device}, {Slots} slots")]
     public static partial void Ready(ILogger logger, string worker, string model, string device, int slots);
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "Worker {Worker} can't paint and ends: {Reason}")]
-    public static partial void CannotPaint(ILogger logger, string worker, string reason, Exception? problem);
+    [LoggerMessage(Level = LogLevel.Critical, Message = "Worker {Worker} can't generate and ends: {Reason}")]
+    public static partial void CannotGenerate(ILogger logger, string worker, string reason, Exception? exception);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Draining: {Count} pictures in work are handed back")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Draining: {Count} images in flight are handed back")]
     public static partial void Draining(ILogger logger, int count);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Left the fleet; {Count} pictures are left to their leases")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Left the fleet; {Count} images are left to their leases")]
     public static partial void Left(ILogger logger, int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The fleet was not told that this worker leaves, and forgets it by its silence: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "This worker could not leave the fleet, which will miss its heartbeats instead: {Reason}")]
     public static partial void LeftSilently(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The queue can't be reached: {Reason}")]
-    public static partial void Away(ILogger logger, string reason);
+    public static partial void QueueUnavailable(ILogger logger, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Picture {Picture} failed: {Reason}")]
-    public static partial void Failed(ILogger logger, string picture, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {Image} failed: {Reason}")]
+    public static partial void Failed(ILogger logger, string image, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The progress of picture {Picture} was not told")]
-    public static partial void NotTold(ILogger logger, string picture, Exception problem);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The progress of image {Image} was not reported")]
+    public static partial void NotReported(ILogger logger, string image, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Picture {Picture} could not be ended as {How}; its lease runs out and another worker goes on")]
-    public static partial void NotEnded(ILogger logger, string picture, string how, Exception problem);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Image {Image} could not be ended as {Outcome}; its lease will run out and another worker will continue it")]
+    public static partial void NotEnded(ILogger logger, string image, string outcome, Exception exception);
 }

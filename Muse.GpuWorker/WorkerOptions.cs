@@ -15,11 +15,11 @@ public sealed class WorkerOptions
     /// <summary>The resource instance that this process runs as, where something manages instances. Default none.</summary>
     public string? Instance { get; set; }
 
-    /// <summary>How often it says how it is. Default 1 s; a worker is forgotten after 15 s.</summary>
+    /// <summary>Time between two heartbeats. Default 1 s; a worker is removed from the fleet after 15 s without one.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:00:05")]
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often it tells how far a picture is, at most. Default 100 ms.</summary>
+    /// <summary>The least time between two progress reports of an image. Default 100 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan Progress { get; set; } = TimeSpan.FromMilliseconds(100);
 }

@@ -44,7 +44,7 @@ public static class MuseSettings
         }
 
         if (configuration["MUSE_MODEL"] is { Length: > 0 } model)
-            values["Queue:Model"] = Path.GetFileName(Path.TrimEndingDirectorySeparator(model));
+            values["Queue:Model"] = ModelKey.Of(model);
         configuration.AddInMemoryCollection(values);
         return configuration;
     }

@@ -1,11 +1,5 @@
 namespace Muse.Diffusion;
 
-/// <summary>What rows of one step have in common: the picture's size and the length of the encoded prompt.</summary>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
-/// <param name="Tokens">How many tokens the encoded prompt has; 77 unless the prompt is long.</param>
-public readonly record struct BatchKey(int Width, int Height, int Tokens);
-
 /// <summary>A request as the batcher sees it.</summary>
 public abstract class BatchMember
 {
@@ -24,9 +18,12 @@ public abstract class BatchMember
     /// <summary>Whether it is to leave at the next step whatever its state.</summary>
     public abstract bool Cancelled { get; }
 
-    /// <summary>Its place in the batch, from 0; -1 while it waits.</summary>
-    public int Place { get; internal set; } = -1;
+    /// <summary>Its slot in the batch, from 0; -1 while it waits.</summary>
+    public int SlotIndex { get; internal set; } = -1;
 
     internal long LastRan { get; set; }
     internal TimeSpan Arrived { get; set; }
+
+    /// <summary>How many that came later have joined before it.</summary>
+    internal int Overtaken { get; set; }
 }

@@ -2,17 +2,21 @@ namespace Muse.Diffusion;
 
 /// <summary>Decides, before each step, who joins the batch, who runs, and who leaves. Knows no clock, no tensor and no device.</summary>
 /// <remarks>
-/// One rule settles every question of turns: the member that has gone longest without running leads the step, and those
-/// that can run with it do so in the same order, until the row budget is full. So sizes take turns, and nobody starves.
+/// One rule decides all turns: the member that has gone longest without running leads the step, and those that can run with it
+/// do so in the same order, until the row budget is full. So sizes take turns, and no member starves. A waiting request that
+/// others have overtaken <see cref="MaxOvertaken"/> times joins whether or not its rows fit, and takes turns with the rest.
 /// </remarks>
 /// <param name="maxBatchSize">Most members at once.</param>
 /// <param name="maxRows">Most rows in one step; a member that needs more by itself runs alone.</param>
 /// <param name="mode">Whether members come and go at every step, or together.</param>
-/// <param name="batchDelay">In static mode, how long a batch that is not full waits for company.</param>
+/// <param name="batchDelay">In static mode, how long a batch that is not full waits for more requests.</param>
 /// <param name="equalTimesteps">Whether rows of one step must stand at the same timestep.</param>
 public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode, TimeSpan batchDelay, bool equalTimesteps)
     where T : BatchMember
 {
+    /// <summary>How often a request may be overtaken by others that need fewer rows.</summary>
+    public const int MaxOvertaken = 4;
+
     readonly List<T> waiting = [];
     readonly List<T> members = [];
     readonly Dictionary<(int Width, int Height), int> learned = [];
@@ -95,15 +99,17 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         }
     }
 
-    // A member that finds no room is passed over, not waited for: only others of its own size can be in its way.
+    // A candidate whose rows don't fit is passed over, not waited for: only others of its own key take the rows that it needs.
     void JoinContinuously()
     {
         for (var i = 0; i < waiting.Count && members.Count < maxBatchSize; i++)
         {
             var candidate = waiting[i];
-            if (!Fits(candidate))
+            if (candidate.Overtaken < MaxOvertaken && !Fits(candidate))
                 continue;
             waiting.RemoveAt(i--);
+            for (var before = 0; before <= i; before++)
+                waiting[before].Overtaken++;
             Join(candidate);
         }
     }
@@ -159,21 +165,21 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     void Join(T member)
     {
-        member.Place = FreePlace();
+        member.SlotIndex = FreeSlot();
         member.LastRan = step;
         members.Add(member);
         plan.Joined.Add(member);
     }
 
-    int FreePlace()
+    int FreeSlot()
     {
-        for (var place = 0; ; place++)
+        for (var slot = 0; ; slot++)
         {
             var taken = false;
             foreach (var member in members)
-                taken |= member.Place == place;
+                taken |= member.SlotIndex == slot;
             if (!taken)
-                return place;
+                return slot;
         }
     }
 
@@ -212,31 +218,4 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     bool RunsWith(T member, T leader) =>
         member.Key == leader.Key && (!equalTimesteps || member.Timestep == leader.Timestep);
-}
-
-/// <summary>What is to happen in one step.</summary>
-public sealed class StepPlan<T> where T : BatchMember
-{
-    /// <summary>Cancelled members that have left, from the batch or from the queue for it.</summary>
-    public List<T> Left { get; } = [];
-    /// <summary>Finished members that have left.</summary>
-    public List<T> Released { get; } = [];
-    /// <summary>Members that have joined.</summary>
-    public List<T> Joined { get; } = [];
-    /// <summary>Members to run: of one key, within the row budget.</summary>
-    public List<T> Running { get; } = [];
-    /// <summary>How many rows they take.</summary>
-    public int Rows { get; internal set; }
-    /// <summary>When to plan again although nothing has changed; null for never.</summary>
-    public TimeSpan? WakeAt { get; internal set; }
-
-    internal void Clear()
-    {
-        Left.Clear();
-        Released.Clear();
-        Joined.Clear();
-        Running.Clear();
-        Rows = 0;
-        WakeAt = null;
-    }
 }

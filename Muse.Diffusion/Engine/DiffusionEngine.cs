@@ -4,10 +4,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Paints up to <see cref="EngineOptions.MaxBatchSize"/> requests at once; they join and leave at every denoising step.</summary>
+/// <summary>Generates up to <see cref="EngineOptions.MaxBatchSize"/> images at once; requests join and leave at every denoising step.</summary>
 /// <remarks>
-/// A request goes through three threads: one encodes its prompts, one (<see cref="StepLoop"/>) owns the batch and the
-/// denoiser, one decodes its latent. They hand it on by channels; everyone else sends messages and reads <see cref="Events"/>.
+/// A request goes through three threads: one encodes its prompts (<see cref="RequestPreparation"/>), one owns the batch and the denoiser
+/// (<see cref="StepLoop"/>), one decodes its latent (<see cref="DecodeLoop"/>). They pass it on by channels; callers send messages and
+/// read <see cref="Events"/>.
 /// </remarks>
 public sealed class DiffusionEngine : IAsyncDisposable
 {
@@ -24,29 +25,32 @@ public sealed class DiffusionEngine : IAsyncDisposable
     readonly Channel<Slot> toDecode = Channel.CreateUnbounded<Slot>(new() { SingleReader = true, SingleWriter = true });
     readonly IReadOnlyList<(int Width, int Height)> warmUpSizes;
     readonly StepLoop loop;
-    readonly PromptEncoder encoder;
-    readonly PictureDecoder decoder;
+    readonly RequestPreparation preparation;
+    readonly DecodeLoop decoder;
     readonly List<Thread> threads = [];
+    readonly object decoderGate = new();
+    readonly CancellationTokenSource disposing = new();
+    readonly Lock gate = new();
     readonly TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    Task warmUp = Task.CompletedTask;
     int running;
     int decoding;
     volatile bool draining;
-    bool disposed;
 
     /// <summary>Makes the engine; <see cref="StartAsync"/> warms it up and lets it run.</summary>
-    /// <param name="model">The model to paint with; the engine disposes it.</param>
+    /// <param name="model">The model; the engine disposes it.</param>
     /// <param name="options">Batch size, row budget, mode, checkpoints, sizes to warm up.</param>
     /// <param name="time">The clock for batch delays and durations.</param>
-    /// <param name="logger">Where it tells what it does.</param>
-    /// <exception cref="ArgumentException"><see cref="EngineOptions.WarmUpSizes"/> names something that the model can't paint.</exception>
+    /// <param name="logger">Where it logs.</param>
+    /// <exception cref="ArgumentException"><see cref="EngineOptions.WarmUpSizes"/> names a size that the model can't generate.</exception>
     public DiffusionEngine(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger<DiffusionEngine> logger)
     {
         (this.model, this.options, this.time, this.logger) = (model, options, time, logger);
         warmUpSizes = WarmUpSizes.Read(options.WarmUpSizes, model.Traits);
         room = new SemaphoreSlim(options.MaxBatchSize);
         loop = new StepLoop(this, model, options, time, logger, toLoop);
-        encoder = new PromptEncoder(model, options, time, logger);
-        decoder = new PictureDecoder(this, model, time, logger);
+        preparation = new RequestPreparation(model, options, time, logger);
+        decoder = new DecodeLoop(this, model, time, logger);
     }
 
     /// <summary>What the model can do.</summary>
@@ -60,31 +64,29 @@ public sealed class DiffusionEngine : IAsyncDisposable
 
     /// <summary>Warms the model up at the sizes it will serve (<see cref="EngineOptions.WarmUpSizes"/>), then runs.</summary>
     /// <exception cref="DeviceMemoryException">The device has no memory for one picture of such a size.</exception>
+    /// <exception cref="OperationCanceledException">The start was cancelled, or the engine was disposed meanwhile.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
-        await Task.Factory.StartNew(() => loop.WarmUp(warmUpSizes, cancellation), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        running = 3;
-        Start("muse encoder", () =>
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, disposing.Token);
+        warmUp = Task.Factory.StartNew(() => loop.WarmUp(warmUpSizes, either.Token), either.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await warmUp;
+        lock (gate)
         {
-            foreach (var slot in Receive(toEncode.Reader))
+            disposing.Token.ThrowIfCancellationRequested();
+            running = 3;
+            Start("muse encoder", PrepareRequests);
+            Start("muse engine", () =>
             {
-                if (!slot.Cancelled && !draining)
-                    encoder.Encode(slot);
-                toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Encoded, slot));
-            }
-            toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.NoMore, null));
-        });
-        Start("muse engine", () =>
-        {
-            loop.Run();
-            toDecode.Writer.TryComplete();
-        });
-        Start("muse decoder", () => decoder.Run(toDecode.Reader));
+                loop.Run();
+                toDecode.Writer.TryComplete();
+            });
+            Start("muse decoder", () => decoder.Run(toDecode.Reader));
+        }
     }
 
     /// <summary>Gives it a request; false when it has no free slot or drains.</summary>
-    /// <param name="request">What to paint.</param>
-    /// <param name="checkpoint">The state of an <see cref="EngineEvent.Checkpointed"/> or <see cref="EngineEvent.HandedBack"/> to go on from; one that doesn't fit is logged and the request starts over.</param>
+    /// <param name="request">What to generate.</param>
+    /// <param name="checkpoint">The state of an <see cref="EngineEvent.Checkpointed"/> or <see cref="EngineEvent.HandedBack"/> to continue from; one that doesn't fit is logged and the request starts over.</param>
     /// <exception cref="ArgumentException">A request with the same id is in the engine.</exception>
     public bool TrySubmit(GenerationRequest request, ReadOnlyMemory<byte> checkpoint = default)
     {
@@ -118,18 +120,21 @@ public sealed class DiffusionEngine : IAsyncDisposable
         if (!slots.TryGetValue(requestId, out var slot))
             return;
         slot.Cancel();
-        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.LookAgain, null));
+        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.PlanAgain));
     }
 
     /// <summary>Takes no more requests, hands back those it has after the step in progress (finished ones still complete), and ends <see cref="Events"/>.</summary>
     public Task DrainAsync()
     {
-        BeginDraining();
-        if (threads.Count == 0)
+        lock (gate)
         {
-            foreach (var slot in slots.Values)
-                End(slot, new EngineEvent.HandedBack(slot.Request.Id, SlotState.StepOf(slot.Checkpoint.Span), slot.Save()));
-            Stop(null);
+            BeginDraining();
+            if (threads.Count == 0)
+            {
+                foreach (var slot in slots.Values)
+                    End(slot, new EngineEvent.HandedBack(slot.Request.Id, SlotState.StepOf(slot.Checkpoint.Span), slot.Save()));
+                Stop(null);
+            }
         }
         return stopped.Task;
     }
@@ -137,17 +142,36 @@ public sealed class DiffusionEngine : IAsyncDisposable
     /// <summary>Drains and frees the model.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (disposed)
-            return;
-        disposed = true;
+        lock (gate)
+        {
+            if (disposing.IsCancellationRequested)
+                return;
+            disposing.Cancel();
+        }
+        // A warm-up that runs uses the model until its call returns; its caller sees how it ended.
+        await warmUp.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await DrainAsync();
         foreach (var thread in threads)
             thread.Join();
         model.Dispose();
+        disposing.Dispose();
     }
 
-    /// <summary>Tells of something that happened to a request that stays.</summary>
-    internal void Tell(EngineEvent happened) => events.Writer.TryWrite(happened);
+    /// <summary>Whether the decoder has anything to do. Only <see cref="HandToDecoder"/> makes it true.</summary>
+    internal bool IsDecoding => Volatile.Read(ref decoding) > 0;
+
+    /// <summary>Waits until the decoder has nothing to do, or the engine drains.</summary>
+    internal void WaitForDecoder()
+    {
+        lock (decoderGate)
+        {
+            while (decoding > 0 && !draining)
+                Monitor.Wait(decoderGate);
+        }
+    }
+
+    /// <summary>Publishes what happened to a request.</summary>
+    internal void Publish(EngineEvent happened) => events.Writer.TryWrite(happened);
 
     /// <summary>Ends a request with its last event.</summary>
     internal void End(Slot slot, EngineEvent last)
@@ -156,14 +180,17 @@ public sealed class DiffusionEngine : IAsyncDisposable
         if (slots.TryRemove(slot.Request.Id, out _))
         {
             FreeRoom(slot);
-            Tell(last);
+            Publish(last);
         }
     }
 
     /// <summary>Hands a request whose latent is finished to the decoder. It takes up room no longer, unless the decoder is far behind.</summary>
     internal void HandToDecoder(Slot slot)
     {
-        if (Interlocked.Increment(ref decoding) <= options.MaxBatchSize)
+        int ahead;
+        lock (decoderGate)
+            ahead = decoding++;
+        if (ahead < options.MaxBatchSize)
             FreeRoom(slot);
         toDecode.Writer.TryWrite(slot);
     }
@@ -171,15 +198,23 @@ public sealed class DiffusionEngine : IAsyncDisposable
     /// <summary>Ends a request at the decoder.</summary>
     internal void EndDecoding(Slot slot, EngineEvent last)
     {
-        Interlocked.Decrement(ref decoding);
+        lock (decoderGate)
+        {
+            if (--decoding == 0)
+                Monitor.PulseAll(decoderGate);
+        }
         End(slot, last);
     }
 
     void BeginDraining()
     {
-        // The loop hears of it first: once the encoder sees it, it passes requests on that have no latent, which the loop must not run.
-        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Drain, null));
-        draining = true;
+        // The loop is told first: from then on the encoder passes requests on without a latent, which the loop must not run.
+        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Drain));
+        lock (decoderGate)
+        {
+            draining = true;
+            Monitor.PulseAll(decoderGate);
+        }
         toEncode.Writer.TryComplete();
     }
 
@@ -189,6 +224,17 @@ public sealed class DiffusionEngine : IAsyncDisposable
             return;
         slot.TakesRoom = false;
         room.Release();
+    }
+
+    void PrepareRequests()
+    {
+        foreach (var slot in Receive(toEncode.Reader))
+        {
+            if (!slot.Cancelled && !draining)
+                preparation.Prepare(slot);
+            toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Prepared, slot));
+        }
+        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.NoMore));
     }
 
     void Start(string name, Action run)
@@ -203,11 +249,11 @@ public sealed class DiffusionEngine : IAsyncDisposable
             }
             catch (Exception e)
             {
-                // A defect of the engine itself: nobody must wait for it in vain.
-                EngineLog.Broken(logger, name, e);
+                // A defect of the engine itself: every request must still end.
+                EngineLog.ThreadFailed(logger, name, e);
                 BeginDraining();
                 foreach (var slot in slots.Values)
-                    End(slot, new EngineEvent.Failed(slot.Request.Id, $"The engine broke down: {e.Message}", InvalidRequest: false));
+                    End(slot, new EngineEvent.Failed(slot.Request.Id, $"The engine failed: {e.Message}", InvalidRequest: false));
                 Stop(e);
             }
         })

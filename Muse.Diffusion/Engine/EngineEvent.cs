@@ -1,22 +1,22 @@
 namespace Muse.Diffusion;
 
-/// <summary>What the engine tells of a request. The last four end it: exactly one of them comes for every request taken.</summary>
+/// <summary>What happens to a request in the engine. The last four end it: exactly one of them comes for every request taken.</summary>
 /// <param name="RequestId">The request's <see cref="GenerationRequest.Id"/>.</param>
 public abstract record EngineEvent(string RequestId)
 {
-    /// <summary>It entered the batch, at <paramref name="Place"/>, with <paramref name="Step"/> steps already done (above 0 when it goes on from a checkpoint).</summary>
-    public sealed record Joined(string RequestId, int Place, int Step, int Steps) : EngineEvent(RequestId);
+    /// <summary>It entered the batch, in <paramref name="Slot"/>, with <paramref name="Step"/> steps already done (above 0 when it continues from a checkpoint).</summary>
+    public sealed record Joined(string RequestId, int Slot, int Step, int Steps) : EngineEvent(RequestId);
 
     /// <summary>A step was done.</summary>
     public sealed record Stepped(string RequestId, int Step, int Steps) : EngineEvent(RequestId);
 
-    /// <summary>A preview of the picture as it stands, at a quarter of its size or the latent's.</summary>
+    /// <summary>A preview of the image as it stands, one pixel for each cell of the latent.</summary>
     public sealed record Previewed(string RequestId, int Step, int Steps, RgbImage Preview) : EngineEvent(RequestId);
 
-    /// <summary>Its state after <paramref name="Step"/> steps: pass it to <see cref="DiffusionEngine.TrySubmit"/> to go on from there, on any worker with the same model.</summary>
+    /// <summary>Its state after <paramref name="Step"/> steps: pass it to <see cref="DiffusionEngine.TrySubmit"/> to continue from there, on any worker with the same model.</summary>
     public sealed record Checkpointed(string RequestId, int Step, ReadOnlyMemory<byte> State) : EngineEvent(RequestId);
 
-    /// <summary>The picture is painted.</summary>
+    /// <summary>The image is generated.</summary>
     public sealed record Completed(string RequestId, int Steps, RgbImage Image, string? PromptCutOff, bool Flagged) : EngineEvent(RequestId);
 
     /// <summary>It failed, alone: the others in the batch go on.</summary>
@@ -25,12 +25,6 @@ public abstract record EngineEvent(string RequestId)
     /// <summary>It was cancelled and has left the batch.</summary>
     public sealed record Cancelled(string RequestId) : EngineEvent(RequestId);
 
-    /// <summary>The engine was drained before it ended; its state lets another go on. Empty when it had not begun.</summary>
+    /// <summary>The engine was drained before it ended; its state lets another engine continue. Empty when it had not begun.</summary>
     public sealed record HandedBack(string RequestId, int Step, ReadOnlyMemory<byte> State) : EngineEvent(RequestId);
 }
-
-/// <summary>A picture in memory: rows from the top, three bytes a pixel (red, green, blue).</summary>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
-/// <param name="Pixels"><c>3 * Width * Height</c> bytes.</param>
-public sealed record RgbImage(int Width, int Height, byte[] Pixels);

@@ -16,7 +16,7 @@ public sealed class EngineOptions
     /// <summary>Whether requests join and leave at every step, or enter and leave together. Default continuous.</summary>
     public BatchingMode Mode { get; set; } = BatchingMode.Continuous;
 
-    /// <summary>In static mode, how long a batch that is not full waits for company. Default 50 ms.</summary>
+    /// <summary>In static mode, how long a batch that is not full waits for more requests. Default 50 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan BatchDelay { get; set; } = TimeSpan.FromMilliseconds(50);
 
@@ -24,19 +24,10 @@ public sealed class EngineOptions
     [Range(0, 1000)]
     public int CheckpointEvery { get; set; } = 5;
 
-    /// <summary>Sizes that are run before the first request is taken, in pixels with commas between: <c>512x512, 768x512</c>. Each must be one that the model paints. Default none: the model's default size.</summary>
+    /// <summary>Sizes that are run before the first request is taken, in pixels with commas between: <c>512x512, 768x512</c>. Each must be one that the model can generate. Default none: the model's default size.</summary>
     public string? WarmUpSizes { get; set; }
 
     /// <summary>How many encoded prompts are kept for requests that use the same text. Default 128.</summary>
     [Range(2, 100_000)]
     public int EmbeddingCache { get; set; } = 128;
-}
-
-/// <summary>How requests share the batch.</summary>
-public enum BatchingMode
-{
-    /// <summary>Requests join and leave at every step.</summary>
-    Continuous,
-    /// <summary>Requests enter and leave together: the yardstick.</summary>
-    Static,
 }

@@ -15,8 +15,11 @@ public static class EngineTelemetry
     internal static readonly Histogram<int> BatchSize = Meter.CreateHistogram("muse.batch.size", "{request}", "Requests in the batch at a step.",
         advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32] });
 
-    internal static readonly Histogram<int> BatchRows = Meter.CreateHistogram("muse.batch.rows", "{row}", "Rows that the denoiser got in a step.",
+    internal static readonly Histogram<int> BatchRows = Meter.CreateHistogram("muse.batch.rows", "{row}", "Rows of requests that the denoiser ran in a call, without padding.",
         advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64] });
+
+    internal static readonly Histogram<int> BatchPadding = Meter.CreateHistogram("muse.batch.padding", "{row}", "Rows that the denoiser ran in a call without a request in them.",
+        advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [0, 1, 2, 4, 6, 8, 12, 16, 20, 24] });
 
     internal static readonly Histogram<double> StepDuration = Meter.CreateHistogram("muse.step.duration", "s", "One denoising step of the whole batch.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });

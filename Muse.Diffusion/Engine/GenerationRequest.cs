@@ -2,15 +2,15 @@ using System.Diagnostics;
 
 namespace Muse.Diffusion;
 
-/// <summary>One picture to paint; valid for the model it is given to (<see cref="ModelTraits.Check"/>).</summary>
+/// <summary>One image to generate; valid for the model it is given to (<see cref="ModelTraits.Check"/>).</summary>
 public sealed record GenerationRequest
 {
     /// <summary>Unique among the requests in the engine.</summary>
     public required string Id { get; init; }
-    /// <summary>What to paint.</summary>
+    /// <summary>What the image shows.</summary>
     public required string Prompt { get; init; }
-    /// <summary>What to keep out; empty for nothing.</summary>
-    public string NegativePrompt { get; init; } = "";
+    /// <summary>What to keep out. Null is absent, which some models treat differently from an empty text.</summary>
+    public string? NegativePrompt { get; init; }
     /// <summary>Pixels, a multiple of <see cref="ModelTraits.SizeMultiple"/>.</summary>
     public required int Width { get; init; }
     /// <summary>Pixels, a multiple of <see cref="ModelTraits.SizeMultiple"/>.</summary>
@@ -19,11 +19,11 @@ public sealed record GenerationRequest
     public required int Steps { get; init; }
     /// <summary>Classifier-free guidance scale; at 1 and below a request takes one row instead of two.</summary>
     public required float GuidanceScale { get; init; }
-    /// <summary>All noise of the picture is a function of this and the step.</summary>
+    /// <summary>All noise of the image is a function of this and the step.</summary>
     public required long Seed { get; init; }
     /// <summary>The sampler's name (<see cref="Samplers"/>), or null for the one in the model's scheduler_config.json.</summary>
     public string? Sampler { get; init; }
-    /// <summary>How many previews to make on the way, evenly spaced.</summary>
+    /// <summary>How many previews to make, evenly spaced.</summary>
     public int Previews { get; init; }
     /// <summary>The span that asked for it: the batch's span links to it.</summary>
     public ActivityContext TraceContext { get; init; }

@@ -1,8 +1,9 @@
 using System.Diagnostics;
+using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>One request on its way through the engine: its latent, where its sampler stands, and what it is denoised towards.</summary>
+/// <summary>One request's state in the engine: its latent, its sampler's history, and what it is denoised towards.</summary>
 /// <remarks>Handed from thread to thread with the request: encoder, then engine, then decoder; only <see cref="Cancel"/> is for all.</remarks>
 sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, long submittedAt) : BatchMember
 {
@@ -18,8 +19,8 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     public SamplerPlan Plan { get; private set; } = null!;
     public INoiseSource Noise { get; private set; } = null!;
     public LatentShape Shape { get; private set; }
-    public PromptEmbedding Positive { get; private set; } = null!;
-    public PromptEmbedding? Negative { get; private set; }
+    public Conditioning Positive { get; private set; } = null!;
+    public Conditioning? Negative { get; private set; }
     public byte[] Identity { get; private set; } = null!;
 
     public float[] Latent { get; private set; } = null!;
@@ -28,7 +29,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     /// <summary>How many evaluations of the denoiser are done.</summary>
     public int Evaluation { get; set; }
 
-    /// <summary>What went wrong with it, if anything did; it leaves at the next plan.</summary>
+    /// <summary>Why it failed; null unless it did. It leaves at the next plan.</summary>
     public Exception? Failure { get; set; }
 
     /// <summary>Its span from joining to leaving the batch.</summary>
@@ -48,8 +49,8 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     public override BatchKey Key => key;
     public override int Rows => Guided ? 2 : 1;
 
-    /// <summary>Whether its next evaluation is guided, and so takes a row for the negative prompt too. What a negative prompt forbids must be kept out from the first step on, where the picture is planned.</summary>
-    public bool Guided => Negative is not null && !Finished && (Request.NegativePrompt.Length > 0 || Timestep <= guidanceMaxTimestep);
+    /// <summary>Whether its next evaluation is guided, and so takes a row for the negative prompt too. A negative prompt acts from the first step on, where the composition is decided.</summary>
+    public bool Guided => Negative is not null && !Finished && (!string.IsNullOrEmpty(Request.NegativePrompt) || Timestep <= guidanceMaxTimestep);
 
     public override float Timestep => Plan.Timesteps[Evaluation];
     public override bool Finished => Evaluation == Plan.Timesteps.Length;
@@ -59,12 +60,12 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     /// <summary>Puts the request at its start, or where its checkpoint stood.</summary>
     /// <returns>Why its checkpoint was not used; null when it was, or when there was none.</returns>
-    public string? Begin(ModelTraits model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape, PromptEmbedding positive, PromptEmbedding? negative)
+    public string? Begin(IDiffusionModel model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape, Conditioning positive, Conditioning? negative)
     {
         (Sampler, Plan, Noise, Shape, Positive, Negative) = (sampler, plan, noise, shape, positive, negative);
-        guidanceMaxTimestep = model.GuidanceMaxTimestep;
-        key = new BatchKey(Request.Width, Request.Height, positive.Tokens);
-        Identity = SlotState.IdentityOf(model, sampler.Name, Request);
+        guidanceMaxTimestep = model.Traits.GuidanceMaxTimestep;
+        key = new BatchKey(Request.Width, Request.Height, positive.Shape);
+        Identity = SlotState.IdentityOf(model.Traits, sampler.Name, Request);
         History = new float[sampler.HistoryBuffers * shape.Length];
         var latent = new float[shape.Length];
         string? refused = null;
@@ -77,13 +78,14 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
         if (Evaluation == 0)
         {
             noise.Fill(-1, latent);
-            System.Numerics.Tensors.TensorPrimitives.Multiply(latent, plan.InitNoiseSigma, latent);
+            model.Pack(shape, latent);
+            TensorPrimitives.Multiply(latent, plan.InitNoiseSigma, latent);
         }
         Latent = latent;
         return refused;
     }
 
-    /// <summary>Its state, to go on from elsewhere; empty when it has not begun.</summary>
+    /// <summary>Its state, from which another engine can continue; empty when it has not begun.</summary>
     public ReadOnlyMemory<byte> Save()
     {
         if (!Ready)

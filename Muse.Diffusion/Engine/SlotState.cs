@@ -6,7 +6,7 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>A request's state between two steps as bytes: latent and sampler history in full precision, so that the picture comes out the same to the bit.</summary>
+/// <summary>A request's state between two steps as bytes: latent and sampler history in full precision, so that the image comes out the same to the bit.</summary>
 /// <remarks>
 /// Little-endian: "MUSE", version (2 bytes), 2 bytes zero, identity (16), steps done (4), evaluations done (4), latent length (4), history length (4),
 /// latent and history (4 bytes a value), the first 8 bytes of the SHA-256 of all before.
@@ -20,12 +20,13 @@ static class SlotState
 
     static ReadOnlySpan<byte> Magic => "MUSE"u8;
 
-    /// <summary>A hash of all that the picture depends on; a state of anything else is refused.</summary>
+    /// <summary>A hash of all that the image depends on; a state of anything else is refused.</summary>
     public static byte[] IdentityOf(ModelTraits model, string sampler, GenerationRequest request)
     {
         // Each text is preceded by its length, so that no two requests write the same line.
-        var all = string.Create(CultureInfo.InvariantCulture,
-            $"{model.Name.Length}:{model.Name}{model.Content.Length}:{model.Content}{sampler.Length}:{sampler}{request.Prompt.Length}:{request.Prompt}{request.NegativePrompt.Length}:{request.NegativePrompt}{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
+        var texts = new[] { model.Name, model.Content, sampler, request.Prompt, request.NegativePrompt };
+        var all = string.Concat(texts.Select(text => $"{text?.Length ?? -1}:{text}"))
+            + string.Create(CultureInfo.InvariantCulture, $"{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
         return SHA256.HashData(Encoding.UTF8.GetBytes(all))[..IdentityLength];
     }
 

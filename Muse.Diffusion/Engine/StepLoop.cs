@@ -5,21 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-enum LoopMessageKind
-{
-    /// <summary>A request comes from the encoder.</summary>
-    Encoded,
-    /// <summary>Something about a request has changed, or a moment that was waited for has come.</summary>
-    LookAgain,
-    /// <summary>Hand everything back.</summary>
-    Drain,
-    /// <summary>The encoder has sent its last request.</summary>
-    NoMore,
-}
-
-readonly record struct LoopMessage(LoopMessageKind Kind, Slot? Slot);
-
-/// <summary>The engine's heart: owns the batch and the denoiser, and takes one step after another.</summary>
+/// <summary>Owns the batch and the denoiser, and takes one step after another: plan → release → admit → gather → denoise → scatter.</summary>
 sealed class StepLoop
 {
     readonly DiffusionEngine engine;
@@ -32,7 +18,7 @@ sealed class StepLoop
     readonly List<Slot> alone = new(1);
     readonly long epoch;
     ITimer? alarm;
-    float[] guidance = [], clean = [];
+    float[] guided = [], x0 = [];
     Activity? batchSpan;
     int batchSteps;
     bool draining;
@@ -45,7 +31,7 @@ sealed class StepLoop
         epoch = time.GetTimestamp();
     }
 
-    /// <summary>Runs everything once at each size that it will serve, so that the first request pays for nothing.</summary>
+    /// <summary>Runs everything once at each size that it will serve, so that the first request does not wait for it.</summary>
     public void WarmUp(IReadOnlyList<(int Width, int Height)> sizes, CancellationToken cancellation)
     {
         if (!model.TimestepPerRow)
@@ -84,7 +70,7 @@ sealed class StepLoop
     {
         while (messages.Reader.TryRead(out var message))
         {
-            if (message.Kind == LoopMessageKind.Encoded)
+            if (message.Kind == LoopMessageKind.Prepared)
                 batcher.Add(message.Slot!, time.GetElapsedTime(epoch));
             else if (message.Kind == LoopMessageKind.Drain)
                 draining = true;
@@ -100,12 +86,13 @@ sealed class StepLoop
             var delay = at - time.GetElapsedTime(epoch);
             if (delay <= TimeSpan.Zero)
                 return;
-            alarm ??= time.CreateTimer(_ => messages.Writer.TryWrite(new LoopMessage(LoopMessageKind.LookAgain, null)), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            alarm ??= time.CreateTimer(_ => messages.Writer.TryWrite(new(LoopMessageKind.PlanAgain)), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             alarm.Change(delay, Timeout.InfiniteTimeSpan);
         }
         messages.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
     }
 
+    // Slots that the last step finished, and those that were cancelled or failed since.
     void Release(StepPlan<Slot> plan)
     {
         if (plan.Left.Count + plan.Released.Count + plan.Joined.Count > 0)
@@ -134,7 +121,7 @@ sealed class StepLoop
         {
             slot.Span = EngineTelemetry.StartForRequest("denoise", slot.Request);
             EngineTelemetry.JoinDelay.Record(time.GetElapsedTime(slot.SubmittedAt).TotalSeconds);
-            engine.Tell(new EngineEvent.Joined(slot.Request.Id, slot.Place, slot.Step, slot.Plan.Steps));
+            engine.Publish(new EngineEvent.Joined(slot.Request.Id, slot.SlotIndex, slot.Step, slot.Plan.Steps));
         }
         if (batchSpan is null && batcher.Members.Count > 0)
             batchSpan = EngineTelemetry.StartForBatch(batcher.Members);
@@ -143,13 +130,15 @@ sealed class StepLoop
     void Step(StepPlan<Slot> plan)
     {
         var started = time.GetTimestamp();
+        // Only this thread hands requests to the decoder, so none starts to be decoded while the step runs.
+        var besideDecoder = engine.IsDecoding;
         try
         {
             Evaluate(plan.Running, plan.Rows);
         }
         catch (DeviceMemoryException e)
         {
-            MakeDoWithLess(plan.Running, plan.Rows, e);
+            OnOutOfMemory(plan.Running, plan.Rows, e, besideDecoder);
         }
         catch (Exception e) when (plan.Running.Count > 1)
         {
@@ -163,15 +152,16 @@ sealed class StepLoop
         }
         batchSteps++;
         EngineTelemetry.BatchSize.Record(plan.Running.Count);
-        EngineTelemetry.BatchRows.Record(plan.Rows);
         EngineTelemetry.StepDuration.Record(time.GetElapsedTime(started).TotalSeconds);
     }
 
     void Evaluate(List<Slot> slots, int rows)
     {
-        var batch = model.Batch(slots[0].Shape, slots[0].Key.Tokens, rows);
+        var batch = model.Batch(slots[0].Shape, slots[0].Key.Conditioning, rows);
         Gather(slots, batch);
         batch.Run();
+        EngineTelemetry.BatchRows.Record(rows);
+        EngineTelemetry.BatchPadding.Record(batch.RowsRun - rows);
         Scatter(slots, batch);
     }
 
@@ -189,15 +179,26 @@ sealed class StepLoop
         }
     }
 
-    // The next plan tries again with fewer; a request that does not fit alone fails alone.
-    void MakeDoWithLess(List<Slot> slots, int rows, DeviceMemoryException e)
+    // The next plan tries again with fewer rows; a request that does not fit alone fails alone.
+    void OnOutOfMemory(List<Slot> slots, int rows, DeviceMemoryException e, bool besideDecoder)
     {
         EngineTelemetry.MemoryExhausted.Add(1);
         var request = slots[0].Request;
+        if (e.RowsRun > rows)
+            return; // The padding did not fit; the next try has less of it.
         if (slots.Count > 1)
+        {
             EngineLog.RowsHalved(logger, rows, request.Width, request.Height, batcher.Halve(request.Width, request.Height, rows));
+        }
+        else if (besideDecoder)
+        {
+            EngineLog.WaitingForDecoder(logger, rows, request.Width, request.Height);
+            engine.WaitForDecoder();
+        }
         else
-            slots[0].Failure = new DeviceMemoryException($"A picture of {request.Width}x{request.Height} needs more memory than the device has.", e);
+        {
+            slots[0].Failure = new DeviceMemoryException($"An image of {request.Width}x{request.Height} needs more memory than the device has.", e);
+        }
     }
 
     static void Gather(List<Slot> slots, DenoiserBatch batch)
@@ -216,8 +217,8 @@ sealed class StepLoop
         }
     }
 
-    static RowCondition Condition(Slot slot, PromptEmbedding embedding) =>
-        new(slot.Timestep, embedding, slot.Request.GuidanceScale, slot.Request.Width, slot.Request.Height);
+    static RowCondition Condition(Slot slot, Conditioning conditioning) =>
+        new(slot.Timestep, conditioning, slot.Request.GuidanceScale, slot.Request.Width, slot.Request.Height);
 
     void Scatter(List<Slot> slots, DenoiserBatch batch)
     {
@@ -243,12 +244,12 @@ sealed class StepLoop
     // Classifier-free guidance (Ho and Salimans, https://arxiv.org/abs/2207.12598): away from the negative prompt.
     ReadOnlySpan<float> Guide(ReadOnlySpan<float> negative, ReadOnlySpan<float> positive, float scale)
     {
-        if (guidance.Length < positive.Length)
-            guidance = new float[positive.Length];
-        var guided = guidance.AsSpan(0, positive.Length);
-        TensorPrimitives.Subtract(positive, negative, guided);
-        TensorPrimitives.MultiplyAdd(guided, scale, negative, guided);
-        return guided;
+        if (guided.Length < positive.Length)
+            guided = new float[positive.Length];
+        var prediction = guided.AsSpan(0, positive.Length);
+        TensorPrimitives.Subtract(positive, negative, prediction);
+        TensorPrimitives.MultiplyAdd(prediction, scale, negative, prediction);
+        return prediction;
     }
 
     void Advance(Slot slot, ReadOnlySpan<float> prediction)
@@ -257,25 +258,27 @@ sealed class StepLoop
         int before = slot.Step, after = slot.StepAfter(slot.Evaluation + 1);
         var preview = after > before && after < slot.Plan.Steps && WantsPreview(request, before, after) ? Preview(slot, prediction) : null;
         slot.Sampler.Step(slot.Plan, slot.Evaluation, prediction, slot.Latent, slot.History, slot.Noise);
+        if (!TensorPrimitives.IsFiniteAll<float>(slot.Latent))
+            throw new NotFiniteNumberException($"The model gave values that are not numbers at step {before + 1}; a half-precision model may need another sampler or guidance scale.");
         slot.Evaluation++;
         if (after == before)
             return;
-        engine.Tell(new EngineEvent.Stepped(request.Id, after, slot.Plan.Steps));
+        engine.Publish(new EngineEvent.Stepped(request.Id, after, slot.Plan.Steps));
         if (slot.Finished)
             return;
         if (preview is not null)
-            engine.Tell(new EngineEvent.Previewed(request.Id, after, slot.Plan.Steps, preview));
+            engine.Publish(new EngineEvent.Previewed(request.Id, after, slot.Plan.Steps, preview));
         if (options.CheckpointEvery > 0 && after / options.CheckpointEvery > before / options.CheckpointEvery)
-            engine.Tell(new EngineEvent.Checkpointed(request.Id, after, slot.Save()));
+            engine.Publish(new EngineEvent.Checkpointed(request.Id, after, slot.Save()));
     }
 
-    // Of the clean latent that the denoiser points at: the latent itself is mostly noise for half of the way.
+    // A preview shows the predicted clean latent: the latent itself is mostly noise for half of the steps.
     RgbImage Preview(Slot slot, ReadOnlySpan<float> prediction)
     {
-        if (clean.Length < prediction.Length)
-            clean = new float[prediction.Length];
-        slot.Sampler.PredictClean(slot.Plan, slot.Evaluation, prediction, slot.Latent, clean.AsSpan(0, prediction.Length));
-        return model.Preview(slot.Shape, clean.AsSpan(0, prediction.Length));
+        if (x0.Length < prediction.Length)
+            x0 = new float[prediction.Length];
+        slot.Sampler.PredictX0(slot.Plan, slot.Evaluation, prediction, slot.Latent, x0.AsSpan(0, prediction.Length));
+        return model.Preview(slot.Shape, x0.AsSpan(0, prediction.Length));
     }
 
     static bool WantsPreview(GenerationRequest request, int before, int after) =>

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Runs a model once through all it will do at each of its sizes, and learns how many rows fit.</summary>
+/// <summary>Runs a model once at each of its sizes, and learns how many rows fit.</summary>
 sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
 {
     // On a slow device more rows would only delay the start; there is little left to prepare by then.
@@ -11,25 +11,28 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     /// <exception cref="DeviceMemoryException">The device has no memory for one picture of a size.</exception>
     public void Run(IReadOnlyList<(int Width, int Height)> sizes, Batcher<Slot> batcher, CancellationToken cancellation)
     {
-        var embedding = model.Encode("", negative: true, minTokens: 0);
-        var timestep = model.Sampler(null).Plan(model.Traits.DefaultSteps).Timesteps[0];
+        var conditioning = model.Encode(null);
         foreach (var (width, height) in sizes)
         {
+            var timestep = model.Sampler(null).Plan(model.Traits.DefaultSteps, model.Latent(width, height)).Timesteps[0];
             var started = time.GetTimestamp();
-            var condition = new RowCondition(timestep, embedding, model.Traits.DefaultGuidanceScale, width, height);
+            var condition = new RowCondition(timestep, conditioning, model.Traits.DefaultGuidanceScale, width, height);
             var rows = model.PreparesByShape ? RunEach(condition, batcher, cancellation) : RunDoublings(condition, batcher, cancellation);
             Decode(model.Latent(width, height), cancellation);
             EngineLog.WarmedUp(logger, model.Traits.Name, model.Traits.Device, width, height, rows, time.GetElapsedTime(started).TotalMilliseconds);
         }
     }
 
-    int MostRows => Math.Min(options.MaxRows, (model.GuidanceEmbedded ? 1 : 2) * options.MaxBatchSize);
+    int MaxRows => Math.Min(options.MaxRows, (model.GuidanceEmbedded ? 1 : 2) * options.MaxBatchSize);
+
+    // What the model's default request takes.
+    int LeastRows => model.GuidanceEmbedded || model.Traits.DefaultGuidanceScale <= 1 ? 1 : 2;
 
     // Each number of rows is a shape that the device prepares itself for. The largest first: memory is laid out once, and a device that
     // prepares for a range of shapes (TensorRT) has seen both of its ends after two.
     int RunEach(RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
     {
-        var most = MostRows;
+        var most = MaxRows;
         while (!Fits(most, condition, batcher, cancellation))
             most = batcher.RowLimit(condition.Width, condition.Height);
         for (var rows = 1; rows < most && rows < batcher.RowLimit(condition.Width, condition.Height); rows++)
@@ -40,7 +43,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     // All that more rows change is how much memory is needed.
     int RunDoublings(RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
     {
-        int most = MostRows, warm = 0;
+        int most = MaxRows, warm = 0;
         for (var rows = 1; ; rows = Math.Min(2 * rows, most))
         {
             var started = time.GetTimestamp();
@@ -59,7 +62,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
             Denoise(rows, condition, cancellation);
             return true;
         }
-        catch (DeviceMemoryException) when (rows > 2)
+        catch (DeviceMemoryException) when (rows > LeastRows)
         {
             EngineLog.RowsHalved(logger, rows, condition.Width, condition.Height, batcher.Halve(condition.Width, condition.Height, rows));
             return false;
@@ -69,7 +72,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     void Denoise(int rows, RowCondition condition, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        var batch = model.Batch(model.Latent(condition.Width, condition.Height), condition.Embedding.Tokens, rows);
+        var batch = model.Batch(model.Latent(condition.Width, condition.Height), condition.Conditioning.Shape, rows);
         for (var row = 0; row < rows; row++)
         {
             batch.Input(row).Clear();
@@ -92,7 +95,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
             }
             catch (DeviceMemoryException) when (count > 1)
             {
-                // Whoever decodes them learns the limit when it is met.
+                // The decode loop learns the limit when it is met.
                 break;
             }
         }

@@ -6,7 +6,7 @@ namespace Muse.Diffusion;
 static class WarmUpSizes
 {
     /// <summary>The sizes, each once, in the order in which they are named; the model's default size when none is.</summary>
-    /// <exception cref="ArgumentException">One is no size, or none that the model paints.</exception>
+    /// <exception cref="ArgumentException">One is no size, or none that the model can generate.</exception>
     public static IReadOnlyList<(int Width, int Height)> Read(string? setting, ModelTraits traits) =>
         string.IsNullOrWhiteSpace(setting)
             ? [(traits.DefaultWidth, traits.DefaultHeight)]
@@ -15,9 +15,9 @@ static class WarmUpSizes
     static (int Width, int Height) One(string size, ModelTraits traits)
     {
         if (size.Split('x') is not [var first, var second] || Pixels(first) is not { } width || Pixels(second) is not { } height)
-            throw new ArgumentException($"Engine:WarmUpSizes: '{size}' is no size; sizes are written as 512x512, with commas between.");
-        if ((traits.SizeProblem("Width", width) ?? traits.SizeProblem("Height", height)) is { } problem)
-            throw new ArgumentException($"Engine:WarmUpSizes: the model '{traits.Name}' can't paint {size}. {problem}");
+            throw new ArgumentException($"Engine:WarmUpSizes: '{size}' is not a size; sizes are written as 512x512, with commas between.");
+        if ((traits.WidthProblem(width) ?? traits.HeightProblem(height)) is { } problem)
+            throw new ArgumentException($"Engine:WarmUpSizes: the model '{traits.Name}' can't generate {size}. {problem}");
         return (width, height);
     }
 

@@ -2,17 +2,6 @@ using SkiaSharp;
 
 namespace Muse.Diffusion;
 
-/// <summary>The file formats of pictures.</summary>
-public enum ImageFormat
-{
-    /// <summary>Lossless; carries the parameters it was made with.</summary>
-    Png,
-    /// <summary>Lossy, read everywhere.</summary>
-    Jpeg,
-    /// <summary>Lossy, smaller than JPEG.</summary>
-    WebP,
-}
-
 /// <summary>Writes pictures as files.</summary>
 public static class ImageEncoder
 {

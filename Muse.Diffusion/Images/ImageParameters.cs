@@ -3,16 +3,16 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>How a picture was made, in the words that the popular user interfaces write into PNG files and read back.</summary>
+/// <summary>How an image was made, in the words that the popular user interfaces write into PNG files and read back.</summary>
 public static class ImageParameters
 {
     /// <summary>Describes a request: prompt, negative prompt, and a line of settings.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="model">The model that painted it.</param>
+    /// <param name="model">The model that generated it.</param>
     public static string Describe(GenerationRequest request, ModelTraits model)
     {
         var text = new StringBuilder(request.Prompt).Append('\n');
-        if (request.NegativePrompt.Length > 0)
+        if (!string.IsNullOrEmpty(request.NegativePrompt))
             text.Append("Negative prompt: ").Append(request.NegativePrompt).Append('\n');
         var sampler = Title(request.Sampler ?? model.Samplers[0]);
         return text.Append(CultureInfo.InvariantCulture,

@@ -15,6 +15,10 @@ public sealed record ModelTraits
     public required int MaxSize { get; init; }
     /// <summary>Width and height are multiples of this, pixels.</summary>
     public required int SizeMultiple { get; init; }
+    /// <summary>The only width, pixels, where the graph fixes it; null where it may vary.</summary>
+    public int? FixedWidth { get; init; }
+    /// <summary>The only height, pixels, where the graph fixes it; null where it may vary.</summary>
+    public int? FixedHeight { get; init; }
     /// <summary>Width where none is asked for, pixels.</summary>
     public required int DefaultWidth { get; init; }
     /// <summary>Height where none is asked for, pixels.</summary>
@@ -35,32 +39,37 @@ public sealed record ModelTraits
     /// <summary>Largest guidance scale.</summary>
     public const float MaxGuidanceScale = 50;
 
-    /// <summary>What is wrong with a request for this model: the field (as the HTTP API spells it) and a sentence with what is allowed. Null when nothing is.</summary>
-    public (string Field, string Message)? Check(GenerationRequest request)
+    /// <summary>What is wrong with a request for this model: the property of <see cref="GenerationRequest"/> and a sentence with what is allowed. Null when nothing is.</summary>
+    public (string Property, string Message)? Check(GenerationRequest request)
     {
         if (string.IsNullOrWhiteSpace(request.Prompt))
-            return ("prompt", "The prompt must not be empty.");
-        if (SizeProblem("Width", request.Width) is { } width)
-            return ("width", width);
-        if (SizeProblem("Height", request.Height) is { } height)
-            return ("height", height);
+            return (nameof(request.Prompt), "The prompt must not be empty.");
+        if (WidthProblem(request.Width) is { } width)
+            return (nameof(request.Width), width);
+        if (HeightProblem(request.Height) is { } height)
+            return (nameof(request.Height), height);
         if (request.Steps < 1 || request.Steps > MaxSteps)
-            return ("steps", $"Steps must be between 1 and {MaxSteps}; {request.Steps} was asked for.");
+            return (nameof(request.Steps), $"Steps must be between 1 and {MaxSteps}; {request.Steps} was asked for.");
         if (!(request.GuidanceScale >= 0 && request.GuidanceScale <= MaxGuidanceScale))
-            return ("guidance_scale", FormattableString.Invariant($"The guidance scale must be between 0 and {MaxGuidanceScale}; {request.GuidanceScale} was asked for."));
+            return (nameof(request.GuidanceScale), FormattableString.Invariant($"The guidance scale must be between 0 and {MaxGuidanceScale}; {request.GuidanceScale} was asked for."));
         if (request.Sampler is { } sampler && !Samplers.Contains(Diffusion.Samplers.CanonicalName(sampler)))
-            return ("sampler", $"The model '{Name}' has no sampler '{sampler}'; it has {string.Join(", ", Samplers)}.");
+            return (nameof(request.Sampler), $"The model '{Name}' has no sampler '{sampler}'; it has {string.Join(", ", Samplers)}.");
         if (request.Previews < 0 || request.Previews > request.Steps)
-            return ("previews", $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were asked for.");
+            return (nameof(request.Previews), $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were asked for.");
         return null;
     }
 
-    internal string? SizeProblem(string name, int value)
+    internal string? WidthProblem(int value) => SizeProblem("Width", value, FixedWidth);
+
+    internal string? HeightProblem(int value) => SizeProblem("Height", value, FixedHeight);
+
+    string? SizeProblem(string name, int value, int? only)
     {
-        if (value >= MinSize && value <= MaxSize && value % SizeMultiple == 0)
+        only ??= MinSize == MaxSize ? MinSize : null;
+        if (value == only || (only is null && value >= MinSize && value <= MaxSize && value % SizeMultiple == 0))
             return null;
-        return MinSize == MaxSize
-            ? $"{name} must be {MinSize}; {value} was asked for."
+        return only is not null
+            ? $"{name} must be {only}; {value} was asked for."
             : $"{name} must be a multiple of {SizeMultiple} between {MinSize} and {MaxSize}; {value} was asked for.";
     }
 }

@@ -2,8 +2,11 @@ namespace Muse.Diffusion;
 
 /// <summary>DPM-Solver++, multistep, of first and second order, with or without fresh noise (Lu et al., "DPM-Solver++", 2022, algorithm 2).</summary>
 /// <remarks>With λ = −ln σ, <c>exp(−h)</c> of a step is the ratio of its noise levels, which stays finite down to zero.</remarks>
-sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) : Sampler
+sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) : Sampler(config.PredictionType)
 {
+    /// <summary>The highest order that there is.</summary>
+    internal const int MaxOrder = 2;
+
     readonly NoiseSchedule schedule = new(config);
 
     public override string Name { get; } = "dpmpp_2m" + (stochastic ? "_sde" : "") + (karras ? "_karras" : "");
@@ -13,25 +16,14 @@ sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) 
 
     public override int MaxSteps => schedule.Length - 1;
 
-    public override SamplerPlan Plan(int steps)
-    {
-        CheckSteps(steps);
-        return MultistepPlan.Of(config, schedule, karras, steps, t => config.BetaSchedule == BetaSchedule.Cosine ? Math.Truncate(t) : Math.Round(t));
-    }
-
-    public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
-
-    private protected override Mix Clean(SamplerPlan plan, int i)
-    {
-        var alpha = MultistepPlan.Alpha(plan.Sigmas[i]);
-        return Mix.Clean(config.PredictionType, alpha, plan.Sigmas[i] * alpha);
-    }
+    private protected override SamplerPlan PlanAll(int steps, LatentShape shape) =>
+        MultistepPlan.Of(config, schedule, karras, steps, t => config.BetaSchedule == BetaSchedule.Cosine ? Math.Truncate(t) : Math.Round(t));
 
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
     {
         double sigma = plan.Sigmas[i], next = plan.Sigmas[i + 1];
         var (alpha, alphaNext) = (MultistepPlan.Alpha(sigma), MultistepPlan.Alpha(next));
-        var clean = Clean(plan, i);
+        var x0 = X0(plan, i);
         var ratio = next / sigma;
         var decay = stochastic ? ratio * ratio : ratio;
         var kept = next * alphaNext / (sigma * alpha) * (stochastic ? ratio : 1);
@@ -54,20 +46,20 @@ sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) 
             var x = sample.Slice(start, length);
             var before = history.Slice(start, length);
             var block = scratch[..length];
-            clean.Write(x, prediction.Slice(start, length), block);
-            new Mix(kept, current).Write(x, block, x);
-            Mix.Accumulate(before, previous, x);
+            x0.Write(x, prediction.Slice(start, length), block);
+            new LinearCombination(kept, current).Write(x, block, x);
+            LinearCombination.Accumulate(before, previous, x);
             block.CopyTo(before);
             if (drawn == 0)
                 continue;
             noise.Fill(i, start, block);
-            Mix.Accumulate(block, drawn, x);
+            LinearCombination.Accumulate(block, drawn, x);
         }
     }
 
     bool IsSecondOrder(SamplerPlan plan, int i)
     {
-        if (config.SolverOrder == 1 || i == 0)
+        if (config.SolverOrder == 1 || i == plan.FirstEvaluation)
             return false;
         if (i < plan.Steps - 1)
             return true;

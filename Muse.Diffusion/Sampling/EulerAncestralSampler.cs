@@ -24,7 +24,7 @@ sealed class EulerAncestralSampler(SchedulerConfig config) : SigmaSampler(config
         {
             var block = scratch[..Math.Min(BlockLength, sample.Length - start)];
             noise.Fill(i, start, block);
-            Mix.Accumulate(block, fresh, sample.Slice(start, block.Length));
+            LinearCombination.Accumulate(block, fresh, sample.Slice(start, block.Length));
         }
     }
 }

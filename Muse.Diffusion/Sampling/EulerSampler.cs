@@ -13,9 +13,9 @@ sealed class EulerSampler(SchedulerConfig config) : SigmaSampler(config)
         StepTo(plan.Sigmas[i + 1], plan.Sigmas[i], PredictionType).Write(sample, prediction, sample);
 
     /// <summary>The step from a noise level to a lower one: along the line from the sample to the clean one.</summary>
-    internal static Mix StepTo(double next, double sigma, PredictionType type)
+    internal static LinearCombination StepTo(double next, double sigma, PredictionType type)
     {
         var kept = next / sigma;
-        return new Mix(kept, 0) + (1 - kept) * Mix.CleanOfUnscaled(type, sigma);
+        return new LinearCombination(kept, 0) + (1 - kept) * LinearCombination.X0(type, NoiseLevel.OfUnscaled(sigma));
     }
 }

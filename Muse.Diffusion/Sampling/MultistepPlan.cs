@@ -15,11 +15,13 @@ static class MultistepPlan
             timesteps = Array.ConvertAll(sigmas, s => wholeTimestep(schedule.Timestep(s)));
         }
 
+        var levels = Array.ConvertAll(sigmas, s => (float)s);
         return new SamplerPlan
         {
             Steps = steps,
             Timesteps = Array.ConvertAll(timesteps, t => (float)t),
-            Sigmas = [.. sigmas.Select(s => (float)s), (float)last],
+            Sigmas = [.. levels, (float)last],
+            Levels = Array.ConvertAll(levels, s => NoiseLevel.OfScaled(s)),
             InitNoiseSigma = 1,
         };
     }

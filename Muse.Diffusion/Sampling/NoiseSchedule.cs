@@ -32,6 +32,16 @@ sealed class NoiseSchedule
     /// <summary>ᾱ at a timestep: a sample there is √ᾱ·x₀ + √(1 − ᾱ)·ε.</summary>
     public double AlphaBar(int timestep) => alphaBars[timestep];
 
+    /// <summary>The plan of samplers that keep √ᾱ·x₀ + √(1 − ᾱ)·ε and evaluate the denoiser at these whole timesteps.</summary>
+    public SamplerPlan PlanOf(int steps, float[] timesteps) => new()
+    {
+        Steps = steps,
+        Timesteps = timesteps,
+        Sigmas = [],
+        Levels = Array.ConvertAll(timesteps, t => NoiseLevel.OfAlphaBar(AlphaBar((int)t))),
+        InitNoiseSigma = 1,
+    };
+
     /// <summary>The least noise, that of timestep 0.</summary>
     public double SigmaMin => sigmas[0];
 

@@ -17,6 +17,27 @@ public static class Samplers
         "HeunDiscreteScheduler", "UniPCMultistepScheduler", "LCMScheduler", "FlowMatchEulerDiscreteScheduler",
     ];
 
+    /// <summary>Other diffusers classes over the same kind of noise schedule, and the sampler that is nearest to each.</summary>
+    static readonly Dictionary<string, string> Nearest = new()
+    {
+        ["DEISMultistepScheduler"] = "dpmpp_2m",
+        ["DPMSolverSinglestepScheduler"] = "dpmpp_2m",
+        ["DPMSolverSDEScheduler"] = "dpmpp_2m_sde",
+        ["SASolverScheduler"] = "dpmpp_2m_sde",
+        ["EDMDPMSolverMultistepScheduler"] = "dpmpp_2m",
+        ["EDMEulerScheduler"] = "euler",
+        ["LMSDiscreteScheduler"] = "euler",
+        ["KDPM2DiscreteScheduler"] = "heun",
+        ["KDPM2AncestralDiscreteScheduler"] = "euler_a",
+        ["DDPMScheduler"] = "ddim",
+        ["DDIMParallelScheduler"] = "ddim",
+        ["DDPMParallelScheduler"] = "ddim",
+        ["IPNDMScheduler"] = "pndm",
+        ["TCDScheduler"] = "lcm",
+        ["FlowMatchHeunDiscreteScheduler"] = "flow_euler",
+        ["FlowMatchLCMScheduler"] = "flow_euler",
+    };
+
     /// <summary>Other spellings that people and programs use, in the form of <see cref="Bare"/>; each is a name of <see cref="Names"/>.</summary>
     static readonly Dictionary<string, string> Aliases = new()
     {
@@ -92,9 +113,14 @@ public static class Samplers
     /// <summary>The name of <see cref="Names"/> that a spelling stands for; null when it stands for none.</summary>
     public static string? CanonicalName(string spelling) => Aliases.GetValueOrDefault(Bare(spelling));
 
-    static string OwnName(SchedulerConfig config) => config.IsFlow ? "flow_euler" : CanonicalName(config.ClassName) switch
+    /// <summary>The sampler that a diffusers class names: its own, or the nearest; null when nothing is known of the class.</summary>
+    internal static string? ForClass(string className) => ClassNames.Contains(className) ? CanonicalName(className) : Nearest.GetValueOrDefault(className);
+
+    /// <summary>The sampler that a configuration names as its default.</summary>
+    internal static string OwnName(SchedulerConfig config) => config.IsFlow ? "flow_euler" : ForClass(config.ClassName) switch
     {
         "dpmpp_2m" => "dpmpp_2m" + (config.Stochastic ? "_sde" : "") + (config.UseKarrasSigmas ? "_karras" : ""),
+        "dpmpp_2m_sde" => "dpmpp_2m_sde" + (config.UseKarrasSigmas ? "_karras" : ""),
         { } name => name,
         null => throw new ArgumentException($"There is no sampler for the class '{config.ClassName}'; there are {string.Join(", ", ClassNames)}.", nameof(config)),
     };

@@ -1,7 +1,7 @@
 namespace Muse.Diffusion;
 
 /// <summary>A model's <c>scheduler_config.json</c>: how it was trained to see noise, and the sampler its makers chose. Keys are those of diffusers.</summary>
-public sealed partial record SchedulerConfig
+public sealed record SchedulerConfig
 {
     /// <summary>The diffusers class (<c>_class_name</c>): names the default sampler.</summary>
     public required string ClassName { get; init; }
@@ -27,13 +27,13 @@ public sealed partial record SchedulerConfig
     /// <summary>What the denoiser predicts (<c>prediction_type</c>).</summary>
     public PredictionType PredictionType { get; init; }
 
-    /// <summary>How timesteps are spread (<c>timestep_spacing</c>); null leaves it to the sampler's own custom.</summary>
+    /// <summary>How timesteps are spread (<c>timestep_spacing</c>); null for the sampler's own default.</summary>
     public TimestepSpacing? TimestepSpacing { get; init; }
 
     /// <summary>Added to leading timesteps (<c>steps_offset</c>).</summary>
     public int StepsOffset { get; init; }
 
-    /// <summary>Whether the last step's target is noiseless (<c>set_alpha_to_one</c>) or timestep 0; null leaves it to the sampler's own custom.</summary>
+    /// <summary>Whether the last step's target is noiseless (<c>set_alpha_to_one</c>) or timestep 0; null for the sampler's own default.</summary>
     public bool? SetAlphaToOne { get; init; }
 
     /// <summary>The clean sample is clipped to ± this (<c>clip_sample</c>, <c>clip_sample_range</c>); null for no clipping.</summary>
@@ -54,7 +54,7 @@ public sealed partial record SchedulerConfig
     /// <summary>Whether DPM++ adds fresh noise (<c>algorithm_type</c>: <c>sde-dpmsolver++</c>).</summary>
     public bool Stochastic { get; init; }
 
-    /// <summary>Order of DPM++ (1 or 2) and UniPC (1 to 3) (<c>solver_order</c>).</summary>
+    /// <summary>Order of UniPC, and of DPM++ up to 2 (<c>solver_order</c>, 1 to 3).</summary>
     public int SolverOrder { get; init; } = 2;
 
     /// <summary>The variant of DPM++ (<c>midpoint</c>, <c>heun</c>) or UniPC (<c>bh1</c>, <c>bh2</c>) (<c>solver_type</c>); null for the usual one.</summary>
@@ -75,25 +75,19 @@ public sealed partial record SchedulerConfig
     /// <summary>Scale of the timestep in a latent consistency model's boundary condition (<c>timestep_scaling</c>).</summary>
     public double TimestepScaling { get; init; } = 10;
 
-    /// <summary>Reads a <c>scheduler_config.json</c>.</summary>
-    /// <param name="path">The file.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is not JSON, a value is not what its key allows, or asks for what Muse doesn't do; the message names the file, the key, the value and what is allowed.</exception>
-    public static SchedulerConfig Load(string path)
-    {
-        if (!File.Exists(path))
-            throw new FileNotFoundException($"{path}: no such file; a model folder has scheduler/scheduler_config.json.", path);
-        return Parse(File.ReadAllText(path), path);
-    }
-}
+    /// <summary>Which noise levels a flow model's run has.</summary>
+    public FlowGrid FlowGrid { get; init; }
 
-/// <summary>How the betas of a <see cref="SchedulerConfig"/> run from the first to the last.</summary>
-public enum BetaSchedule
-{
-    /// <summary>Even steps (<c>linear</c>).</summary>
-    Linear,
-    /// <summary>Even steps of the square root (<c>scaled_linear</c>).</summary>
-    ScaledLinear,
-    /// <summary>From a squared cosine, at most 0.999 (<c>squaredcos_cap_v2</c>).</summary>
-    Cosine,
+    /// <summary>What is served otherwise than the file says, in sentences.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Whether the model predicts a flow: such models have samplers of their own.</summary>
+    internal bool IsFlow => PredictionType == PredictionType.Flow;
+
+    /// <summary>Reads the text of a <c>scheduler_config.json</c>.</summary>
+    /// <param name="json">The text.</param>
+    /// <param name="source">What errors call it, usually the file's path.</param>
+    /// <exception cref="ModelFolderException">The text is not JSON, a value is not what its key allows, or asks for what Muse does not do.</exception>
+    public static SchedulerConfig Parse(string json, string source = "scheduler_config.json") =>
+        SchedulerConfigReader.Read(JsonFile.Parse(json, source));
 }

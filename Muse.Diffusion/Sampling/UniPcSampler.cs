@@ -2,7 +2,7 @@ namespace Muse.Diffusion;
 
 /// <summary>UniPC, predictor and corrector on the clean sample, of order 1 to 3 (Zhao et al., "UniPC: A Unified Predictor-Corrector Framework", 2023).</summary>
 /// <remarks>With λ = −ln σ a step's <c>exp(−h)</c> is the ratio of its noise levels.</remarks>
-sealed class UniPcSampler(SchedulerConfig config) : Sampler
+sealed class UniPcSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {
     readonly NoiseSchedule schedule = new(config);
     readonly int maxOrder = config.SolverOrder;
@@ -14,24 +14,14 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
 
     public override int MaxSteps => schedule.Length - 1;
 
-    public override SamplerPlan Plan(int steps)
-    {
-        CheckSteps(steps);
-        return MultistepPlan.Of(config, schedule, config.UseKarrasSigmas, steps, Math.Round);
-    }
-
-    public override void ScaleModelInput(SamplerPlan plan, int i, ReadOnlySpan<float> sample, Span<float> modelInput) => sample.CopyTo(modelInput);
-
-    private protected override Mix Clean(SamplerPlan plan, int i)
-    {
-        var alpha = MultistepPlan.Alpha(plan.Sigmas[i]);
-        return Mix.Clean(config.PredictionType, alpha, plan.Sigmas[i] * alpha);
-    }
+    private protected override SamplerPlan PlanAll(int steps, LatentShape shape) =>
+        MultistepPlan.Of(config, schedule, config.UseKarrasSigmas, steps, Math.Round);
 
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
     {
-        var clean = Clean(plan, i);
+        var x0Of = X0(plan, i);
         var length = sample.Length;
+        var n = i - plan.FirstEvaluation;
         var corrected = history[..length];
         var ring = history[length..];
 
@@ -39,7 +29,7 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
         Span<double> predictor = stackalloc double[maxOrder + 1];
         Predict(plan, i, Order(plan, i), predictor);
         Span<double> corrector = stackalloc double[maxOrder + 2];
-        if (i > 0)
+        if (n > 0)
             Correct(plan, i, Order(plan, i - 1), corrector);
 
         Span<float> scratch = stackalloc float[BlockLength];
@@ -47,29 +37,29 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
         {
             var x0 = scratch[..Math.Min(BlockLength, length - start)];
             var x = sample.Slice(start, x0.Length);
-            clean.Write(x, prediction.Slice(start, x0.Length), x0);
-            if (i > 0)
+            x0Of.Write(x, prediction.Slice(start, x0.Length), x0);
+            if (n > 0)
             {
-                new Mix(corrector[0], corrector[1]).Write(corrected.Slice(start, x0.Length), x0, x);
-                for (var k = 1; k <= Math.Min(i, maxOrder); k++)
-                    Mix.Accumulate(Before(ring, k, start, x0.Length), corrector[k + 1], x);
+                new LinearCombination(corrector[0], corrector[1]).Write(corrected.Slice(start, x0.Length), x0, x);
+                for (var k = 1; k <= Math.Min(n, maxOrder); k++)
+                    LinearCombination.Accumulate(Before(ring, k, start, x0.Length), corrector[k + 1], x);
             }
 
             x.CopyTo(corrected[start..]);
-            new Mix(predictor[0], predictor[1]).Write(x, x0, x);
-            for (var k = 1; k <= Math.Min(i, maxOrder - 1); k++)
-                Mix.Accumulate(Before(ring, k, start, x0.Length), predictor[k + 1], x);
+            new LinearCombination(predictor[0], predictor[1]).Write(x, x0, x);
+            for (var k = 1; k <= Math.Min(n, maxOrder - 1); k++)
+                LinearCombination.Accumulate(Before(ring, k, start, x0.Length), predictor[k + 1], x);
             x0.CopyTo(Before(ring, 0, start, x0.Length));
         }
 
-        Span<float> Before(Span<float> places, int evaluations, int start, int count) =>
-            places.Slice((i - evaluations) % maxOrder * length + start, count);
+        Span<float> Before(Span<float> predictions, int evaluations, int start, int count) =>
+            predictions.Slice((n - evaluations) % maxOrder * length + start, count);
     }
 
     /// <summary>The order of the step from an evaluation: it grows with the predictions at hand and falls towards the end.</summary>
     int Order(SamplerPlan plan, int i)
     {
-        var order = Math.Min(maxOrder, i + 1);
+        var order = Math.Min(maxOrder, i - plan.FirstEvaluation + 1);
         if (config.LowerOrderFinal)
             order = Math.Min(order, plan.Steps - i);
         return plan.Sigmas[i + 1] == 0 ? 1 : order;
@@ -143,7 +133,7 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
 
     double Scale(double h, double phi) => config.SolverType == "bh1" ? -h : phi;
 
-    /// <summary>The weights ρ with Σ ρ_k r_k^(n−1) = n! φ_(n+1)(−h) · (−h) / B(h): at most three, by Gaussian elimination.</summary>
+    /// <summary>The weights ρ with Σ ρ_k r_k^(n−1) = n! φ_(n+1)(−h) · (−h) / B(h): at most three.</summary>
     void Solve(ReadOnlySpan<double> ratios, double h, Span<double> rho)
     {
         var size = rho.Length;
@@ -160,20 +150,6 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler
             term = term / -h - 1 / factorial;
         }
 
-        for (var pivot = 0; pivot < size; pivot++)
-        {
-            for (var row = 0; row < size; row++)
-            {
-                if (row == pivot)
-                    continue;
-                var factor = matrix[row * size + pivot] / matrix[pivot * size + pivot];
-                for (var column = pivot; column < size; column++)
-                    matrix[row * size + column] -= factor * matrix[pivot * size + column];
-                rho[row] -= factor * rho[pivot];
-            }
-        }
-
-        for (var n = 0; n < size; n++)
-            rho[n] /= matrix[n * size + n];
+        LinearSystem.Solve(matrix, rho, columns: 1);
     }
 }

@@ -5,12 +5,11 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>A stand-in for a device: takes a stated time for each step without using the processor, and gives a picture that depends on prompt and seed alone.</summary>
-/// <remarks>Its rows do not see each other, so what it gives for a request is the same to the bit in any company.</remarks>
+/// <summary>A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on prompt and seed alone.</summary>
+/// <remarks>Its rows do not depend on each other, so a request's image is the same to the bit in any batch.</remarks>
 public sealed class SimulatedModel : IDiffusionModel
 {
     const int Channels = 4;
-    const int Tokens = 77;
 
     static readonly SchedulerConfig Schedule = new()
     {
@@ -24,8 +23,9 @@ public sealed class SimulatedModel : IDiffusionModel
     readonly SimulatedClock clock;
     readonly Dictionary<(LatentShape, int), Rows> batches = [];
     readonly RowPadding? padding;
-    (LatentShape Latent, int Tokens, int Rows) shape;
+    (LatentShape Latent, ConditioningShape? Conditioning, int Rows) shape;
     TimeSpan cost;
+    int rowsRun;
 
     /// <summary>Makes a simulated model.</summary>
     /// <param name="name">The model it stands for.</param>
@@ -77,20 +77,20 @@ public sealed class SimulatedModel : IDiffusionModel
     public LatentShape Latent(int width, int height) => new(Channels, height / PixelsPerCell, width / PixelsPerCell);
 
     /// <inheritdoc/>
-    public PromptEmbedding Encode(string prompt, bool negative, int minTokens)
+    public Conditioning Encode(string? prompt, ConditioningShape? like = null)
     {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(prompt));
-        return new PromptEmbedding(Math.Max(Tokens, minTokens), Array.ConvertAll(hash, b => b / 128f - 1));
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(prompt ?? ""));
+        return new Conditioning([new("prompt", Array.ConvertAll(hash, b => b / 128f - 1), hash.Length)]);
     }
 
     /// <inheritdoc/>
-    public DenoiserBatch Batch(LatentShape latent, int tokens, int rows)
+    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows)
     {
         if (!batches.TryGetValue((latent, rows), out var batch))
             batches[(latent, rows)] = batch = new Rows(this, latent, rows);
-        var run = padding?.RowsFor(latent, tokens, rows) ?? rows;
-        cost = spec.StepCost(run) + (shape == (latent, tokens, run) ? TimeSpan.Zero : spec.Change);
-        shape = (latent, tokens, run);
+        rowsRun = padding?.RowsFor(latent, conditioning, rows) ?? rows;
+        cost = spec.StepCost(rowsRun) + (shape == (latent, conditioning, rowsRun) ? TimeSpan.Zero : spec.Change);
+        shape = (latent, conditioning, rowsRun);
         return batch;
     }
 
@@ -131,11 +131,11 @@ public sealed class SimulatedModel : IDiffusionModel
             state ^= state << 17;
             pixels[i] = (byte)(state >> 32);
         }
-        // What is painted doubles until all is.
+        // The plain part is copied in doublings.
         var plain = pixels.AsSpan(noise);
         hash[..Math.Min(3, plain.Length)].CopyTo(plain);
-        for (var painted = 3; painted < plain.Length; painted *= 2)
-            plain[..Math.Min(painted, plain.Length - painted)].CopyTo(plain[painted..]);
+        for (var filled = 3; filled < plain.Length; filled *= 2)
+            plain[..Math.Min(filled, plain.Length - filled)].CopyTo(plain[filled..]);
         return new RgbImage(width, height, pixels);
     }
 
@@ -143,6 +143,8 @@ public sealed class SimulatedModel : IDiffusionModel
     {
         readonly float[] buffer = new float[rows * latent.Length];
         readonly RowCondition[] conditions = new RowCondition[rows];
+
+        public override int RowsRun => model.rowsRun;
 
         public override Span<float> Input(int row) => buffer.AsSpan(row * latent.Length, latent.Length);
 
@@ -156,12 +158,12 @@ public sealed class SimulatedModel : IDiffusionModel
                 ref readonly var condition = ref conditions[row];
                 TensorPrimitives.Multiply(values, 0.4f, values);
                 TensorPrimitives.Add(values, condition.Timestep * 1e-4f, values);
-                var towards = condition.Embedding.HiddenStates;
+                var towards = condition.Conditioning.Tensors[0].Values;
                 for (var i = 0; i < values.Length; i++)
                     values[i] += 0.3f * towards[i % towards.Length];
             }
             model.clock.Pass(model.cost);
-            model.padding?.Ran(model.cost);
+            model.padding?.OnRan(model.cost);
         }
 
         public override ReadOnlySpan<float> Output(int row) => Input(row);

@@ -7,17 +7,17 @@ static class ClipWords
 {
     static readonly string[] Contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
-    /// <summary>A word's place in the text.</summary>
-    public readonly record struct Word(int Start, int Length, bool IsSpecial);
+    /// <summary>A word's position in the text, and its id where it is a special or an added token.</summary>
+    public readonly record struct Word(int Start, int Length, int? Id = null);
 
     /// <summary>The words in order. Letters and numbers beyond the first plane count as such, as in CLIP's own splitter.</summary>
-    public static IEnumerable<Word> Split(string text, IReadOnlyCollection<string> special)
+    public static IEnumerable<Word> Split(string text, Dictionary<string, int> special)
     {
         for (var at = 0; at < text.Length;)
         {
-            if (StartsWithAny(text, at, special) is { } mark)
+            if (StartsWithAny(text, at, special.Keys) is { } mark)
             {
-                yield return new Word(at, mark.Length, IsSpecial: true);
+                yield return new Word(at, mark.Length, special[mark]);
                 at += mark.Length;
                 continue;
             }
@@ -41,7 +41,7 @@ static class ClipWords
                     end += length;
             }
 
-            yield return new Word(at, end - at, IsSpecial: false);
+            yield return new Word(at, end - at);
             at = end;
         }
     }

@@ -1,59 +1,23 @@
-using System.Text.Json;
-
 namespace Muse.Diffusion;
 
 /// <summary>A tokenizer's special tokens and context length, from <c>tokenizer_config.json</c>, else <c>special_tokens_map.json</c>, else CLIP's own.</summary>
+/// <param name="Start">Begins a chunk.</param>
+/// <param name="End">Ends a chunk's text.</param>
+/// <param name="Pad">Fills the rest of a chunk.</param>
+/// <param name="ContextLength">Ids in a chunk, with start and end.</param>
 sealed record SpecialTokens(string Start, string End, string Pad, int ContextLength)
 {
     const int ClipContextLength = 77;
 
-    /// <summary>More than this is no length but a library's "without limit".</summary>
+    /// <summary>Anything above this means "without limit" in the files of the transformers library.</summary>
     const int MaxContextLength = 4096;
 
-    public static SpecialTokens Read(string folder)
+    public static SpecialTokens Read(JsonFile config, JsonFile map)
     {
-        using var config = Parse(Path.Combine(folder, "tokenizer_config.json"));
-        using var map = Parse(Path.Combine(folder, "special_tokens_map.json"));
         var end = Token("eos_token") ?? "<|endoftext|>";
-        return new SpecialTokens(Token("bos_token") ?? "<|startoftext|>", end, Token("pad_token") ?? end, Length());
+        var length = config.Number("model_max_length", 3, double.PositiveInfinity) is { } said and <= MaxContextLength ? (int)said : ClipContextLength;
+        return new SpecialTokens(Token("bos_token") ?? "<|startoftext|>", end, Token("pad_token") ?? end, length);
 
-        string? Token(string key) => Content(config, key) ?? Content(map, key);
-
-        int Length()
-        {
-            if (config is null || !config.RootElement.TryGetProperty("model_max_length", out var value) || value.ValueKind == JsonValueKind.Null)
-                return ClipContextLength;
-            if (value.ValueKind != JsonValueKind.Number || value.GetDouble() < 3)
-                throw new InvalidDataException($"{Path.Combine(folder, "tokenizer_config.json")}: model_max_length is {value.GetRawText()}; Muse takes a number from 3.");
-            return value.GetDouble() > MaxContextLength ? ClipContextLength : (int)value.GetDouble();
-        }
-    }
-
-    /// <summary>A token given as text or as an object with its <c>content</c>.</summary>
-    static string? Content(JsonDocument? document, string key)
-    {
-        if (document is null || !document.RootElement.TryGetProperty(key, out var value))
-            return null;
-        if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("content", out var content))
-            value = content;
-        return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-    }
-
-    static JsonDocument? Parse(string path)
-    {
-        if (!File.Exists(path))
-            return null;
-        try
-        {
-            var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-                return document;
-            document.Dispose();
-            throw new InvalidDataException($"{path} is not a JSON object.");
-        }
-        catch (JsonException problem)
-        {
-            throw new InvalidDataException($"{path} is not JSON: {problem.Message}", problem);
-        }
+        string? Token(string key) => config.Token(key) ?? map.Token(key);
     }
 }

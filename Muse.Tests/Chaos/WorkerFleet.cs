@@ -30,7 +30,7 @@ static class WorkerFleet
     public static async Task<Dictionary<string, string>> PaintAsync(IReadOnlyCollection<ImageJob> jobs)
     {
         using var model =
-            DiffusionModels.Open(ModelFolder.Find(null, Repository.Root), "simulated:base=0ms,picture=0ms", new DeviceOptions(),
+            DiffusionModels.Open(ModelLocation.Find(null, Repository.Root), "simulated:base=0ms,picture=0ms", new DeviceOptions(),
             TimeProvider.System, NullLogger.Instance);
         await using var engine =
             new DiffusionEngine(model, new EngineOptions { CheckpointEvery = 0 }, TimeProvider.System,
@@ -38,7 +38,7 @@ static class WorkerFleet
         await engine.StartAsync(CancellationToken.None);
         var requests =
             jobs.SelectMany(job => Enumerable.Range(0, job.Count).Select(index =>
-            PaintingRequest.From(new WorkItem("", job, index, 1, default), engine.Model)))
+            RequestMapping.From(new WorkItem("", job, index, 1, default), engine.Model)))
             .ToDictionary(request => request.Id);
         var feeding = Task.Run(async () =>
         {

@@ -22,7 +22,7 @@ public sealed class BreakdownTests
 
         await worker.WaitForExitAsync(Limit(60));
         Assert.Equal(1, worker.ExitCode);
-        Assert.Contains("can't paint and ends: ", worker.Output);
+        Assert.Contains("can't generate and ends: ", worker.Output);
         Assert.Contains("WRONGTYPE", worker.Output);
         await api.Redis.KeyDeleteAsync(api.Keys.Fleet);
         await using var other = WorkerFleet.Start(fixture.Redis, "simulated:base=0ms,picture=0ms");

@@ -33,7 +33,7 @@ public sealed class WarmUpTests
         await using var worker = new ProgramProcess("Muse.GpuWorker", ("MUSE_GPU_TYPE", "simulated:base=0ms"), ("MUSE_WARM_UP_SIZES", "128x128,100x100"));
         await worker.WaitForExitAsync(Limit(60));
         Assert.Equal(1, worker.ExitCode);
-        Assert.Contains("Muse.GpuWorker can't start: Engine:WarmUpSizes: the model 'scenes' can't paint 100x100. Width must be a multiple of ", worker.Output);
+        Assert.Contains("Muse.GpuWorker can't start: Engine:WarmUpSizes: the model 'scenes' can't generate 100x100. Width must be a multiple of ", worker.Output);
         Assert.DoesNotContain("   at ", worker.Output);
     }
 
@@ -44,6 +44,6 @@ public sealed class WarmUpTests
         await using var worker = WorkerFleet.Start(fixture.Redis, "cpu", ("MUSE_MODEL", new OnnxFolderBuilder { SmallOnly = true }.Write()));
         await worker.WaitForExitAsync(Limit(60));
         Assert.Equal(1, worker.ExitCode);
-        Assert.Contains("can't paint and ends: ", worker.Output);
+        Assert.Contains("can't generate and ends: ", worker.Output);
     }
 }

@@ -21,14 +21,16 @@ static class Overhead
         public int StepsATurn => model.StepsATurn;
         public Sampler Sampler(string? name) => model.Sampler(name);
         public LatentShape Latent(int width, int height) => model.Latent(width, height);
-        public PromptEmbedding Encode(string prompt, bool negative, int minTokens) => model.Encode(prompt, negative, minTokens);
-        public DenoiserBatch Batch(LatentShape latent, int tokens, int rows) => new Rows(this, model.Batch(latent, tokens, rows));
+        public Conditioning Encode(string? prompt, ConditioningShape? like = null) => model.Encode(prompt, like);
+        public void Pack(LatentShape latent, Span<float> values) => model.Pack(latent, values);
+        public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) => new Rows(this, model.Batch(latent, conditioning, rows));
         public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => model.Decode(latent, latents);
         public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => model.Preview(latent, values);
         public void Dispose() => model.Dispose();
 
         sealed class Rows(Timed timed, DenoiserBatch batch) : DenoiserBatch
         {
+            public override int RowsRun => batch.RowsRun;
             public override Span<float> Input(int row) => batch.Input(row);
             public override void SetCondition(int row, in RowCondition condition) => batch.SetCondition(row, condition);
             public override ReadOnlySpan<float> Output(int row) => batch.Output(row);

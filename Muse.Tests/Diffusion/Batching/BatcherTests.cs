@@ -11,7 +11,9 @@ public class BatcherTests
         public int Done { get; set; }
         public bool IsCancelled { get; set; }
         public int LastStep { get; set; }
-        public override BatchKey Key => new(size, size, tokens);
+        readonly ConditioningShape conditioning = new([tokens, 16]);
+
+        public override BatchKey Key => new(size, size, conditioning);
         public override int Rows => rows;
         public override float Timestep => evaluations - Done;
         public override bool Finished => Done == evaluations;
@@ -55,7 +57,7 @@ public class BatcherTests
         Assert.Equal("a b", Names(Step(batcher).Running));
         var plan = Step(batcher);
         Assert.Equal(("a", "c", "b c"), (Names(plan.Released), Names(plan.Joined), Names(plan.Running)));
-        Assert.Equal(0, plan.Joined[0].Place);
+        Assert.Equal(0, plan.Joined[0].SlotIndex);
     }
 
     [Fact]
@@ -144,6 +146,27 @@ public class BatcherTests
         Assert.Equal(["a", "b"], Enumerable.Range(0, 2).Select(_ => Names(Step(batcher).Running)));
     }
 
+    [Theory]
+    [InlineData(2, 12)]
+    [InlineData(3, 12)]
+    [InlineData(2, 3)]
+    public void A_request_of_two_rows_is_not_kept_out_by_others_of_one(int maxRows, int maxBatchSize)
+    {
+        var batcher = Continuous(maxBatchSize, maxRows);
+        var guided = new Request("guided", 5);
+        for (var i = 0; i < maxRows; i++)
+            batcher.Add(new($"{i}", 2 + i, rows: 1), default);
+        batcher.Add(guided, default);
+        var step = 0;
+        for (; !guided.Finished && step < 200; step++)
+        {
+            batcher.Add(new($"late {step}", 3, rows: 1), default);
+            Step(batcher);
+        }
+        Assert.True(guided.Finished, "It has never joined.");
+        Assert.InRange(step, 1, 60);
+    }
+
     [Fact]
     public void A_static_batch_waits_for_company_until_the_delay_is_over()
     {
@@ -221,7 +244,7 @@ public class BatcherTests
                 Assert.Equal(plan.Rows, plan.Running.Sum(r => r.Rows));
                 Assert.True(plan.Running.Select(r => r.Key).Distinct().Count() <= 1);
                 Assert.True(!equalTimesteps || plan.Running.Select(r => r.Timestep).Distinct().Count() <= 1);
-                Assert.Equal(batcher.Members.Count, batcher.Members.Select(m => m.Place).Distinct().Count());
+                Assert.Equal(batcher.Members.Count, batcher.Members.Select(m => m.SlotIndex).Distinct().Count());
                 Assert.DoesNotContain(plan.Running, r => r.Cancelled || r.Finished);
                 foreach (var request in plan.Left.Concat(plan.Released))
                     Assert.True(gone.Add(request), "It left twice.");

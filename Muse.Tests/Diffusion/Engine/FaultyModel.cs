@@ -7,31 +7,38 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 {
     readonly IDiffusionModel inner = given ?? new SimulatedModel("test", SimulationSpec.Free, TimeProvider.System);
 
-    /// <summary>Looks at a step before it runs: the prompts' tokens and the number of rows; may throw.</summary>
-    public Action<int, IReadOnlyList<PromptEmbedding>>? BeforeStep { get; set; }
+    /// <summary>Looks at a step before it runs: the number of rows and their conditionings; may throw.</summary>
+    public Action<int, IReadOnlyList<Conditioning>>? BeforeStep { get; set; }
     /// <summary>Looks at a step before it runs: the latent's shape and the number of rows; may throw.</summary>
     public Action<LatentShape, int>? BeforeRun { get; set; }
-    public Action<string>? BeforeEncode { get; set; }
+    /// <summary>May change what a step gave: the rows' outputs are their inputs' memory.</summary>
+    public Action<DenoiserBatch, IReadOnlyList<Conditioning>>? AfterRun { get; set; }
+    public bool IsDisposed { get; private set; }
+    public Action<string?>? BeforeEncode { get; set; }
     public Action<int>? BeforeDecode { get; set; }
-    public PromptEmbedding EmbeddingOf(string prompt) => inner.Encode(prompt, false, 0);
+    public Conditioning ConditioningOf(string prompt) => inner.Encode(prompt);
 
     public ModelTraits Traits => inner.Traits with { GuidanceMaxTimestep = GuidanceMaxTimestep ?? inner.Traits.GuidanceMaxTimestep };
     public float? GuidanceMaxTimestep { get; init; }
     public bool TimestepPerRow { get; init; } = true;
     public bool PreparesByShape { get; init; }
-    public bool GuidanceEmbedded => inner.GuidanceEmbedded;
+    public bool GuidanceEmbedded { get; init; } = given?.GuidanceEmbedded ?? false;
+    public int StepsATurn => inner.StepsATurn;
     public int DecodeBatch => MostDecoded ?? inner.DecodeBatch;
     public int? MostDecoded { get; init; }
     public Sampler Sampler(string? name) => inner.Sampler(name);
     public LatentShape Latent(int width, int height) => inner.Latent(width, height);
 
-    public PromptEmbedding Encode(string prompt, bool negative, int minTokens)
+    public Conditioning Encode(string? prompt, ConditioningShape? like = null)
     {
         BeforeEncode?.Invoke(prompt);
-        return inner.Encode(prompt, negative, minTokens);
+        return inner.Encode(prompt, like);
     }
 
-    public DenoiserBatch Batch(LatentShape latent, int tokens, int rows) => new Watched(this, inner.Batch(latent, tokens, rows), latent, rows);
+    public void Pack(LatentShape latent, Span<float> values) => inner.Pack(latent, values);
+
+    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) =>
+        new Watched(this, inner.Batch(latent, conditioning, rows), latent, rows);
 
     public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents)
     {
@@ -41,25 +48,32 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => inner.Preview(latent, values);
 
-    public void Dispose() => inner.Dispose();
+    public void Dispose()
+    {
+        IsDisposed = true;
+        inner.Dispose();
+    }
 
     sealed class Watched(FaultyModel model, DenoiserBatch batch, LatentShape latent, int rows) : DenoiserBatch
     {
-        readonly PromptEmbedding[] embeddings = new PromptEmbedding[rows];
+        readonly Conditioning[] conditionings = new Conditioning[rows];
+
+        public override int RowsRun => batch.RowsRun;
 
         public override Span<float> Input(int row) => batch.Input(row);
 
         public override void SetCondition(int row, in RowCondition condition)
         {
-            embeddings[row] = condition.Embedding;
+            conditionings[row] = condition.Conditioning;
             batch.SetCondition(row, condition);
         }
 
         public override void Run()
         {
             model.BeforeRun?.Invoke(latent, rows);
-            model.BeforeStep?.Invoke(rows, embeddings);
+            model.BeforeStep?.Invoke(rows, conditionings);
             batch.Run();
+            model.AfterRun?.Invoke(batch, conditionings);
         }
 
         public override ReadOnlySpan<float> Output(int row) => batch.Output(row);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using Muse.Diffusion;
 
 namespace Muse.Tests.Diffusion.Engine;
@@ -40,7 +41,7 @@ public class TelemetryTests
     [InlineData(true)]
     public async Task A_step_allocates_nothing_but_the_events_it_tells(bool graph)
     {
-        var model = new FaultyModel(graph ? Models.OnnxModelTests.Open(new OnnxFolders.OnnxFolderBuilder().Write()) : null);
+        var model = new FaultyModel(graph ? Networks.OnnxModelTests.Open(new OnnxFolders.OnnxFolderBuilder().Write()) : null);
         var allocated = new List<long>();
         await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { CheckpointEvery = 0, Mode = BatchingMode.Static, MaxBatchSize = 12 });
         model.BeforeStep = (_, _) => allocated.Add(GC.GetAllocatedBytesForCurrentThread());
@@ -52,6 +53,49 @@ public class TelemetryTests
         // The first steps fill caches. An event and its place in the channel are less than 200 bytes; a latent alone would be more.
         var steps = allocated.Skip(20).Zip(allocated.Skip(21), (from, to) => to - from).Order().ToList();
         Assert.InRange(steps[steps.Count / 2], 0, 12 * 200 + 500);
+    }
+
+    [Fact]
+    public async Task Rows_are_counted_where_they_ran_and_padding_apart()
+    {
+        var (rows, padding) = (0L, 0L);
+        var model = new PaddedModel();
+        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = 3 });
+        using var listener = new MeterListener();
+        // Other engines of this process measure too, on their own threads.
+        var thread = 0;
+        model.BeforeRun = _ => thread = Environment.CurrentManagedThreadId;
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Name is "muse.batch.rows" or "muse.batch.padding")
+                l.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<int>((instrument, measured, _, _) =>
+        {
+            if (Environment.CurrentManagedThreadId != thread)
+                return;
+            if (instrument.Name == "muse.batch.rows")
+                rows += measured;
+            else
+                padding += measured;
+        });
+        listener.Start();
+        model.Calls.Clear();
+        var refuse = true;
+        model.BeforeRun += needed =>
+        {
+            // One call does not fit: nothing ran in it.
+            model.Fitting = needed == 6 && refuse ? 5 : int.MaxValue;
+            refuse &= needed != 6;
+        };
+        foreach (var (id, steps) in new[] { ("a", 3), ("b", 20), ("c", 20) })
+            engine.Submit(Requests.Of(id, steps: steps));
+        foreach (var id in new[] { "a", "b", "c" })
+            await engine.EndOf(id);
+        var ran = model.Calls.Where((call, i) => !(call.Needed == 6 && model.Calls.FindIndex(c => c.Needed == 6) == i)).ToList();
+        Assert.Equal(ran.Sum(call => call.Needed), rows);
+        Assert.Equal(ran.Sum(call => call.Run - call.Needed), padding);
+        Assert.Equal(2 * (3 + 20 + 20), rows);
     }
 
     static ActivityContext Trace() => new(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded);

@@ -112,13 +112,57 @@ public class WarmUpTests
             log.All.Where(line => line.StartsWith("Warmed up", StringComparison.Ordinal)).Select(line => line[line.IndexOf(" at ", StringComparison.Ordinal)..].TrimStart()));
     }
 
+    [Fact]
+    public async Task Where_guidance_is_embedded_and_only_one_row_fits_the_engine_serves()
+    {
+        var model = new FaultyModel
+        {
+            GuidanceEmbedded = true,
+            BeforeRun = (_, rows) =>
+            {
+                if (rows > 1)
+                    throw new DeviceMemoryException("no room");
+            },
+        };
+        await using var engine = await EngineUnderTest.StartAsync(model);
+        engine.Submit(Requests.Of("a"));
+        engine.Submit(Requests.Of("b"));
+        Assert.IsType<EngineEvent.Completed>(await engine.EndOf("a"));
+        Assert.IsType<EngineEvent.Completed>(await engine.EndOf("b"));
+    }
+
+    [Fact]
+    public async Task An_engine_that_is_disposed_while_it_warms_up_waits_for_the_call_that_uses_the_model()
+    {
+        using var reached = new SemaphoreSlim(0);
+        using var goOn = new SemaphoreSlim(0);
+        var model = new FaultyModel();
+        var usedAfterDisposal = false;
+        model.BeforeRun = (_, _) =>
+        {
+            reached.Release();
+            Assert.True(goOn.Wait(Limit));
+            usedAfterDisposal |= model.IsDisposed;
+        };
+        var engine = new DiffusionEngine(model, new EngineOptions(), TimeProvider.System, NullLogger<DiffusionEngine>.Instance);
+        var start = engine.StartAsync(CancellationToken.None);
+        Assert.True(await reached.WaitAsync(Limit));
+        var disposal = engine.DisposeAsync().AsTask();
+        Assert.False(model.IsDisposed);
+        goOn.Release();
+        await disposal.WaitAsync(Limit);
+        Assert.True(model.IsDisposed);
+        Assert.False(usedAfterDisposal);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => start);
+    }
+
     [Theory]
-    [InlineData("512", "Engine:WarmUpSizes: '512' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x512,", "Engine:WarmUpSizes: '' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x-512", "Engine:WarmUpSizes: '512x-512' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x512;256x256", "Engine:WarmUpSizes: '512x512;256x256' is no size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x2048", "Engine:WarmUpSizes: the model 'test' can't paint 512x2048. Height must be a multiple of 64 between 64 and 1024; 2048 was asked for.")]
-    [InlineData("512x512,500x512", "Engine:WarmUpSizes: the model 'test' can't paint 500x512. Width must be a multiple of 64 between 64 and 1024; 500 was asked for.")]
+    [InlineData("512", "Engine:WarmUpSizes: '512' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x512,", "Engine:WarmUpSizes: '' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x-512", "Engine:WarmUpSizes: '512x-512' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x512;256x256", "Engine:WarmUpSizes: '512x512;256x256' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x2048", "Engine:WarmUpSizes: the model 'test' can't generate 512x2048. Height must be a multiple of 64 between 64 and 1024; 2048 was asked for.")]
+    [InlineData("512x512,500x512", "Engine:WarmUpSizes: the model 'test' can't generate 500x512. Width must be a multiple of 64 between 64 and 1024; 500 was asked for.")]
     public void What_can_not_be_warmed_up_is_refused_with_what_is_allowed(string setting, string message)
     {
         using var model = new SimulatedModel("test", SimulationSpec.Free with { Side = 64 }, TimeProvider.System);

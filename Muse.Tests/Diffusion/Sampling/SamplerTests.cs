@@ -57,7 +57,7 @@ public class SamplerTests
         {
             var input = new float[Length];
             sampler.ScaleModelInput(plan, i, sample, input);
-            sampler.PredictClean(plan, i, oracle.Predict(input, plan.Timesteps[i]), sample, clean);
+            sampler.PredictX0(plan, i, oracle.Predict(input, plan.Timesteps[i]), sample, clean);
             // Of almost pure noise, single precision leaves little of the picture.
             if (plan.Timesteps[i] < 0.9 * config.TrainTimesteps)
                 Assert.InRange(Distance(clean, oracle.Picture), 0, 0.02);

@@ -83,9 +83,10 @@ public class SimulatedModelTests
         var took = new List<double>();
         foreach (var rows in steps)
         {
-            var batch = model.Batch(model.Latent(128, 128), 77, rows);
+            var conditioning = model.Encode("");
+            var batch = model.Batch(model.Latent(128, 128), conditioning.Shape, rows);
             for (var row = 0; row < rows; row++)
-                batch.SetCondition(row, new RowCondition(1, model.Encode("", false, 0), 1, 128, 128));
+                batch.SetCondition(row, new RowCondition(1, conditioning, 1, 128, 128));
             var started = clock.GetTimestamp();
             batch.Run();
             took.Add(clock.GetElapsedTime(started).TotalMilliseconds);

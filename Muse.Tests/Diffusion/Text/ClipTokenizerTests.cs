@@ -29,6 +29,19 @@ public class ClipTokenizerTests
     }
 
     [SkippableFact]
+    public void CLIP_s_vocabulary_in_a_tokenizer_json_gives_the_same_ids()
+    {
+        var vocabulary = JsonNode.Parse(File.ReadAllText(Repository.Reference("clip", "vocab.json")))!;
+        var merges = File.ReadLines(Repository.Reference("clip", "merges.txt")).Skip(1).Where(line => line.Length > 0)
+            .Select(line => (JsonNode)new JsonArray([.. line.Split(' ').Select(token => (JsonNode)token)])).ToArray();
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(Path.Combine(folder.Path, "tokenizer.json"), new JsonObject { ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray(merges) } }.ToJsonString());
+        var tokenizer = ClipTokenizer.Load(folder.Path);
+        foreach (var recorded in JsonNode.Parse(File.ReadAllText(Repository.Reference("clip", "tokens.json")))!.AsArray())
+            Assert.Equal(recorded!["ids"]!.AsArray().GetValues<int>(), tokenizer.Encode((string)recorded["text"]!));
+    }
+
+    [SkippableFact]
     public void Any_text_is_tokenized_to_ids_that_the_model_knows()
     {
         var tokenizer = Clip.Value;

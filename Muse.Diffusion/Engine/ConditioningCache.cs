@@ -1,0 +1,32 @@
+namespace Muse.Diffusion;
+
+/// <summary>The most recently used conditionings by text. For one thread.</summary>
+/// <param name="capacity">How many are kept.</param>
+sealed class ConditioningCache(int capacity)
+{
+    readonly Dictionary<Key, LinkedListNode<(Key Key, Conditioning Value)>> nodes = [];
+    readonly LinkedList<(Key Key, Conditioning Value)> recent = new();
+
+    /// <summary>What a conditioning depends on.</summary>
+    /// <param name="Text">The prompt; null for one that is absent.</param>
+    /// <param name="Like">The least shape that it was asked for in; null for none.</param>
+    public readonly record struct Key(string? Text, ConditioningShape? Like);
+
+    public Conditioning GetOrAdd(Key key, Func<Key, Conditioning> encode)
+    {
+        if (nodes.TryGetValue(key, out var node))
+        {
+            recent.Remove(node);
+            recent.AddFirst(node);
+            return node.Value.Value;
+        }
+        var value = encode(key);
+        nodes[key] = recent.AddFirst((key, value));
+        if (nodes.Count > capacity)
+        {
+            nodes.Remove(recent.Last!.Value.Key);
+            recent.RemoveLast();
+        }
+        return value;
+    }
+}

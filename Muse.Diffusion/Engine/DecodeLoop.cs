@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Muse.Diffusion;
+
+/// <summary>Turns finished latents into images, those that are ready together in one call where the device gains by it.</summary>
+sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvider time, ILogger logger)
+{
+    readonly List<Slot> ready = [];
+    int maxTogether = model.DecodeBatch;
+
+    public void Run(ChannelReader<Slot> finished)
+    {
+        while (ready.Count > 0 || finished.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            while (finished.TryRead(out var slot))
+                ready.Add(slot);
+            var together = TakeTogether();
+            if (together.Count > 0)
+                Decode(together);
+        }
+    }
+
+    List<Slot> TakeTogether()
+    {
+        var together = new List<Slot>();
+        for (var i = 0; i < ready.Count && together.Count < maxTogether; i++)
+        {
+            var slot = ready[i];
+            if (slot.Cancelled)
+                engine.EndDecoding(slot, new EngineEvent.Cancelled(slot.Request.Id));
+            else if (together.Count == 0 || together[0].Shape == slot.Shape)
+                together.Add(slot);
+            else
+                continue;
+            ready.RemoveAt(i--);
+        }
+        return together;
+    }
+
+    void Decode(List<Slot> slots)
+    {
+        var spans = new List<Activity?>(slots.Count);
+        foreach (var slot in slots)
+            spans.Add(EngineTelemetry.StartForRequest("decode", slot.Request));
+        var started = time.GetTimestamp();
+        Exception? failure = null;
+        try
+        {
+            var images = model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
+            for (var i = 0; i < slots.Count; i++)
+                Complete(slots[i], images[i]);
+        }
+        catch (Exception e) when (slots.Count > 1)
+        {
+            // Either there is too little memory for all, or one of them fails: each is decoded by itself.
+            if (e is DeviceMemoryException)
+            {
+                maxTogether = slots.Count / 2;
+                EngineLog.DecodeHalved(logger, slots.Count, maxTogether);
+            }
+            failure = e;
+            foreach (var slot in slots)
+                Decode([slot]);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+            EngineLog.Failed(logger, slots[0].Request.Id, e);
+            engine.EndDecoding(slots[0], new EngineEvent.Failed(slots[0].Request.Id, $"The image could not be decoded: {e.Message}", InvalidRequest: false));
+        }
+        EngineTelemetry.DecodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
+        foreach (var span in spans)
+            EngineTelemetry.End(span, failure);
+    }
+
+    void Complete(Slot slot, DecodedImage decoded) => engine.EndDecoding(slot, new EngineEvent.Completed(
+        slot.Request.Id, slot.Plan.Steps, decoded.Image, slot.Positive.CutOff ?? slot.Negative?.CutOff, decoded.Flagged));
+}

@@ -1,0 +1,66 @@
+using Microsoft.Extensions.Logging;
+
+namespace Muse.Diffusion;
+
+/// <summary>Makes a request ready for the batch: encodes its prompts, plans its sampler, and sets its latent to the start or to its checkpoint.</summary>
+sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
+{
+    const int MaxPlans = 1000;
+
+    readonly ConditioningCache conditionings = new(options.EmbeddingCache);
+    readonly Dictionary<string, Sampler> samplers = [];
+    readonly Dictionary<(string Sampler, int Steps, LatentShape Shape), SamplerPlan> plans = [];
+
+    /// <summary>Prepares the slot; a failure is left in it.</summary>
+    public void Prepare(Slot slot)
+    {
+        var request = slot.Request;
+        var span = EngineTelemetry.StartForRequest("encode prompt", request);
+        var started = time.GetTimestamp();
+        try
+        {
+            var latent = model.Latent(request.Width, request.Height);
+            var (sampler, plan) = PlanFor(request, latent);
+            var (positive, negative) = Encode(request);
+            if (slot.Begin(model, sampler, plan, new SeededNoise(request.Seed), latent, positive, negative) is { } refused)
+                EngineLog.CheckpointRefused(logger, request.Id, refused);
+            EngineTelemetry.End(span);
+        }
+        catch (Exception e)
+        {
+            slot.Failure = e;
+            EngineTelemetry.End(span, e);
+        }
+        EngineTelemetry.EncodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
+    }
+
+    // Both rows of a request are in one batch, so both conditionings must have one shape.
+    (Conditioning Positive, Conditioning? Negative) Encode(GenerationRequest request)
+    {
+        var positive = Encode(request.Prompt);
+        if (model.GuidanceEmbedded && !string.IsNullOrEmpty(request.NegativePrompt))
+            EngineLog.NegativePromptIgnored(logger, request.Id, model.Traits.Name);
+        if (request.GuidanceScale <= 1 || model.GuidanceEmbedded)
+            return (positive, null);
+        var negative = Encode(request.NegativePrompt, positive.Shape);
+        return negative.Shape == positive.Shape ? (positive, negative) : (Encode(request.Prompt, negative.Shape), negative);
+    }
+
+    Conditioning Encode(string? text, ConditioningShape? like = null) =>
+        conditionings.GetOrAdd(new(text, like), key => model.Encode(key.Text, key.Like));
+
+    (Sampler, SamplerPlan) PlanFor(GenerationRequest request, LatentShape latent)
+    {
+        var name = request.Sampler is null ? "" : Samplers.CanonicalName(request.Sampler) ?? request.Sampler;
+        if (!samplers.TryGetValue(name, out var sampler))
+            samplers[name] = sampler = model.Sampler(request.Sampler);
+        var key = (sampler.Name, request.Steps, latent);
+        if (!plans.TryGetValue(key, out var plan))
+        {
+            if (plans.Count >= MaxPlans)
+                plans.Clear();
+            plans[key] = plan = sampler.Plan(request.Steps, latent);
+        }
+        return (sampler, plan);
+    }
+}

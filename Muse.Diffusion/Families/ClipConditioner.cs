@@ -1,0 +1,93 @@
+namespace Muse.Diffusion;
+
+/// <summary>Conditioning from one or more CLIP text encoders: their states side by side, chunk after chunk, and the pooled embedding of the first chunk.</summary>
+sealed class ClipConditioner : PromptConditioner
+{
+    // Some three hundred words; the rest is cut off, and the answer says so.
+    const int MaxChunks = 4;
+
+    readonly List<(TextEncoder Encoder, string? Pooled)> parts = [];
+    readonly string hiddenStates;
+    readonly int maxChunks;
+
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="open">Loads the graph of a part.</param>
+    /// <param name="tokens">How many tokens the denoiser's graph fixes; null when they may vary.</param>
+    /// <param name="encoders">The text encoders.</param>
+    /// <param name="hiddenStates">The name of the tensor with the states, tokens × width.</param>
+    public ClipConditioner(ModelFolder folder, Func<string, Graph> open, int? tokens, IReadOnlyList<ClipPart> encoders, string hiddenStates)
+    {
+        this.hiddenStates = hiddenStates;
+        try
+        {
+            foreach (var part in encoders)
+            {
+                var tokenizer = ClipTokenizer.Load(folder.PathOf(part.Tokenizer), folder.Relative(part.Tokenizer));
+                CheckVocabulary(folder, part, tokenizer);
+                parts.Add((new TextEncoder(open(part.Encoder), tokenizer, part.Layer, part.Pooled), part.Pooled));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+        maxChunks = tokens is { } count ? Math.Max(1, count / ContextLength) : MaxChunks;
+    }
+
+    /// <summary>Whether an absent prompt is all zeros; else it is the encoded empty text.</summary>
+    public bool AbsentIsZeros { get; init; }
+
+    int ContextLength => parts[0].Encoder.Tokenizer.ContextLength;
+
+    /// <inheritdoc/>
+    public override Conditioning Encode(string? prompt, ConditioningShape? like)
+    {
+        var chunks = parts.ConvertAll(part => part.Encoder.Tokenizer.Chunk(prompt ?? "", maxChunks));
+        var count = Math.Max(chunks.Max(c => c.Chunks.Count), like is null ? 1 : like.Tensors[0][0] / ContextLength);
+        var encoded = parts.Select((part, i) => chunks[i].PadTo(count).Chunks.Select(part.Encoder.Encode).ToList()).ToList();
+
+        var widths = encoded.ConvertAll(chunk => chunk[0].Hidden.Length / ContextLength);
+        var states = new float[count * ContextLength * widths.Sum()];
+        var at = 0;
+        for (var token = 0; token < count * ContextLength; token++)
+        {
+            for (var part = 0; part < encoded.Count; part++)
+            {
+                var hidden = encoded[part][token / ContextLength].Hidden;
+                hidden.AsSpan(token % ContextLength * widths[part], widths[part]).CopyTo(states.AsSpan(at));
+                at += widths[part];
+            }
+        }
+        var tensors = new List<ConditioningTensor> { new(hiddenStates, states, count * ContextLength, widths.Sum()) };
+        for (var part = 0; part < encoded.Count; part++)
+        {
+            if (parts[part].Pooled is { } name)
+                tensors.Add(new(name, encoded[part][0].Pooled!, encoded[part][0].Pooled!.Length));
+        }
+        if (prompt is null && AbsentIsZeros)
+        {
+            foreach (var tensor in tensors)
+                Array.Clear(tensor.Values);
+        }
+        return new Conditioning(tensors, chunks.Select(c => c.CutOff).FirstOrDefault(cut => cut is not null));
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        foreach (var (encoder, _) in parts)
+            encoder.Dispose();
+        parts.Clear();
+    }
+
+    static void CheckVocabulary(ModelFolder folder, ClipPart part, ClipTokenizer tokenizer)
+    {
+        var config = folder.Json($"{part.Encoder}/config.json");
+        if (config.Whole("vocab_size", 1, int.MaxValue) is { } size && size < tokenizer.VocabularySize)
+        {
+            var problem = $"'vocab_size' is {size}, but {folder.Relative(part.Tokenizer)} has ids up to {tokenizer.VocabularySize - 1}.";
+            throw new ModelFolderException(config.Name, problem);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Numerics.Tensors;
+
+namespace Muse.Diffusion;
+
+/// <summary>A model family's latents: their shape for an image, their arrangement for the denoiser, and their scale for the decoder.</summary>
+sealed record LatentCodec
+{
+    /// <summary>Channels where neither graph says how many.</summary>
+    public int Channels { get; init; } = 4;
+
+    /// <summary>How many pixels a cell of the latent is wide and high.</summary>
+    public required int PixelsPerCell { get; init; }
+
+    /// <summary>Width and height of an image must be multiples of this, pixels.</summary>
+    public required int SizeMultiple { get; init; }
+
+    /// <summary>The decoder's latent is divided by this.</summary>
+    public required float Scale { get; init; }
+
+    /// <summary>Added to the decoder's latent after the division.</summary>
+    public float Shift { get; init; }
+
+    /// <summary>The mean of each channel in the decoder's units, with <see cref="Deviation"/>; null where the channels are not normalised.</summary>
+    public float[]? Mean { get; init; }
+
+    /// <summary>The standard deviation of each channel in the decoder's units.</summary>
+    public float[]? Deviation { get; init; }
+
+    /// <summary>Whether the decoder overflows in half precision, so that the single-precision one is taken where there are both.</summary>
+    public bool Upcast { get; init; }
+
+    /// <summary>The denoiser takes a token for each square of this many cells a side; 1 where it takes the latent as it is.</summary>
+    public int PatchSize { get; init; } = 1;
+
+    /// <summary>The shape of the denoiser's latent input: [rows, channels, height, width], or [rows, tokens, channels × patch²].</summary>
+    public long[] InputShape(LatentShape latent, int rows) => PatchSize == 1
+        ? [rows, latent.Channels, latent.Height, latent.Width]
+        : [rows, latent.Height / PatchSize * (latent.Width / PatchSize), latent.Channels * PatchSize * PatchSize];
+
+    /// <summary>Arranges channels × height × width as tokens of patches, channel first inside a patch. Nothing to do with patches of one cell.</summary>
+    public void Pack(LatentShape latent, Span<float> values) => Arrange(latent, values, pack: true);
+
+    /// <summary>Undoes <see cref="Pack"/>.</summary>
+    public void Unpack(LatentShape latent, Span<float> values) => Arrange(latent, values, pack: false);
+
+    /// <summary>Turns a latent into the decoder's input.</summary>
+    /// <param name="shape">The latent's shape.</param>
+    /// <param name="latent">The latent, as the sampler left it.</param>
+    /// <param name="input">Where to write: channels × height × width.</param>
+    public void ToDecoder(LatentShape shape, ReadOnlySpan<float> latent, Span<float> input)
+    {
+        TensorPrimitives.Divide(latent, Scale, input);
+        Unpack(shape, input);
+        if (Shift != 0)
+            TensorPrimitives.Add(input, Shift, input);
+        if (Mean is null || Deviation is null)
+            return;
+        var cells = shape.Height * shape.Width;
+        for (var c = 0; c < shape.Channels; c++)
+        {
+            var channel = input.Slice(c * cells, cells);
+            TensorPrimitives.Multiply(channel, Deviation[c], channel);
+            TensorPrimitives.Add(channel, Mean[c], channel);
+        }
+    }
+
+    void Arrange(LatentShape latent, Span<float> values, bool pack)
+    {
+        if (PatchSize == 1)
+            return;
+        var original = values[..latent.Length].ToArray();
+        var at = 0;
+        for (var row = 0; row < latent.Height; row += PatchSize)
+        {
+            for (var column = 0; column < latent.Width; column += PatchSize)
+            {
+                for (var c = 0; c < latent.Channels; c++)
+                {
+                    for (var y = 0; y < PatchSize; y++)
+                    {
+                        for (var x = 0; x < PatchSize; x++, at++)
+                        {
+                            var planar = (c * latent.Height + row + y) * latent.Width + column + x;
+                            if (pack)
+                                values[at] = original[planar];
+                            else
+                                values[planar] = original[at];
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+namespace Muse.Diffusion;
+
+/// <summary>What one kind of model, as a folder holds it, needs that others don't. Each kind is one subclass; nothing outside this folder asks which it is.</summary>
+/// <param name="folder">The folder.</param>
+abstract class ModelFamily(ModelFolder folder)
+{
+    /// <summary>Recognises a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="denoiserInputs">The names of the denoiser graph's inputs; none where no graph is opened (a simulated device).</param>
+    /// <returns>The family of the folder; null when it is of another kind.</returns>
+    /// <exception cref="ModelFolderException">It is of this kind, and its parts don't go together.</exception>
+    public delegate ModelFamily? Recognizer(ModelFolder folder, IReadOnlyCollection<string> denoiserInputs);
+
+    /// <summary>The folder.</summary>
+    public ModelFolder Folder => folder;
+
+    /// <summary>The folder of the denoiser's graph.</summary>
+    public virtual string Denoiser => "unet";
+
+    /// <summary>The folders of the text encoders, and of the tokenizer of each.</summary>
+    public abstract IReadOnlyList<(string Encoder, string Tokenizer)> TextEncoders { get; }
+
+    /// <summary>The inputs of the denoiser's graph.</summary>
+    public abstract IReadOnlyList<DenoiserInput> Inputs { get; }
+
+    /// <summary>The latents.</summary>
+    public abstract LatentCodec Latents { get; }
+
+    /// <summary>The noise schedule, as the family's pipeline uses it.</summary>
+    public virtual SchedulerConfig Scheduler => folder.Scheduler;
+
+    /// <summary>Whether the guidance scale is an input of the denoiser, so that guidance needs no second row.</summary>
+    public virtual bool GuidanceEmbedded => false;
+
+    /// <summary>Steps where neither the request nor the folder says.</summary>
+    public virtual int DefaultSteps => 20;
+
+    /// <summary>Guidance scale where neither the request nor the folder says.</summary>
+    public virtual float DefaultGuidanceScale => 7.5f;
+
+    /// <summary>What is served otherwise than the folder's files say, in sentences.</summary>
+    public virtual IEnumerable<string> Warnings => Scheduler.Warnings;
+
+    /// <summary>Opens the text encoders.</summary>
+    /// <param name="open">Loads the graph of a part.</param>
+    /// <param name="tokens">How many tokens the denoiser's graph fixes; null when they may vary.</param>
+    public abstract PromptConditioner OpenConditioner(Func<string, Graph> open, int? tokens);
+}

@@ -1,0 +1,71 @@
+namespace Muse.Diffusion;
+
+/// <summary>What a model folder can do: what it says under <c>_muse</c>, or else what its family is known for.</summary>
+static class FolderTraits
+{
+    /// <param name="family">The folder's family.</param>
+    /// <param name="device">The device's name.</param>
+    /// <param name="fixedCells">Width and height of the latent where the graph allows only one.</param>
+    /// <param name="safetyChecker">Whether there is a safety checker.</param>
+    public static ModelTraits Of(ModelFamily family, string device, (int? Width, int? Height) fixedCells, bool safetyChecker)
+    {
+        var (folder, latents) = (family.Folder, family.Latents);
+        var muse = folder.Muse;
+        var cell = latents.PixelsPerCell;
+        var (nativeWidth, nativeHeight) = NativeSize(folder, family.Denoiser);
+        int? fixedWidth = fixedCells.Width * cell, fixedHeight = fixedCells.Height * cell;
+        int width = fixedWidth ?? muse.Width ?? nativeWidth * cell, height = fixedHeight ?? muse.Height ?? nativeHeight * cell;
+        var samplers = Samplers.AvailableFor(family.Scheduler);
+        var traits = new ModelTraits
+        {
+            Name = folder.Name,
+            Device = device,
+            MinSize = Least(fixedWidth, fixedHeight) ?? muse.MinSize ?? Math.Max(latents.SizeMultiple, Math.Min(width, height) / 4),
+            MaxSize = Most(fixedWidth, fixedHeight) ?? muse.MaxSize ?? 2 * Math.Max(width, height),
+            SizeMultiple = Multiple(muse.SizeMultiple, latents.SizeMultiple),
+            FixedWidth = fixedWidth,
+            FixedHeight = fixedHeight,
+            DefaultWidth = width,
+            DefaultHeight = height,
+            DefaultSteps = muse.Steps ?? family.DefaultSteps,
+            MaxSteps = Math.Min(150, Samplers.Create(family.Scheduler).MaxSteps),
+            DefaultGuidanceScale = muse.GuidanceScale ?? family.DefaultGuidanceScale,
+            GuidanceMaxTimestep = muse.GuidanceMaxTimestep ?? float.PositiveInfinity,
+            Samplers = samplers,
+            SafetyChecker = safetyChecker,
+        };
+        return (traits.WidthProblem(width) ?? traits.HeightProblem(height)) is { } problem
+            ? throw folder.Refused("model_index.json", $"the default size can't be generated: {problem}")
+            : traits;
+    }
+
+    /// <summary>The size in cells that the denoiser was made for: <c>sample_size</c> is a number, or a list of height and width.</summary>
+    static (int Width, int Height) NativeSize(ModelFolder folder, string denoiser)
+    {
+        const int Cells = 64;
+        var config = folder.Json($"{denoiser}/config.json");
+        if (config.IsList("sample_size"))
+        {
+            var size = config.Numbers("sample_size", 1, 4096, count: 2)!;
+            return ((int)size[1], (int)size[0]);
+        }
+        var side = config.Whole("sample_size", 1, 4096) ?? Cells;
+        return (side, side);
+    }
+
+    // A graph that fixes one side alone leaves the other to the rules.
+    static int? Least(int? a, int? b) => a is { } width && b is { } height ? Math.Min(width, height) : null;
+
+    static int? Most(int? a, int? b) => a is { } width && b is { } height ? Math.Max(width, height) : null;
+
+    // What the folder says can't make the UNet take a size that it can't halve.
+    static int Multiple(int? said, int needed)
+    {
+        if (said is not { } multiple)
+            return needed;
+        var (a, b) = (multiple, needed);
+        while (b != 0)
+            (a, b) = (b, a % b);
+        return multiple / a * needed;
+    }
+}

@@ -1,0 +1,9 @@
+namespace Muse.Diffusion;
+
+/// <summary>What one row of the denoiser is given beside its latent. A model takes of it what its family's table names.</summary>
+/// <param name="Timestep">Where in the noise schedule the row stands.</param>
+/// <param name="Conditioning">The encoded prompt.</param>
+/// <param name="GuidanceScale">The request's guidance scale.</param>
+/// <param name="Width">The image's width in pixels.</param>
+/// <param name="Height">The image's height in pixels.</param>
+public readonly record struct RowCondition(float Timestep, Conditioning Conditioning, float GuidanceScale, int Width, int Height);

@@ -1,0 +1,170 @@
+using Microsoft.Extensions.Logging;
+
+namespace Muse.Diffusion;
+
+/// <summary>A folder of ONNX graphs, run by ONNX Runtime. What differs between kinds of models is its <see cref="ModelFamily"/>'s.</summary>
+sealed class OnnxModel : IDiffusionModel
+{
+    // Images decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it and the first would wait for the last.
+    const int DecodeBatchOnDevice = 4;
+
+    readonly ModelFamily family;
+    readonly List<IDisposable> parts = [];
+    readonly PromptConditioner conditioner;
+    readonly Denoiser denoiser;
+    readonly ImageDecoder decoder;
+    readonly SafetyChecker? safetyChecker;
+    readonly LatentPreview preview;
+    readonly int channels;
+    readonly ExecutionProvider provider;
+
+    OnnxModel(ModelFolder folder, ExecutionProvider provider, IReadOnlyList<ModelFamily.Recognizer> families, ILogger logger)
+    {
+        this.provider = provider;
+        try
+        {
+            var part = ModelFamilies.DenoiserOf(folder);
+            var graph = Load(folder, part, PreferHalf);
+            family = ModelFamilies.Of(folder, [.. graph.Inputs.Select(input => input.Name)], families);
+            conditioner = Keep(family.OpenConditioner(encoder => Load(folder, encoder, PreferHalf), FixedTokens(graph, family)));
+            denoiser = Keep(new Denoiser(graph, family.Inputs, family.Latents));
+            decoder = Keep(new ImageDecoder(Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast), family.Latents));
+            safetyChecker = folder.Has("safety_checker") ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf), folder)) : null;
+            CheckChannels(graph);
+            channels = denoiser.Channels ?? decoder.Channels ?? family.Latents.Channels;
+            var empty = conditioner.Encode("", null);
+            denoiser.CheckConditioning(empty);
+            var fixedSize = (denoiser.Width, denoiser.Height);
+            Traits = FolderTraits.Of(family, provider.Name, fixedSize, safetyChecker is not null) with { Content = ContentOf(folder, family, part) };
+            denoiser.TimestepPerRow = denoiser.TimestepMayVary && new TimestepProbe(denoiser, SmallLatent(), empty).TakesOnePerRow();
+            preview = LatentPreview.Fit(SmallLatent(), planar => decoder.Decode(SmallLatent(), [.. planar.Select(Packed)]));
+            foreach (var warning in family.Warnings)
+                EngineLog.ModelWarning(logger, folder.Name, warning);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ModelTraits Traits { get; }
+
+    /// <inheritdoc/>
+    public bool TimestepPerRow => denoiser.TimestepPerRow;
+
+    /// <inheritdoc/>
+    public bool GuidanceEmbedded => family.GuidanceEmbedded;
+
+    /// <inheritdoc/>
+    public int DecodeBatch => provider.OnHost || provider.KeepsOneShape || decoder.OneByOne ? 1 : DecodeBatchOnDevice;
+
+    /// <inheritdoc/>
+    public bool PreparesByShape => !provider.OnHost && !provider.KeepsOneShape;
+
+    /// <inheritdoc/>
+    public int StepsATurn => denoiser.StepsATurn;
+
+    bool PreferHalf => !provider.OnHost;
+
+    /// <summary>Opens a folder.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="provider">Where its graphs run.</param>
+    /// <param name="logger">Where warnings go.</param>
+    /// <param name="families">The families to choose from; null for all.</param>
+    /// <exception cref="ModelFolderException">The folder can't be used.</exception>
+    /// <exception cref="DeviceMemoryException">The model does not fit.</exception>
+    public static OnnxModel Open(string path, ExecutionProvider provider, ILogger logger, IReadOnlyList<ModelFamily.Recognizer>? families = null) =>
+        new(ModelFolder.Open(path), provider, families ?? ModelFamilies.All, logger);
+
+    /// <inheritdoc/>
+    public Sampler Sampler(string? name) => Samplers.Create(family.Scheduler, name);
+
+    /// <inheritdoc/>
+    public LatentShape Latent(int width, int height) =>
+        new(channels, height / family.Latents.PixelsPerCell, width / family.Latents.PixelsPerCell);
+
+    /// <inheritdoc/>
+    public Conditioning Encode(string? prompt, ConditioningShape? like = null) => conditioner.Encode(prompt, like);
+
+    /// <inheritdoc/>
+    public void Pack(LatentShape latent, Span<float> values) => family.Latents.Pack(latent, values);
+
+    /// <inheritdoc/>
+    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) => denoiser.Batch(latent, conditioning, rows);
+
+    /// <inheritdoc/>
+    public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) =>
+        Array.ConvertAll(decoder.Decode(latent, latents), image => safetyChecker is not null && safetyChecker.IsFlagged(image)
+            ? new DecodedImage(image with { Pixels = new byte[image.Pixels.Length] }, Flagged: true)
+            : new DecodedImage(image, Flagged: false));
+
+    /// <inheritdoc/>
+    public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values)
+    {
+        if (family.Latents.PatchSize == 1)
+            return preview.Render(latent, values);
+        var planar = values.ToArray();
+        family.Latents.Unpack(latent, planar);
+        return preview.Render(latent, planar);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // The last first: buffers go before the session whose memory they are in.
+        for (var i = parts.Count - 1; i >= 0; i--)
+            parts[i].Dispose();
+        parts.Clear();
+    }
+
+    Graph Load(ModelFolder folder, string part, bool preferHalf)
+    {
+        var path = folder.Graph(part, preferHalf);
+        return Keep(Graph.Load(path, folder.Relative(path), provider));
+    }
+
+    T Keep<T>(T part) where T : IDisposable
+    {
+        parts.Add(part);
+        return part;
+    }
+
+    void CheckChannels(Graph graph)
+    {
+        if (denoiser.Channels is { } takes && decoder.Channels is { } gives && takes != gives)
+            throw graph.Refused($"works on latents of {takes} channels, but {decoder.File} takes {gives}.");
+        var known = denoiser.Channels ?? decoder.Channels ?? family.Latents.Channels;
+        foreach (var statistics in new[] { family.Latents.Mean, family.Latents.Deviation })
+        {
+            if (statistics is not null && statistics.Length != known)
+                throw new ModelFolderException(decoder.File, $"has latents of {known} channels, but 'latents_mean' and 'latents_std' have {statistics.Length} numbers.");
+        }
+    }
+
+    // The smallest latent that the denoiser's levels halve evenly.
+    LatentShape SmallLatent() => new(channels, denoiser.Height ?? 8, denoiser.Width ?? 8);
+
+    float[] Packed(float[] planar)
+    {
+        var latent = planar.ToArray();
+        family.Latents.Pack(SmallLatent(), latent);
+        return latent;
+    }
+
+    // Tensors with tokens have them behind the batch axis.
+    static int? FixedTokens(Graph denoiser, ModelFamily family) => family.Inputs
+        .Where(input => input.Source == InputSource.Conditioning)
+        .Select(input => denoiser.Input(input.Name)?.Dimensions is [_, var tokens, _] ? tokens : null)
+        .FirstOrDefault(tokens => tokens is not null);
+
+    /// <summary>A hash of the files that a latent depends on, from the prompt to the last step. Decoder and safety checker see it only when it is done.</summary>
+    static string ContentOf(ModelFolder folder, ModelFamily family, string denoiser) => FileContent.HashOf(
+    [
+        folder.PathOf("model_index.json"),
+        .. FileContent.In(folder.PathOf("scheduler")),
+        .. family.TextEncoders.SelectMany(part => FileContent.In(folder.PathOf(part.Tokenizer))),
+        .. family.TextEncoders.Select(part => part.Encoder).Append(denoiser).SelectMany(part => FileContent.In(folder.PathOf(part))),
+    ]);
+}

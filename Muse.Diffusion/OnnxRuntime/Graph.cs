@@ -1,0 +1,95 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Muse.Diffusion;
+
+/// <summary>One ONNX graph of a model folder, loaded; what it takes and gives is checked against what Muse can give and take.</summary>
+sealed class Graph : IDisposable
+{
+    // As the C++ library, ONNX Runtime's arena (the third under a memory limit), CUDA's libraries and TensorRT say it.
+    static readonly string[] OutOfMemory =
+    [
+        "bad_alloc", "bad allocation", "Failed to allocate memory", "is smaller than requested bytes", "Failed to find a free memory block",
+        "out of memory", "ALLOC_FAILED", "OUT_OF_MEMORY", "OutOfMemory",
+    ];
+
+    Graph(InferenceSession session, string file, ExecutionProvider provider)
+    {
+        Session = session;
+        File = file;
+        Provider = provider;
+        Inputs = [.. session.InputMetadata.Select(GraphPort.Of)];
+        Outputs = [.. session.OutputMetadata.Select(GraphPort.Of)];
+    }
+
+    public InferenceSession Session { get; }
+
+    /// <summary>The file, from the model folder's name on.</summary>
+    public string File { get; }
+
+    public ExecutionProvider Provider { get; }
+
+    public IReadOnlyList<GraphPort> Inputs { get; }
+
+    public IReadOnlyList<GraphPort> Outputs { get; }
+
+    /// <exception cref="ModelFolderException">The file is no graph that ONNX Runtime can run.</exception>
+    public static Graph Load(string path, string file, ExecutionProvider provider)
+    {
+        using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
+        options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR;
+        provider.Configure(options, path);
+        try
+        {
+            return new Graph(new InferenceSession(path, options), file, provider);
+        }
+        catch (OnnxRuntimeException e) when (IsOutOfMemory(e))
+        {
+            throw new DeviceMemoryException($"{file} does not fit into the memory of {provider.Name}.", e);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ModelFolderException(file, $"ONNX Runtime can't load it: {e.Message}", e);
+        }
+    }
+
+    public static bool IsOutOfMemory(OnnxRuntimeException e) => SaysOutOfMemory(e.Message);
+
+    internal static bool SaysOutOfMemory(string message) =>
+        OutOfMemory.Any(sign => message.Contains(sign, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>An input by name; null when the graph does not take it.</summary>
+    public GraphPort? Input(string name) => Inputs.FirstOrDefault(input => input.Name == name);
+
+    /// <summary>An input that the graph must take.</summary>
+    public GraphPort RequiredInput(string name) =>
+        Input(name) ?? throw Refused($"has no input '{name}'; it has {Names(Inputs)}.");
+
+    /// <summary>An output by name; the first where there is none of that name.</summary>
+    public GraphPort Output(string name) => Outputs.FirstOrDefault(output => output.Name == name) ?? Outputs[0];
+
+    /// <summary>Refuses inputs that Muse has nothing to give for.</summary>
+    public void AllowInputs(params ReadOnlySpan<string> names)
+    {
+        foreach (var input in Inputs)
+        {
+            if (!names.Contains(input.Name))
+                throw Refused($"takes an input '{input.Name}' that Muse has nothing to give for; it gives {string.Join(", ", names)}.");
+        }
+    }
+
+    /// <summary>Refuses a number type or a number of dimensions that Muse can't give or take.</summary>
+    public void Check(GraphPort port, string direction, int[] ranks, params ReadOnlySpan<TensorElementType> types)
+    {
+        if (!types.Contains(port.Type))
+            throw Refused($"{direction} '{port.Name}' has the type {port.Type}; Muse can do {string.Join(", ", types.ToArray())}.");
+        if (!ranks.Contains(port.Dimensions.Length))
+            throw Refused($"{direction} '{port.Name}' has {port.Dimensions.Length} dimensions; it must have {string.Join(" or ", ranks)}.");
+    }
+
+    public ModelFolderException Refused(string problem, Exception? inner = null) => new(File, problem, inner);
+
+    public static string Names(IEnumerable<GraphPort> ports) => string.Join(", ", ports.Select(port => port.Name));
+
+    public void Dispose() => Session.Dispose();
+}
