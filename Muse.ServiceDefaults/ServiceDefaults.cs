@@ -24,7 +24,7 @@ public static class ServiceDefaultsExtensions
         new("Logging:LogLevel:Microsoft.AspNetCore", "Warning"),
         new("Logging:LogLevel:System.Net.Http", "Warning"),
         // Each step of each connection. What fails is said by the queue.
-        new("Logging:LogLevel:StackExchange.Redis", "Warning"),
+        new("Logging:LogLevel:StackExchange.Redis", "Critical"),
         // It calls a worker that is still starting an error. Who asks for /health gets the answer.
         new("Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks", "Critical"),
     ];
