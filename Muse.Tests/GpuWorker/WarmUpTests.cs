@@ -30,7 +30,8 @@ public sealed class WarmUpTests
     [Fact]
     public async Task A_size_that_the_model_can_not_paint_ends_the_worker_with_a_sentence()
     {
-        await using var worker = new ProgramProcess("Muse.GpuWorker", ("MUSE_GPU_TYPE", "simulated:base=0ms"), ("MUSE_WARM_UP_SIZES", "128x128,100x100"));
+        await using var worker = new ProgramProcess("Muse.GpuWorker",
+            ("ConnectionStrings__redis", "127.0.0.1:1"), ("MUSE_GPU_TYPE", "simulated:base=0ms"), ("MUSE_WARM_UP_SIZES", "128x128,100x100"));
         await worker.WaitForExitAsync(Limit(60));
         Assert.Equal(1, worker.ExitCode);
         Assert.Contains("Muse.GpuWorker can't start: Engine:WarmUpSizes: the model 'scenes' can't generate 100x100. Width must be a multiple of ", worker.Output);
