@@ -87,9 +87,8 @@ public static partial class ApiHosting
     }
 
     [LoggerMessage(Level = LogLevel.Warning,
-        Message = "API keys are off: everyone who reaches this server may submit jobs, and direct connections from this machine are an "
-        + "operator's. "
-        + "MUSE_API_KEYS=name:secret[:operator],... turns keys on")]
+        Message = "API keys are off: everyone who reaches this server may submit jobs, "
+        + "and direct connections from this machine are an operator's. MUSE_API_KEYS=name:secret[:operator],... turns keys on")]
     static partial void KeysOff(ILogger logger);
 
     static ForwardedHeadersOptions? Forwarding(ApiOptions options)

@@ -16,7 +16,8 @@ static class QueueJson
     public const int MaxJobBytes = 4 << 20;
 
     /// <summary>Writes text as UTF-8 instead of escapes of six bytes a character. No browser reads it.</summary>
-    static readonly QueueJsonContext Compact = new(new(QueueJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    static readonly QueueJsonContext Compact =
+        new(new(QueueJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     public static byte[] Write(ImageJob job) => JsonSerializer.SerializeToUtf8Bytes(job, Compact.ImageJob);
     public static byte[] Write(PictureResult result) => JsonSerializer.SerializeToUtf8Bytes(result, QueueJsonContext.Default.PictureResult);

@@ -146,7 +146,8 @@ public sealed class LimitTests
     public async Task Many_who_ask_for_health_cost_one_check_a_second()
     {
         await using var server = await ApiServer.StartAsync(withoutPainter: true);
-        await using var redis = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync($"{server.Redis.ConnectionString},allowAdmin=true");
+        await using var redis = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(
+            $"{server.Redis.ConnectionString},allowAdmin=true");
         var before = await PingsAsync();
         foreach (var answer in await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => server.Client.GetAsync("/health"))))
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
