@@ -6,7 +6,8 @@ namespace Muse.Api;
 public sealed class ApiOptions
 {
     /// <summary>
-    /// API keys as <c>name:secret</c> or <c>name:secret:operator</c>, comma-separated; secrets have 16 characters or more. Empty switches
+    /// API keys as <c>name:secret</c> or <c>name:secret:operator</c>, comma-separated; secrets have 16 characters or more; a name may have
+    /// several. Empty switches
     /// keys off. <c>MUSE_API_KEYS</c> sets it.
     /// </summary>
     public string Keys { get; set; } = "";
@@ -78,18 +79,26 @@ public sealed class ApiOptions
     /// </summary>
     public string WebhookOrigins { get; set; } = "";
 
-    /// <summary>The secret that webhooks are signed with. Needed where origins are allowed.</summary>
+    /// <summary>
+    /// The secret that webhooks are signed with: <c>whsec_</c> and the Base64 of 24 to 64 random bytes; or several of them,
+    /// comma-separated,
+    /// while receivers change from one to the next. Needed where origins are allowed.
+    /// </summary>
     public string WebhookSecret { get; set; } = "";
 
-    /// <summary>How long after a failed webhook it is tried again; doubled with each of eight tries, up to 2 min. Default 2 s.</summary>
+    /// <summary>Time until a failed webhook is tried again, doubled with each try, up to 10 min. Default 2 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:02:00")]
     public TimeSpan WebhookRetryDelay { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a webhook is tried before it is given up. Default 24 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "6.00:00:00")]
+    public TimeSpan WebhookRetryTime { get; set; } = TimeSpan.FromDays(1);
 
     internal static string[] Split(string list) =>
         list.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }
 
-/// <summary>Rate limits of requests for pictures. Each API process counts for itself.</summary>
+/// <summary>Limits of each caller. Pictures are counted over all API processes, open requests in each.</summary>
 /// <remarks>
 /// The defaults are the original Muse's: one request a second for each address, 400 a minute for its own Slack bot, which had a key.
 /// Operators have none; without keys these are the callers on this machine, not through a proxy.
@@ -99,7 +108,7 @@ public sealed class RateLimitOptions
     /// <summary>Whether rate limits apply.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>Requests that an anonymous caller may make within <see cref="AnonymousWindow"/>. Default 1.</summary>
+    /// <summary>Pictures that an anonymous caller may submit within <see cref="AnonymousWindow"/>. Default 1.</summary>
     [Range(1, 1_000_000)]
     public int AnonymousRequests { get; set; } = 1;
 
@@ -107,11 +116,19 @@ public sealed class RateLimitOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan AnonymousWindow { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Requests that one key may make within <see cref="KeyWindow"/>. Default 400.</summary>
+    /// <summary>Pictures that one key may submit within <see cref="KeyWindow"/>. Default 400.</summary>
     [Range(1, 100_000_000)]
     public int KeyRequests { get; set; } = 400;
 
     /// <summary>The window of <see cref="KeyRequests"/>. Default 1 min.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan KeyWindow { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Event streams, waiting requests and downloads that an anonymous caller may keep open at once. Default 100.</summary>
+    [Range(1, 1_000_000)]
+    public int AnonymousOpenRequests { get; set; } = 100;
+
+    /// <summary>The same for one key. Default 5,000.</summary>
+    [Range(1, 1_000_000)]
+    public int KeyOpenRequests { get; set; } = 5000;
 }

@@ -19,6 +19,7 @@ return await ProgramStart.RunAsync("Muse.Api", [new("Api", typeof(ApiOptions)), 
     app.MapOriginalMuse();
     app.MapModels();
     app.MapOperations();
+    app.MapWebhooks();
     app.MapApiDocument();
     await app.RunAsync();
     return 0;

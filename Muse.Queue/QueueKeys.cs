@@ -56,6 +56,15 @@ sealed class QueueKeys(string model)
     /// <summary>Jobs whose webhook is to be called, a sorted set by the end of the lease.</summary>
     public RedisKey Webhooks => Prefix.Append("webhooks");
 
+    /// <summary>Webhooks that could not be delivered so far, a hash by job.</summary>
+    public RedisKey WebhookDeliveries => Prefix.Append("webhooks:deliveries");
+
+    /// <summary>The secret that all API processes sign the links of pictures with.</summary>
+    public RedisKey LinkSecret => Prefix.Append("link-secret");
+
+    /// <summary>Pictures that a caller has submitted in a window of its rate limit.</summary>
+    public RedisKey RateLimit(string owner, long window) => Prefix.Append($"rate:{owner}:{window}");
+
     /// <summary>The dead letters, a stream.</summary>
     public RedisKey Dead => Prefix.Append("dead");
 

@@ -4,7 +4,10 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>The API keys. Only hashes of the secrets are kept. A lookup compares all of them, each in constant time.</summary>
+/// <summary>
+/// The API keys. A name may have several secrets, so that a secret can be replaced while both work. Only hashes of the secrets are kept.
+/// A lookup compares all of them, each in constant time.
+/// </summary>
 public sealed class ApiKeys
 {
     const int MinSecretLength = 16;
@@ -36,8 +39,11 @@ public sealed class ApiKeys
     {
         try
         {
-            var names = ApiOptions.Split(keys).Select(entry => Parse(entry).Name).ToList();
-            return names.Distinct().Count() == names.Count ? null : "Api:Keys has two keys of one name.";
+            var parsed = ApiOptions.Split(keys).Select(Parse).ToList();
+            if (parsed.GroupBy(key => key.Name).FirstOrDefault(same => same.Select(key => key.Caller).Distinct().Count() > 1) is { } mixed)
+                return $"Api:Keys (MUSE_API_KEYS): '{mixed.Key}' is an operator with one secret and not with another.";
+            return parsed.DistinctBy(key => Convert.ToHexString(key.Hash)).Count() == parsed.Count ? null
+                : "Api:Keys has the same secret twice.";
         }
         catch (FormatException exception)
         {

@@ -1,33 +1,66 @@
+using System.Net;
 using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
+using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>The rate limit of each caller, by key or else by address. Operators have none.</summary>
-static class RateLimits
+/// <summary>
+/// The limits of a caller: pictures in a window, counted in Redis for all API processes, and open requests of each process. Operators have
+/// none.
+/// </summary>
+public sealed class RateLimits(JobQueue queue, IOptions<ApiOptions> options)
 {
-    /// <summary>The name of the policy for endpoints that submit jobs.</summary>
-    public const string Submissions = "submissions";
+    /// <summary>The policy of endpoints that keep a request open or read pictures.</summary>
+    public const string OpenRequests = "open-requests";
 
-    public static void AddRateLimits(this IServiceCollection services) => services
+    readonly RateLimitOptions limits = options.Value.RateLimits;
+
+    /// <summary>Counts the pictures of a request.</summary>
+    /// <returns>The error of a caller that has reached its limit, or null.</returns>
+    public async ValueTask<ApiError?> CountAsync(Caller caller, int pictures, CancellationToken cancellation)
+    {
+        if (!limits.Enabled || caller.IsOperator)
+            return null;
+        var (limit, window) = caller.HasKey ? (limits.KeyRequests, limits.KeyWindow) : (limits.AnonymousRequests, limits.AnonymousWindow);
+        return await queue.CountAsync(Partition(caller.Owner), pictures, limit, window, cancellation) is { } retryAfter
+            ? ApiError.RateLimited(retryAfter)
+            : null;
+    }
+
+    /// <summary>Adds the limit of open requests.</summary>
+    public static void AddTo(IServiceCollection services) => services
+        .AddSingleton<RateLimits>()
         .AddRateLimiter(limiter =>
         {
-            limiter.AddPolicy(Submissions, context =>
+            limiter.AddPolicy(OpenRequests, context =>
             {
                 var limits = context.RequestServices.GetRequiredService<IOptions<ApiOptions>>().Value.RateLimits;
-                var caller = Caller.Of(context);
-                return limits.Enabled && !caller.IsOperator
-                    ? RateLimitPartition.GetFixedWindowLimiter(caller.Owner, _ => new FixedWindowRateLimiterOptions
+                var caller = Caller.From(context.User)
+                    ?? new($"address:{LocalConnection.Address(context)}", HasKey: false, IsOperator: false);
+                return !limits.Enabled || caller.IsOperator
+                    ? RateLimitPartition.GetNoLimiter("")
+                    : RateLimitPartition.GetConcurrencyLimiter(Partition(caller.Owner), _ => new ConcurrencyLimiterOptions
                     {
-                        PermitLimit = caller.HasKey ? limits.KeyRequests : limits.AnonymousRequests,
-                        Window = caller.HasKey ? limits.KeyWindow : limits.AnonymousWindow,
-                    })
-                    : RateLimitPartition.GetNoLimiter("");
+                        PermitLimit = caller.HasKey ? limits.KeyOpenRequests : limits.AnonymousOpenRequests,
+                    });
             });
             limiter.OnRejected = static (rejected, _) =>
-            {
-                var retryAfter = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1);
-                return new(new ApiErrorResult(ApiError.RateLimited(retryAfter)).ExecuteAsync(rejected.HttpContext));
-            };
+                new(new ApiErrorResult(ApiError.TooManyOpenRequests).ExecuteAsync(rejected.HttpContext));
         });
+
+    /// <summary>The owner, but for an IPv6 address its network: a customer of a provider has at least 2^64 addresses (RFC 6177).</summary>
+    internal static string Partition(string owner)
+    {
+        const string Prefix = "address:";
+        if (!owner.StartsWith(Prefix, StringComparison.Ordinal) || !IPAddress.TryParse(owner.AsSpan(Prefix.Length), out var address)
+            || address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6)
+        {
+            return owner;
+        }
+
+        var network = address.GetAddressBytes();
+        network.AsSpan(8).Clear();
+        return $"{Prefix}{new IPAddress(network)}/64";
+    }
 }

@@ -49,6 +49,10 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
         new(429, "rate_limit_exceeded", "You have reached your rate limit. Try again after the time in Retry-After.",
             RetryAfter: retryAfter);
 
+    /// <summary>The caller keeps more requests open than its limit allows.</summary>
+    public static readonly ApiError TooManyOpenRequests = new(429, "too_many_open_requests",
+        "You have too many open requests. Close some, or try again after the time in Retry-After.", RetryAfter: TimeSpan.FromSeconds(5));
+
     /// <summary>The queue is longer than the server can work off in time.</summary>
     public static ApiError QueueFull(TimeSpan retryAfter, TimeSpan estimatedWait) => new(429, "queue_full",
         $"The queue is full: a picture would wait about {Math.Ceiling(estimatedWait.TotalSeconds):0} s. Try again after the time in "

@@ -41,13 +41,14 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, L
                 OutputFormat = PictureLinks.Extension(job.Format),
                 Priority = job.Priority == JobPriority.Batch ? "batch" : "interactive",
             },
-            Images = [.. snapshot.Pictures.Select(picture => Show(context, job, picture))],
+            Images = [.. snapshot.Pictures.Select(picture => Show(context, snapshot, picture))],
             Error = Show(error),
         };
     }
 
-    GenerationPicture Show(HttpContext context, ImageJob job, PictureSnapshot picture)
+    GenerationPicture Show(HttpContext context, JobSnapshot snapshot, PictureSnapshot picture)
     {
+        var job = snapshot.Job;
         var completed = picture.State == JobState.Succeeded;
         return new()
         {
@@ -65,7 +66,7 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, L
                 : null,
             ImageUrl = completed ? links.GetPathByName(context, RouteNames.GetGenerationImage, new { id = job.Id, index = picture.Index })
                 : null,
-            Url = completed ? pictureLinks.Create(context, job.Id, picture.Index, job.Format) : null,
+            Url = completed ? pictureLinks.Create(context, snapshot, picture.Index) : null,
             WaitedSeconds = picture.Timings?.Waited.TotalSeconds,
             PaintedSeconds = picture.Timings?.Painted.TotalSeconds,
             Worker = picture.Worker,

@@ -15,22 +15,23 @@ public static class GenerationsEndpoints
     public static void MapGenerations(this IEndpointRouteBuilder routes)
     {
         var jobs = routes.MapGroup("/v1/generations").WithTags("Generations").RequireCaller().ProducesProblems(401, 503);
-        jobs.MapPost("", SubmitAsync).WithName(RouteNames.CreateGeneration).RequireRateLimiting(RateLimits.Submissions)
+        jobs.MapPost("", SubmitAsync).WithName(RouteNames.CreateGeneration).RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("Submit a job")
             .WithDescription("Returns at once with the job's address. 'Prefer: wait=N' first waits up to N seconds for the end. "
                 + "A lost connection does not cancel the job.")
             .Accepts<GenerationRequest>("application/json").ProducesProblems(400, 404, 413, 415, 422, 429);
         jobs.MapGet("", ListAsync).WithName("listGenerations").WithSummary("The caller's jobs, newest first").ProducesProblems(400);
-        jobs.MapGet("/{id}", GetAsync).WithName(RouteNames.GetGeneration).WithSummary("The present state of a job").ProducesProblems(404)
+        jobs.MapGet("/{id}", GetAsync).WithName(RouteNames.GetGeneration).RequireRateLimiting(RateLimits.OpenRequests)
+            .WithSummary("The present state of a job").ProducesProblems(404)
             .WithDescription("'Prefer: wait=N' first waits up to N seconds for the end.");
         jobs.MapDelete("/{id}", CancelAsync).WithName("cancelGeneration").WithSummary("Cancel a job").ProducesProblems(404)
             .WithDescription("Waiting pictures never start, running ones stop at the next step, completed ones are kept. A job that has "
                 + "ended does not change.");
-        jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").WithSummary("The changes of a job as server-sent events")
+        jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").RequireRateLimiting(RateLimits.OpenRequests)
+            .WithSummary("The changes of a job as server-sent events")
             .ProducesProblems(400, 404).Produces(204)
-            .WithDescription("The first event is the present state. Each change follows as 'update', the last one as 'end'. While the job "
-                + "waits, "
-                + "'position' follows each change of its position in the queue. Last-Event-ID resumes after a lost connection.");
+            .WithDescription("The first event is the present state. Each change follows as 'update', the last one as 'end'. "
+                + "While the job waits, 'position' follows each change of its position in the queue. Last-Event-ID resumes after a lost connection.");
         jobs.MapGet("/{id}/images/{index:int}", ImageAsync).WithName(RouteNames.GetGenerationImage).WithSummary("A completed picture")
             .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
         jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName(RouteNames.GetGenerationPreview)
@@ -111,16 +112,17 @@ public static class GenerationsEndpoints
         return job.State.IsFinal() && job.Revision == seen ? TypedResults.NoContent() : new GenerationEvents(id, seen);
     }
 
-    static async Task<Results<FileContentHttpResult,
-        ApiErrorResult>> ImageAsync(string id, int index, HttpContext context, JobQueue queue) =>
+    static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> ImageAsync(string id, int index,
+        HttpContext context, JobQueue queue) =>
         await FindAsync(id, context, queue) is { } job
             ? await PictureFiles.GetAsync(queue, context, job, index)
             : (ApiErrorResult)ApiError.NotFound("job");
 
-    static async Task<Results<FileContentHttpResult,
-        ApiErrorResult>> PreviewAsync(string id, int index, HttpContext context, JobQueue queue)
+    static async Task<Results<FileContentHttpResult, ApiErrorResult>> PreviewAsync(string id, int index, HttpContext context,
+        JobQueue queue, ModelDirectory models)
     {
         if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Pictures.Count
+            || await models.ChecksSafetyAsync(context.RequestAborted)
             || await queue.FindPreviewAsync(id, index, context.RequestAborted) is not { } preview)
         {
             return (ApiErrorResult)ApiError.NotFound("preview");

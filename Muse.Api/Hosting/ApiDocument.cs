@@ -11,8 +11,12 @@ public static class ApiDocument
 {
     static readonly Dictionary<string, string> Examples = new()
     {
-        ["createImage"] = """{"prompt":"a lighthouse at sunrise, watercolour","n":1,"size":"auto","response_format":"b64_json","seed":42,"steps":20}""",
-        ["createGeneration"] = """{"prompt":"a lighthouse at sunrise, watercolour","n":2,"previews":3,"output_format":"webp","output_compression":80}""",
+        ["createImage"] = """
+            {"prompt":"a lighthouse at sunrise, watercolour","n":1,"size":"auto","response_format":"b64_json","seed":42,"steps":20}
+            """,
+        ["createGeneration"] = """
+            {"prompt":"a lighthouse at sunrise, watercolour","n":2,"previews":3,"output_format":"webp","output_compression":80}
+            """,
         ["predict"] = """{"prompt":"surprise me","high_quality":false}""",
     };
 
@@ -26,8 +30,8 @@ public static class ApiDocument
             {
                 Title = "Muse",
                 Version = "1",
-                Description = "Generates pictures from text: OpenAI's images API, a jobs API with events, and the routes of the original "
-                    + "Muse.",
+                Description = "Generates pictures from text: OpenAI's images API, a jobs API with events, and the routes of "
+                    + "the original Muse.",
                 License = new() { Name = "MIT License", Identifier = "MIT" },
             };
             openApi.Components ??= new();

@@ -1,9 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.ResponseCompression;
-using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Extensions.Options;
-using Polly;
 
 namespace Muse.Api;
 
@@ -32,6 +30,7 @@ public static partial class ApiHosting
             .AddSingleton<ModelDirectory>()
             .AddSingleton<ModelNames>()
             .AddSingleton<WebhookRules>()
+            .AddSingleton<WebhookSchedule>()
             .AddSingleton<JobParser>()
             .AddSingleton<JobSubmission>()
             .AddSingleton<InterruptedRequests>()
@@ -46,22 +45,13 @@ public static partial class ApiHosting
             .AddHostedService(services => services.GetRequiredService<OperationsFeed>())
             .AddSingleton<WebhookSender>()
             .AddHostedService(services => services.GetRequiredService<WebhookSender>());
-        builder.Services.AddHttpClient(WebhookSender.Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
-            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false })
-            .AddResilienceHandler(WebhookSender.Client, static (pipeline, context) => pipeline
-                .AddRetry(new HttpRetryStrategyOptions
-                {
-                    MaxRetryAttempts = 8,
-                    Delay = context.ServiceProvider.GetRequiredService<IOptions<ApiOptions>>().Value.WebhookRetryDelay,
-                    MaxDelay = TimeSpan.FromMinutes(2),
-                    BackoffType = DelayBackoffType.Exponential,
-                    UseJitter = true,
-                })
-                .AddTimeout(TimeSpan.FromSeconds(10)));
+        builder.Services.AddHttpClient(WebhookSender.Client, client => client.Timeout = TimeSpan.FromSeconds(10))
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false });
         builder.Services.AddCallers();
         CrossOrigin.AddTo(builder.Services);
         builder.Services.AddSingleton<IProblemDetailsWriter, ApiProblemWriter>().AddProblemDetails();
-        builder.Services.AddRateLimits();
+        RateLimits.AddTo(builder.Services);
+        CachedHealth.AddTo(builder.Services);
         builder.Services.AddApiDocument();
         builder.Services.AddResponseCompression(compression =>
         {
@@ -90,15 +80,15 @@ public static partial class ApiHosting
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseRateLimiter();
+        app.Use(app.Services.GetRequiredService<PictureLinks>().LoadSecretAsync);
         if (!app.Services.GetRequiredService<ApiKeys>().Enabled)
             KeysOff(app.Logger);
         return app;
     }
 
     [LoggerMessage(Level = LogLevel.Warning,
-        Message = "API keys are off: everyone who reaches this server may submit jobs, and direct connections from this machine are an "
-        + "operator's. "
-        + "MUSE_API_KEYS=name:secret[:operator],... turns keys on")]
+        Message = "API keys are off: everyone who reaches this server may submit jobs, "
+        + "and direct connections from this machine are an operator's. MUSE_API_KEYS=name:secret[:operator],... turns keys on")]
     static partial void KeysOff(ILogger logger);
 
     static ForwardedHeadersOptions? Forwarding(ApiOptions options)

@@ -23,6 +23,7 @@ namespace Muse.Api;
 [JsonSerializable(typeof(OperationsNow))]
 [JsonSerializable(typeof(OperationsPoint[]))]
 [JsonSerializable(typeof(OperationsDeadLetters))]
+[JsonSerializable(typeof(FailedWebhookList))]
 [JsonSerializable(typeof(int))]
 [JsonSerializable(typeof(bool))]
 public sealed partial class ApiJson : JsonSerializerContext;

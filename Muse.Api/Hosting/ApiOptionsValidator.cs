@@ -28,8 +28,13 @@ public sealed class ApiOptionsValidator : IValidateOptions<ApiOptions>
             }
         }
 
-        if (options.WebhookOrigins.Length > 0 && options.WebhookSecret.Length < 16)
-            errors.Add("Api:WebhookSecret must have 16 characters or more where Api:WebhookOrigins allows webhooks.");
+        var secrets = ApiOptions.Split(options.WebhookSecret);
+        if (options.WebhookOrigins.Length > 0 && (secrets.Length == 0
+            || secrets.Any(secret => WebhookSignature.Key(secret) is not { Length: >= 16 })))
+        {
+            errors.Add("Api:WebhookSecret must be whsec_ and the Base64 of 24 to 64 random bytes where Api:WebhookOrigins allows "
+                + "webhooks.");
+        }
         var limits = new List<ValidationResult>();
         if (!Validator.TryValidateObject(options.RateLimits, new(options.RateLimits), limits, validateAllProperties: true))
             errors.AddRange(limits.Select(limit => $"Api:RateLimits: {limit.ErrorMessage}"));

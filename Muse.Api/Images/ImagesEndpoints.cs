@@ -10,12 +10,13 @@ public static class ImagesEndpoints
     public static void MapImages(this IEndpointRouteBuilder routes)
     {
         var images = routes.MapGroup("/v1/images").WithTags("Images");
-        images.MapPost("/generations", GenerateAsync).WithName("createImage").RequireCaller().RequireRateLimiting(RateLimits.Submissions)
+        images.MapPost("/generations", GenerateAsync).WithName("createImage").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("Generate pictures and wait for them")
             .WithDescription("OpenAI's images API. The connection stays open until the pictures are completed. "
                 + "A client that disconnects cancels them. With 'stream' the response is server-sent events.")
             .Accepts<ImagesRequest>("application/json").ProducesOpenAIErrors(400, 401, 404, 409, 413, 415, 422, 429, 500, 503, 504);
         images.MapGet("/files/{job}/{file}", FileAsync).WithName(RouteNames.GetImageFile).AllowAnonymous()
+            .RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("A picture by its link")
             .WithDescription("The links of responses with response_format 'url'. They need no key, can't be guessed and work for an hour.")
             .ProducesOpenAIErrors(404, 503).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
@@ -38,13 +39,13 @@ public static class ImagesEndpoints
         return new ImagesResponse(request, job, pictures);
     }
 
-    static async Task<Results<FileContentHttpResult, ApiErrorResult>> FileAsync(string job, string file, JobQueue queue, PictureLinks links,
-        TimeProvider time, HttpContext context)
+    static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> FileAsync(string job, string file,
+        JobQueue queue, PictureLinks links, HttpContext context, string? expires = null, string? signature = null)
     {
-        var name = file.Split('.');
-        if (!JobIds.IsWellFormed(job) || name.Length != 2 || !int.TryParse(name[0], out var index) || index is < 0 or >= Limits.MaxCount
-            || await queue.FindAsync(job, context.RequestAborted) is not { } snapshot
-            || !links.AreValid(snapshot, time.GetUtcNow()) || name[1] != PictureLinks.Extension(snapshot.Job.Format))
+        // The signature first: a link that was made up costs no call to Redis.
+        if (!links.IsValid(job, file, expires, signature)
+            || !int.TryParse(file.Split('.')[0], out var index)
+            || await queue.FindAsync(job, context.RequestAborted) is not { } snapshot)
         {
             return (ApiErrorResult)ApiError.NotFound("picture");
         }

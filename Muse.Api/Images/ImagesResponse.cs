@@ -26,7 +26,7 @@ public sealed class ImagesResponse(ImagesRequestContext request, JobSnapshot job
         {
             json.WriteStartObject();
             if (request.AsLinks)
-                json.WriteString("url", links.Create(httpContext, job.Job.Id, picture.Index, job.Job.Format));
+                json.WriteString("url", links.Create(httpContext, job, picture.Index));
             else
                 await Base64Json.WriteAsync(json, "b64_json", pictures[picture.Index]?.Bytes ?? default, httpContext.RequestAborted);
             json.WriteNull("revised_prompt");

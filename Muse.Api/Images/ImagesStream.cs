@@ -15,6 +15,7 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
         var services = httpContext.RequestServices;
         var queue = services.GetRequiredService<JobQueue>();
         var connections = services.GetRequiredService<WaitingConnections>();
+        var previews = await services.GetRequiredService<ModelDirectory>().ChecksSafetyAsync(httpContext.RequestAborted) ? 0 : partials;
         connections.Add(request.JobId);
         var final = false;
         try
@@ -29,7 +30,7 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
                     await events.KeepAliveAsync();
                     continue;
                 }
-                await SendNewAsync(events, queue, job, sent, httpContext.RequestAborted);
+                await SendNewAsync(events, queue, job, sent, previews, httpContext.RequestAborted);
                 final = job.State.IsFinal();
                 if (final && job.State != JobState.Succeeded)
                     await events.SendAsync("error", null, OpenAIErrorBody.From(ApiError.From(job)), ApiJson.Default.OpenAIErrorBody);
@@ -43,11 +44,12 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
         }
     }
 
-    async Task SendNewAsync(EventStream events, JobQueue queue, JobSnapshot job, SentPictures sent, CancellationToken cancellation)
+    async Task SendNewAsync(EventStream events, JobQueue queue, JobSnapshot job, SentPictures sent, int previews,
+        CancellationToken cancellation)
     {
         foreach (var picture in job.Pictures)
         {
-            if (sent.IsNewPreview(picture, partials)
+            if (sent.IsNewPreview(picture, previews)
                 && await queue.FindPreviewAsync(request.JobId, picture.Index, cancellation) is { } preview)
             {
                 await SendAsync(events, "image_generation.partial_image", job, picture, preview, sent.AddPreview(picture), cancellation);

@@ -22,6 +22,12 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
         return RefreshAsync(known, cancellation);
     }
 
+    /// <summary>
+    /// Whether a safety checker sees each completed picture. Previews have not been seen by it, so they are not shown then.
+    /// </summary>
+    public async ValueTask<bool> ChecksSafetyAsync(CancellationToken cancellation) =>
+        await FindAsync(cancellation) is { SafetyChecker: true };
+
     async ValueTask<ModelCard?> RefreshAsync(CachedCard? known, CancellationToken cancellation)
     {
         try

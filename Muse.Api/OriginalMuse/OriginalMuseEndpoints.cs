@@ -16,12 +16,12 @@ public static class OriginalMuseEndpoints
     public static void MapOriginalMuse(this IEndpointRouteBuilder routes)
     {
         var muse = routes.MapGroup("").WithTags("Original Muse").RequireCors(AnyOrigin);
-        muse.MapPost("/api/predict", PredictAsync).WithName("predict").RequireCaller().RequireRateLimiting(RateLimits.Submissions)
+        muse.MapPost("/api/predict", PredictAsync).WithName("predict").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("Generate a picture")
             .WithDescription("25 steps, 50 with high_quality. The prompt \"surprise me\" stands for a random prompt.")
             .Accepts<PredictRequest>("application/json").Produces<PredictResponse>()
                 .ProducesProblems(400, 401, 409, 413, 415, 422, 429, 500, 503, 504);
-        muse.MapPost("/api/surprise-me", SurpriseAsync).WithName("surpriseMe").RequireCaller().RequireRateLimiting(RateLimits.Submissions)
+        muse.MapPost("/api/surprise-me", SurpriseAsync).WithName("surpriseMe").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("Generate a picture from a random prompt").Produces<PredictResponse>()
                 .ProducesProblems(401, 409, 429, 500, 503, 504);
         muse.MapGet("/num-requests", (PredictCounter counter) => TypedResults.Ok(counter.Current)).WithName("numRequests").AllowAnonymous()
@@ -50,8 +50,8 @@ public static class OriginalMuseEndpoints
         return await WaitAsync(context, connections, result);
     }
 
-    static async Task<Results<DataUrlResult,
-        ApiErrorResult>> WaitAsync(HttpContext context, WaitingConnections connections, SubmissionResult result)
+    static async Task<Results<DataUrlResult, ApiErrorResult>> WaitAsync(HttpContext context, WaitingConnections connections,
+        SubmissionResult result)
     {
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;

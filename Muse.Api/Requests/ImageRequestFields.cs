@@ -46,8 +46,7 @@ public abstract record ImageRequestFields
 
     /// <summary>The first picture's seed, or -1 for a random one.</summary>
     [JsonConverter(typeof(SeedConverter)), Description("The first picture's seed: the same seed and settings generate the same picture. "
-        + "Left out or "
-        + "-1: random; the answer names it.")]
+        + "Left out or -1: random; the answer names it.")]
     public Int128? Seed { get; init; }
 
     /// <summary>The sampler's name.</summary>

@@ -69,7 +69,7 @@ public sealed partial class JobParser
             validation.Fail("frame_duration_ms", "'frame_duration_ms' is not supported: this server generates no animations.");
         var job = Parse(request, card, origin, validation, warnings) with
         {
-            Previews = stream ? partials : 0,
+            Previews = stream ? Previews(partials, "partial_images", card, warnings) : 0,
             Deadline = origin.At + options.SynchronousDeadline,
         };
         return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
@@ -83,7 +83,7 @@ public sealed partial class JobParser
         var warnings = new List<string>();
         var job = Parse(request, card, origin, validation, warnings) with
         {
-            Previews = (int)(validation.Integer("previews", request.Previews, 0, 100) ?? 0),
+            Previews = Previews((int)(validation.Integer("previews", request.Previews, 0, 100) ?? 0), "previews", card, warnings),
             Priority = priority == "batch" ? JobPriority.Batch : JobPriority.Interactive,
             Deadline = validation.Integer("deadline_seconds", request.DeadlineSeconds, 1, 86_400) is { } seconds
                 ? origin.At.AddSeconds(seconds) : null,
@@ -134,6 +134,15 @@ public sealed partial class JobParser
             Format = format switch { "jpeg" => PictureFormat.Jpeg, "webp" => PictureFormat.Webp, _ => PictureFormat.Png },
             Quality = (int)(validation.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
         };
+    }
+
+    /// <summary>A safety checker sees only completed pictures, so a model with one makes no previews.</summary>
+    static int Previews(int count, string field, ModelCard? card, List<string> warnings)
+    {
+        if (count == 0 || card is not { SafetyChecker: true })
+            return count;
+        warnings.Add($"'{field}' was ignored: the safety checker of this model sees only completed pictures.");
+        return 0;
     }
 
     /// <summary>The seed, a number of 64 bits. The queue keeps it as a signed number with the same bits.</summary>

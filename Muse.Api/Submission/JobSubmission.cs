@@ -6,7 +6,8 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Turns an HTTP request into a job of the queue, the same way for all three APIs: read, parse, submit.</summary>
-public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQueue queue, InterruptedRequests interrupted,
+public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQueue queue, RateLimits limits,
+    InterruptedRequests interrupted,
     AbandonedJobs abandoned,
     IOptions<ApiOptions> options, TimeProvider time)
 {
@@ -28,7 +29,8 @@ public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQu
         Func<JobParser, TRequest, ModelCard?, JobOrigin, ParsedRequest> parse)
     {
         var card = await models.FindAsync(context.RequestAborted);
-        var owner = Caller.Of(context).Owner;
+        var caller = Caller.Of(context);
+        var owner = caller.Owner;
         var parsed = parse(parser, body, card, new(owner, time.GetUtcNow(), Activity.Current?.Id));
         if (parsed.Error is { } invalid)
             return new SubmissionResult.Rejected(invalid);
@@ -38,6 +40,8 @@ public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQu
         var job = parsed.Job!;
         if (identity.IsRetry && await interrupted.ClaimAsync(owner, identity, context.RequestAborted) is { } earlier)
             return Accept(earlier);
+        if (await limits.CountAsync(caller, job.Count, context.RequestAborted) is { } limited)
+            return new SubmissionResult.Rejected(limited);
         return await SubmitAsync(job, identity, context.RequestAborted) switch
         {
             SubmitOutcome.Accepted accepted => Accept(accepted.JobId),

@@ -1,5 +1,7 @@
+using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
@@ -9,22 +11,21 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Sends a webhook when a job has ended.</summary>
+/// <summary>Sends a webhook when a job has ended, and retries until it is delivered or given up.</summary>
 /// <remarks>
-/// Signed as standardwebhooks.com describes: <c>webhook-signature</c> is <c>v1,</c> and the Base64 of HMAC-SHA256 over
-/// <c>id.timestamp.body</c>.
-/// The process that accepted the job announces it; if that process ends before, another takes over. A receiver may hear of a job twice,
-/// under the same <c>webhook-id</c>.
+/// The process that accepted the job sends its webhook. If that process ends, another takes over. A failed delivery is stored in Redis,
+/// so it outlasts the job. A receiver may get a message twice, with the same <c>webhook-id</c>.
 /// </remarks>
-public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pending, IHttpClientFactory clients,
+public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pending, WebhookSchedule schedule, IHttpClientFactory clients,
     IOptions<ApiOptions> options, TimeProvider time, ILogger<WebhookSender> logger) : BackgroundService
 {
-    /// <summary>The name of the HTTP client that sends: retries with back-off, no redirects.</summary>
+    /// <summary>The name of the HTTP client: no redirects, a time limit for each try.</summary>
     public const string Client = "webhooks";
+
     readonly ConcurrentDictionary<string, bool> held = new();
     readonly CancellationTokenSource stopping = new();
 
-    /// <summary>Will announce the end of a job.</summary>
+    /// <summary>Sends the webhook of a job when the job has ended.</summary>
     public void SendWhenFinished(string jobId)
     {
         if (held.TryAdd(jobId, true))
@@ -41,35 +42,35 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
             {
                 try
                 {
-                    foreach (var left in await pending.KeepAsync(held.Keys, stoppingToken))
-                        SendWhenFinished(left);
+                    foreach (var jobId in await pending.KeepAsync(held.Keys, stoppingToken))
+                        SendWhenFinished(jobId);
                 }
                 catch (QueueUnavailableException exception)
                 {
-                    NotKept(exception.Message);
+                    LeasesNotRenewed(exception.Message);
                 }
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            await LeaveAsync();
+            await ReleaseAsync();
         }
     }
 
-    /// <summary>Hands what is not announced yet to the other processes.</summary>
-    async Task LeaveAsync()
+    /// <summary>Ends the leases of what is not sent yet, so that other processes take over at once.</summary>
+    async Task ReleaseAsync()
     {
-        string[] left = [.. held.Keys];
+        string[] unsent = [.. held.Keys];
         await stopping.CancelAsync();
         try
         {
-            if (left.Length > 0)
-                await pending.LeaveAsync(left, CancellationToken.None);
+            if (unsent.Length > 0)
+                await pending.LeaveAsync(unsent, CancellationToken.None);
         }
         catch (QueueUnavailableException exception)
         {
-            NotKept(exception.Message);
+            LeasesNotRenewed(exception.Message);
         }
     }
 
@@ -77,15 +78,22 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
     {
         try
         {
-            if (await queue.WaitAsync(jobId, stopping.Token) is { Job.Webhook: { } address } final)
-                await SendAsync(final, address);
-            await pending.DoneAsync(jobId, CancellationToken.None);
+            var job = await queue.WaitAsync(jobId, stopping.Token);
+            var stored = await pending.FindAsync(jobId, stopping.Token);
+            var delivery = job is { Job.Webhook: { } address } ? Delivery(job, address) : stored;
+            if (stored is not null && stored.MessageId == delivery?.MessageId)
+                delivery = stored;
+            if (delivery is null || await SendAsync(delivery))
+                await pending.DoneAsync(jobId, CancellationToken.None);
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested) { } // Another process does it.
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // Another process sends it.
+        }
         catch (Exception exception)
         {
-            // Nobody waits for this task; no longer kept, the job is found again when its lease is over.
-            NotYet(jobId, exception.Message);
+            // The lease of the job runs out, and the next process to look sends its webhook.
+            Postponed(jobId, exception.Message);
         }
         finally
         {
@@ -93,22 +101,72 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         }
     }
 
-    async Task SendAsync(JobSnapshot job, Uri address)
+    /// <summary>Tries until the message is delivered or given up.</summary>
+    /// <returns>Whether it was delivered.</returns>
+    async Task<bool> SendAsync(WebhookDelivery delivery)
+    {
+        while (true)
+        {
+            var (error, gone) = await TryAsync(delivery);
+            if (error is null)
+            {
+                Delivered(delivery.JobId, delivery.Address.Host);
+                return true;
+            }
+
+            delivery = delivery with { Tries = delivery.Tries + 1, Error = error, GivenUp = gone };
+            var next = schedule.Next(delivery, time.GetUtcNow());
+            await pending.StoreAsync(delivery with { GivenUp = next is null }, stopping.Token);
+            if (next is not { } delay)
+            {
+                GivenUp(delivery.JobId, delivery.Address.Host, delivery.Tries, error);
+                return false;
+            }
+
+            Failed(delivery.JobId, delivery.Address.Host, delivery.Tries, delay, error);
+            await Task.Delay(delay, time, stopping.Token);
+        }
+    }
+
+    /// <summary>One try, signed with the present time: receivers refuse old timestamps.</summary>
+    /// <returns>Why it failed, or null; and whether the receiver wants no further try (410).</returns>
+    async Task<(string? Error, bool Gone)> TryAsync(WebhookDelivery delivery)
     {
         try
         {
-            using var request = Sign(address, job.Job.Id, JsonSerializer.SerializeToUtf8Bytes(ToBody(job), ApiJson.Default.WebhookBody));
+            var now = time.GetUtcNow();
+            using var request = new HttpRequestMessage(HttpMethod.Post, delivery.Address)
+            {
+                Content = new StringContent(delivery.Body, Encoding.UTF8, new MediaTypeHeaderValue("application/json")),
+                Headers =
+                {
+                    { "webhook-id", delivery.MessageId },
+                    { "webhook-timestamp", WebhookSignature.Timestamp(now) },
+                    { "webhook-signature", WebhookSignature.Create(options.Value.WebhookSecret, delivery.MessageId, now, delivery.Body) },
+                },
+            };
             using var response = await clients.CreateClient(Client).SendAsync(request, stopping.Token);
-            if (response.IsSuccessStatusCode)
-                Delivered(job.Job.Id, address.Host);
-            else
-                Undelivered(job.Job.Id, address.Host, $"it answered {(int)response.StatusCode}");
+            return response.IsSuccessStatusCode ? (null, false)
+                : (string.Create(CultureInfo.InvariantCulture, $"it responded with {(int)response.StatusCode}"),
+                    response.StatusCode == HttpStatusCode.Gone);
         }
         catch (Exception exception) when (!stopping.IsCancellationRequested)
         {
-            // Whatever it was, all its tries have failed: the log is the only place to tell.
-            Undelivered(job.Job.Id, address.Host, exception.Message);
+            return (exception.Message, false);
         }
+    }
+
+    WebhookDelivery Delivery(JobSnapshot job, Uri address) => new(job.Job.Id, MessageId(job), address,
+        JsonSerializer.Serialize(WebhookBody.From(job), ApiJson.Default.WebhookBody), 0, time.GetUtcNow(), "", false);
+
+    /// <summary>
+    /// The same for every process, another for each end of a job that was requeued, and without the job's id, which opens its pictures.
+    /// </summary>
+    static string MessageId(JobSnapshot job)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+            $"webhook {job.Job.Id} {job.Revision}")));
+        return $"msg_{Base64Url.EncodeToString(hash.AsSpan(0, 18))}";
     }
 
     /// <inheritdoc/>
@@ -118,47 +176,20 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         base.Dispose();
     }
 
-    static WebhookBody ToBody(JobSnapshot job)
-    {
-        var state = job.State switch { JobState.Succeeded => "succeeded", JobState.Failed => "failed", _ => "cancelled" };
-        return new($"generation.{state}", job.FinishedAt ?? job.Job.CreatedAt,
-            new(job.Job.Id, state, job.Job.Count, unchecked((ulong)job.Job.Seed)));
-    }
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The leases of webhooks could not be renewed: {Reason}")]
+    partial void LeasesNotRenewed(string reason);
 
-    HttpRequestMessage Sign(Uri to, string id, byte[] body)
-    {
-        var timestamp = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        byte[] signed = [.. Encoding.UTF8.GetBytes($"{id}.{timestamp}."), .. body];
-        var signature = Convert.ToBase64String(HMACSHA256.HashData(Encoding.UTF8.GetBytes(options.Value.WebhookSecret), signed));
-        return new(HttpMethod.Post, to)
-        {
-            Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
-            Headers = { { "webhook-id", id }, { "webhook-timestamp", timestamp }, { "webhook-signature", $"v1,{signature}" } },
-        };
-    }
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The webhook of job {JobId} is postponed: {Reason}")]
+    partial void Postponed(string jobId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Which webhooks are whose is not known while Redis is away: {Reason}")]
-    partial void NotKept(string reason);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Webhook of job {JobId} not sent yet: {Reason}")]
-    partial void NotYet(string jobId, string reason);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Webhook of job {JobId} delivered to {Host}")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The webhook of job {JobId} was delivered to {Host}")]
     partial void Delivered(string jobId, string host);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Webhook of job {JobId} not delivered to {Host}: {Reason}")]
-    partial void Undelivered(string jobId, string host, string reason);
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "The webhook of job {JobId} was not delivered to {Host}, try {Tries}, next in {Delay}: {Reason}")]
+    partial void Failed(string jobId, string host, int tries, TimeSpan delay, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The webhook of job {JobId} to {Host} is given up after {Tries} tries: {Reason}. An operator can resend it")]
+    partial void GivenUp(string jobId, string host, int tries, string reason);
 }
-
-/// <summary>What a webhook tells.</summary>
-/// <param name="Type">generation.succeeded, generation.failed or generation.cancelled.</param>
-/// <param name="Timestamp">When the job ended.</param>
-/// <param name="Data">Which job.</param>
-public sealed record WebhookBody(string Type, DateTimeOffset Timestamp, WebhookJob Data);
-
-/// <summary>The job that a webhook tells of.</summary>
-/// <param name="Id">The job; ask for it at <c>/v1/generations/{id}</c>.</param>
-/// <param name="State">succeeded, failed or cancelled.</param>
-/// <param name="N">How many pictures were asked for.</param>
-/// <param name="Seed">The first picture's seed.</param>
-public sealed record WebhookJob(string Id, string State, int N, ulong Seed);

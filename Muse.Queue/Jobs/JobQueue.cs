@@ -18,6 +18,9 @@ public sealed class JobQueue
     /// <summary>Jobs in one call at most. Beyond this, sharing a call gains nothing.</summary>
     const int MaxSubmittedTogether = 32;
 
+    /// <summary>Longer than the longest life of a link, 7 days.</summary>
+    static readonly TimeSpan LinkSecretKept = TimeSpan.FromDays(30);
+
     readonly QueueConnection connection;
     readonly JobEvents events;
     readonly GroupCommit<RedisValue[], RedisResult> submissions;
@@ -213,6 +216,39 @@ public sealed class JobQueue
             connection.RetentionMilliseconds, jobId, QueueConnection.UnfinishedMilliseconds);
         return await FindAsync(jobId, cancellation);
     }
+
+    /// <summary>A secret that all processes of this model share. The first to ask creates it.</summary>
+    /// <param name="fresh">The secret, if there is none yet.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public Task<byte[]> LinkSecretAsync(byte[] fresh, CancellationToken cancellation) =>
+        connection.TryAsync(async database =>
+        {
+            await database.StringSetAsync(Keys.LinkSecret, fresh, LinkSecretKept, When.NotExists);
+            await database.KeyExpireAsync(Keys.LinkSecret, LinkSecretKept);
+            return (byte[])(await database.StringGetAsync(Keys.LinkSecret))!;
+        }, cancellation);
+
+    /// <summary>Counts pictures against a limit that all processes share.</summary>
+    /// <param name="owner">The caller.</param>
+    /// <param name="pictures">How many pictures.</param>
+    /// <param name="limit">Pictures that are allowed in a window. A single request may exceed it, if it is the first in its window.</param>
+    /// <param name="window">The length of the window.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>Null if the pictures are allowed; else when the next window begins.</returns>
+    public Task<TimeSpan?> CountAsync(string owner, int pictures, int limit, TimeSpan window, CancellationToken cancellation) =>
+        connection.TryAsync<TimeSpan?>(async database =>
+        {
+            var key = Keys.RateLimit(owner, window.Ticks);
+            var count = await database.StringIncrementAsync(key, pictures);
+            var left = count == pictures ? null : await database.KeyTimeToLiveAsync(key);
+            // A request that alone exceeds the limit is paid for with as many windows as it needs.
+            if (left is null)
+                await database.KeyExpireAsync(key, window * Math.Max(1, Math.Ceiling((double)pictures / limit)));
+            if (count <= limit || count == pictures)
+                return null;
+            await database.StringDecrementAsync(key, pictures);
+            return left ?? window;
+        }, cancellation);
 
     /// <summary>Keeps a job whose response did not reach its client, for the client's retry.</summary>
     /// <param name="owner">The caller.</param>

@@ -14,6 +14,9 @@ public sealed class PendingWebhooks
     /// <summary>Jobs that one call takes over at most.</summary>
     const int MaxTaken = 100;
 
+    /// <summary>Failed deliveries that are stored at most.</summary>
+    const int MaxDeliveries = 10_000;
+
     readonly QueueConnection connection;
 
     internal PendingWebhooks(QueueConnection connection) => this.connection = connection;
@@ -31,10 +34,66 @@ public sealed class PendingWebhooks
 
     /// <summary>Removes a job: its webhook was called, or is no longer needed.</summary>
     public Task DoneAsync(string jobId, CancellationToken cancellation) =>
-        connection.TryAsync(database => database.SortedSetRemoveAsync(connection.Keys.Webhooks, jobId), cancellation);
+        connection.TryAsync(async database =>
+        {
+            var transaction = database.CreateTransaction();
+            _ = transaction.SortedSetRemoveAsync(connection.Keys.Webhooks, jobId);
+            _ = transaction.HashDeleteAsync(connection.Keys.WebhookDeliveries, jobId);
+            return await transaction.ExecuteAsync();
+        }, cancellation);
+
+    /// <summary>
+    /// Stores a delivery that has failed, so that it outlasts this process and the job. The newest 10,000 jobs' are kept, for seven days.
+    /// </summary>
+    /// <param name="delivery">The delivery.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public Task StoreAsync(WebhookDelivery delivery, CancellationToken cancellation) =>
+        connection.TryAsync(async database =>
+        {
+            var key = connection.Keys.WebhookDeliveries;
+            if (await database.HashLengthAsync(key) >= MaxDeliveries && !await database.HashExistsAsync(key, delivery.JobId))
+                return false;
+            var transaction = database.CreateTransaction();
+            _ = transaction.HashSetAsync(key, delivery.JobId, QueueJson.Write(delivery));
+            _ = transaction.KeyExpireAsync(key, TimeSpan.FromMilliseconds(QueueConnection.UnfinishedMilliseconds));
+            if (delivery.GivenUp)
+                _ = transaction.SortedSetRemoveAsync(connection.Keys.Webhooks, delivery.JobId);
+            return await transaction.ExecuteAsync();
+        }, cancellation);
+
+    /// <summary>The stored delivery of a job, or null.</summary>
+    public Task<WebhookDelivery?> FindAsync(string jobId, CancellationToken cancellation) =>
+        connection.TryAsync(async database => QueueJson.ReadDelivery(await database.HashGetAsync(connection.Keys.WebhookDeliveries,
+            jobId)), cancellation);
+
+    /// <summary>All deliveries that have failed so far, the oldest first.</summary>
+    public Task<IReadOnlyList<WebhookDelivery>> ListAsync(CancellationToken cancellation) =>
+        connection.TryAsync<IReadOnlyList<WebhookDelivery>>(async database =>
+            [.. (await database.HashValuesAsync(connection.Keys.WebhookDeliveries)).Select(QueueJson.ReadDelivery).OfType<WebhookDelivery>()
+                .OrderBy(delivery => delivery.FirstTry)],
+            cancellation);
+
+    /// <summary>Starts the tries of a delivery again. The process that looks next sends it.</summary>
+    public async Task ResendAsync(WebhookDelivery delivery, CancellationToken cancellation)
+    {
+        await StoreAsync(delivery with { GivenUp = false, Tries = 0, FirstTry = connection.Time.GetUtcNow() }, cancellation);
+        await connection.TryAsync(database => database.SortedSetAddAsync(connection.Keys.Webhooks, delivery.JobId, 0), cancellation);
+    }
 
     /// <summary>Ends the leases at once, so that another process takes the jobs over.</summary>
     public Task LeaveAsync(IEnumerable<string> held, CancellationToken cancellation) =>
         connection.TryAsync(database => database.SortedSetUpdateAsync(
             connection.Keys.Webhooks, [.. held.Select(id => new SortedSetEntry(id, 0))], SortedSetWhen.Exists), cancellation);
 }
+
+/// <summary>A webhook whose delivery has failed so far.</summary>
+/// <param name="JobId">The job.</param>
+/// <param name="MessageId">The id of the message, the same for all tries.</param>
+/// <param name="Address">Where it goes.</param>
+/// <param name="Body">The JSON that is sent.</param>
+/// <param name="Tries">How often it was tried.</param>
+/// <param name="FirstTry">When it was tried first.</param>
+/// <param name="Error">Why the latest try failed.</param>
+/// <param name="GivenUp">Whether it is not tried any more.</param>
+public sealed record WebhookDelivery(string JobId, string MessageId, Uri Address, string Body, int Tries, DateTimeOffset FirstTry,
+    string Error, bool GivenUp);

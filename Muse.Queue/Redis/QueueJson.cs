@@ -16,10 +16,13 @@ static class QueueJson
     public const int MaxJobBytes = 4 << 20;
 
     /// <summary>Writes text as UTF-8 instead of escapes of six bytes a character. No browser reads it.</summary>
-    static readonly QueueJsonContext Compact = new(new(QueueJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    static readonly QueueJsonContext Compact =
+        new(new(QueueJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     public static byte[] Write(ImageJob job) => JsonSerializer.SerializeToUtf8Bytes(job, Compact.ImageJob);
     public static byte[] Write(PictureResult result) => JsonSerializer.SerializeToUtf8Bytes(result, QueueJsonContext.Default.PictureResult);
+    public static byte[] Write(WebhookDelivery delivery) =>
+        JsonSerializer.SerializeToUtf8Bytes(delivery, QueueJsonContext.Default.WebhookDelivery);
     public static byte[] Write(WorkerHeartbeat heartbeat) =>
         JsonSerializer.SerializeToUtf8Bytes(heartbeat, QueueJsonContext.Default.WorkerHeartbeat);
     public static byte[] Write(ModelCard card) => JsonSerializer.SerializeToUtf8Bytes(card, QueueJsonContext.Default.ModelCard);
@@ -66,6 +69,7 @@ static class QueueJson
     };
 
     public static PictureResult? ReadResult(RedisValue json) => Read(json, QueueJsonContext.Default.PictureResult);
+    public static WebhookDelivery? ReadDelivery(RedisValue json) => Read(json, QueueJsonContext.Default.WebhookDelivery);
     public static WorkerHeartbeat? ReadHeartbeat(RedisValue json) => Read(json, QueueJsonContext.Default.WorkerHeartbeat);
     public static ModelCard? ReadCard(RedisValue json) => Read(json, QueueJsonContext.Default.ModelCard);
     public static ScalingDecision? ReadDecision(RedisValue json) => Read(json, QueueJsonContext.Default.ScalingDecision);
@@ -100,6 +104,7 @@ sealed record PictureResult(
     UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ImageJob))]
 [JsonSerializable(typeof(PictureResult))]
+[JsonSerializable(typeof(WebhookDelivery))]
 [JsonSerializable(typeof(WorkerHeartbeat))]
 [JsonSerializable(typeof(ModelCard))]
 [JsonSerializable(typeof(ScalingDecision))]

@@ -19,6 +19,8 @@ redis.call('HSET', job, 'state', QUEUED)
 redis.call('PEXPIRE', job, unfinished)
 redis.call('PEXPIRE', pictures_key(id), unfinished)
 redis.call('XDEL', DEAD, letter)
+-- A requeued job ends once more, so its webhook is sent once more, by the API process that looks next.
+if string.find(redis.call('HGET', job, 'job') or '', '"Webhook":', 1, true) then redis.call('ZADD', WEBHOOKS, 0, id) end
 changed(id, QUEUED)
 redis.call('PUBLISH', SIGNALS, SIGNAL_WORK)
 return 1

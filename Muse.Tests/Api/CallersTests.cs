@@ -153,7 +153,9 @@ public sealed class CallersTests
     [InlineData("alice:short", "shorter than 16")]
     [InlineData("0123456789abcdef", "name:secret")]
     [InlineData("alice:0123456789abcdef:root", "name:secret")]
-    [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg", "two keys of one name")]
+    [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg", null)]
+    [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg:operator", "'alice' is an operator with one secret")]
+    [InlineData("alice:0123456789abcdef,bob:0123456789abcdef", "the same secret twice")]
     public void A_list_of_keys_that_cannot_be_meant_stops_the_program_without_telling_a_secret(string keys, string? complaint)
     {
         var result = new ApiOptionsValidator().Validate(null, new() { Keys = keys });

@@ -24,7 +24,11 @@ public sealed class FuzzTests
 
     static readonly string[] Values = ["null", "true", "-1", "0", "1e308", "1e999", "99999999999999999999", "1.5", "\"\"", "\"\\u0000\"",
         "\"\\ud800\"", "\"\\u202e\\ud83d\\ude00\"", "[]", "{}", "[[[[[[1]]]]]]", "\"128x128\"", "\"0x0\"", "\"-8x8\"", "\"99999x99999\"",
-        "\"١٢٨x128\"", "\"a\\nb\""];
+        "\"١٢٨x128\"", "\"a\\nb\"", "1.0", "10e-1", "18446744073709551615", "-0", "1e-400", "\"\\udc00\\ud800\"", "\"1024x1024\"", "\"gpt-image-9\"",
+        "\"(a:1.3) BREAK <lora:x:1>\"", Long + "画", Long + "é", Long + "\\u0001", Long + "\\ud83d\\ude00", Long + "😀", Long + "\u2028"];
+
+    /// <summary>Marks a value that is a text at the limit of a prompt's length.</summary>
+    const string Long = "long:";
 
     /// <summary>The short form of every run, 800 requests. MUSE_TEST_FUZZ=20000 runs the long form.</summary>
     [SkippableFact]
@@ -116,6 +120,9 @@ public sealed class FuzzTests
         {
             0 => "text/plain",
             1 => "application/json; charset=utf-16",
+            5 => "application/json; charset=utf8",
+            6 => "application/json; charset=\"\"; boundary=x",
+            7 => "APPLICATION/JSON",
             2 => "application/json;;;=",
             3 => "",
             4 => "application/problem+json",
@@ -132,7 +139,8 @@ public sealed class FuzzTests
         {
             request.Headers.TryAddWithoutValidation(
                 ((string[])["Idempotency-Key", "x-stainless-retry-count", "Prefer", "Last-Event-ID", "Authorization", "x-api-key",
-                    "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range"])[random.Next(12)],
+                    "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range",
+                    "Origin", "Host", "Access-Control-Request-Method", "X-Forwarded-Prefix", "Forwarded", "If-Range", "If-Modified-Since", "Expect"])[random.Next(20)],
                 random.Next(4) == 0 ? new string('x', random.Next(1, 9000)) : Junk(random, "wait=1 Bearer \"-,;9"));
         }
     }
@@ -162,8 +170,19 @@ public sealed class FuzzTests
                     return body;
                 var colon = colons[random.Next(colons.Count)];
                 var end = text.IndexOfAny([',', '}'], colon);
-                return end < 0 ? body : Encoding.Latin1.GetBytes(text[..(colon + 1)] + Values[random.Next(Values.Length)] + text[end..]);
+                return end < 0 ? body : [.. Encoding.Latin1.GetBytes(text[..(colon + 1)]), .. Encoding.UTF8.GetBytes(Value(random)), .. Encoding.Latin1.GetBytes(text[end..])];
         }
+    }
+
+    /// <summary>A value; a long one has as many characters as a prompt may have, one fewer or one more.</summary>
+    static string Value(Random random)
+    {
+        var value = Values[random.Next(Values.Length)];
+        if (!value.StartsWith(Long, StringComparison.Ordinal))
+            return value;
+        var text = value[Long.Length..];
+        var characters = text.Contains('\\') ? text.Count(c => c == '\\') : text.Length;
+        return $"\"{string.Concat(Enumerable.Repeat(text, (32_000 + random.Next(-1, 2)) / characters))}\"";
     }
 
     static string Junk(Random random, string of) =>

@@ -176,7 +176,7 @@ public sealed class HttpTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, image.StatusCode);
         Assert.Null((await image.Content.ReadFromJsonAsync(ApiJson.Default.ImagesResponseBody))!.Warnings);
         using var job = await PostAsync("/v1/generations", $$"""{{{fields}},"priority":"","webhook":""}""");
-        Assert.Equal(HttpStatusCode.Accepted, job.StatusCode);
+        Assert.True(job.IsSuccessStatusCode);
         using var list = await server.Client.GetAsync("/v1/generations?limit=&cursor=");
         Assert.Equal(HttpStatusCode.OK, list.StatusCode);
     }
@@ -275,7 +275,7 @@ public sealed class HttpTests : IAsyncLifetime
         else
             Assert.Contains($"{size}; {used} was used", Assert.Single(images.Warnings!));
         using var job = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", size });
-        Assert.Equal(HttpStatusCode.Accepted, job.StatusCode);
+        Assert.True(job.IsSuccessStatusCode);
     }
 
     [SkippableTheory]

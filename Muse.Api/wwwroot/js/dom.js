@@ -23,7 +23,7 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 /** A drawing from img/icons.svg, silent to screen readers. */
-export const icon = name => s("svg", { class: "icon", "aria-hidden": "true" }, s("use", { href: `/img/icons.svg#${name}` }));
+export const icon = name => s("svg", { class: "icon", "aria-hidden": "true" }, s("use", { href: `img/icons.svg#${name}` }));
 
 /** The element with this id. */
 export const byId = id => document.getElementById(id);

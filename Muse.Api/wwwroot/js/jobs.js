@@ -10,7 +10,7 @@ export const isFinal = thing => final.has(thing.state);
 
 /** What the model can do, or null while no worker has said so. */
 export async function model(signal) {
-  const list = await getJson("/v1/models", { signal });
+  const list = await getJson("v1/models", { signal });
   const served = list.data[0];
   return served?.capabilities ? readCard(served.id, served.capabilities) : null;
 }
@@ -29,25 +29,25 @@ export async function paint(wish, { signal, onWaiting }) {
     previews: 12,
   };
   const headers = { "Idempotency-Key": crypto.randomUUID() };
-  return readJob(await patientJson("/v1/generations", { method: "POST", body, headers, signal }, onWaiting));
+  return readJob(await patientJson("v1/generations", { method: "POST", body, headers, signal }, onWaiting));
 }
 
 /** The job as it stands. */
-export const find = async id => readJob(await getJson(`/v1/generations/${encodeURIComponent(id)}`));
+export const find = async id => readJob(await getJson(`v1/generations/${encodeURIComponent(id)}`));
 
 /** One's own jobs, newest first. */
 export async function list(cursor) {
   const query = new URLSearchParams({ limit: "24", ...(cursor ? { cursor } : {}) });
-  const page = await getJson(`/v1/generations?${query}`);
+  const page = await getJson(`v1/generations?${query}`);
   return { jobs: page.data.map(readJob), next: page.next_cursor ?? null };
 }
 
 /** Cancels what is not finished yet. */
-export const cancel = id => request(`/v1/generations/${encodeURIComponent(id)}`, { method: "DELETE" });
+export const cancel = id => request(`v1/generations/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 /** Follows a job to its end; onJob gets it after each change. */
 export const follow = (id, { signal, onJob, onDown }) =>
-  listen(`/v1/generations/${encodeURIComponent(id)}/events`, {
+  listen(`v1/generations/${encodeURIComponent(id)}/events`, {
     signal,
     onDown,
     onEvent(event) {

@@ -4,7 +4,7 @@ import { request } from "./http.js";
 import { listen } from "./events.js";
 
 /** Listens to the one stream: onHistory(points) once at the start, onNow(now) with each measurement. */
-export const watch = ({ signal, onHistory, onNow, onDown }) => listen("/v1/ops/stream", {
+export const watch = ({ signal, onHistory, onNow, onDown }) => listen("v1/ops/stream", {
   signal,
   onDown,
   onEvent(event) {
@@ -15,7 +15,7 @@ export const watch = ({ signal, onHistory, onNow, onDown }) => listen("/v1/ops/s
 });
 
 /** Has a given-up picture tried again. */
-export const requeue = id => request(`/v1/ops/dead-letters/${encodeURIComponent(id)}/requeue`, { method: "POST" });
+export const requeue = id => request(`v1/ops/dead-letters/${encodeURIComponent(id)}/requeue`, { method: "POST" });
 
 const readPoint = json => ({
   at: new Date(json.at),

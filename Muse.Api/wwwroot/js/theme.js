@@ -21,7 +21,7 @@
       svg.setAttribute("class", "icon");
       svg.setAttribute("aria-hidden", "true");
       const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-      use.setAttribute("href", `/img/icons.svg#${theme}`);
+      use.setAttribute("href", `img/icons.svg#${theme}`);
       svg.append(use);
       button.replaceChildren(svg);
       button.setAttribute("aria-label", `Colours: ${names[theme]}`);
