@@ -13,17 +13,20 @@ static class RedisErrors
         "NOPERM", "NOAUTH", "WRONGPASS",
     ];
 
+    /// <summary>How Redis 7 tells that an ACL denies a command of a script.</summary>
+    const string DeniedInScript = "ERR The user executing the script can't ";
+
     /// <summary>Whether the same command may succeed later.</summary>
-    public static bool IsTransient(string reply) => Transient.Any(code => Has(reply, code));
+    public static bool IsTransient(string reply) => IsDenied(reply) || Transient.Any(code => Has(reply, code));
 
     /// <summary>A sentence for an operator who has to change Redis' configuration, or null.</summary>
     public static string? Explain(string reply) => reply switch
     {
-        _ when Has(reply, "NOPERM") && reply.Contains("channel", StringComparison.OrdinalIgnoreCase) =>
+        _ when IsDenied(reply) && reply.Contains("channel", StringComparison.OrdinalIgnoreCase) =>
             "The Redis user has no permission for Muse's channels. Grant it &muse:* (docs/queue.md lists all permissions).",
-        _ when Has(reply, "NOPERM") && reply.Contains("key", StringComparison.OrdinalIgnoreCase) =>
+        _ when IsDenied(reply) && reply.Contains("keys", StringComparison.OrdinalIgnoreCase) =>
             "The Redis user has no permission for Muse's keys. Grant it ~muse:* (docs/queue.md lists all permissions).",
-        _ when Has(reply, "NOPERM") =>
+        _ when IsDenied(reply) =>
             $"The Redis user has no permission for a command that Muse needs (docs/queue.md lists all permissions): {reply}",
         _ when Has(reply, "NOAUTH") || Has(reply, "WRONGPASS") =>
             "Redis requires another user or password. Set them in ConnectionStrings:redis.",
@@ -32,6 +35,8 @@ static class RedisErrors
             $"Redis does not support a command that Muse needs. Muse needs Redis {LeastVersion} or newer: {reply}",
         _ => null,
     };
+
+    static bool IsDenied(string reply) => Has(reply, "NOPERM") || reply.Contains(DeniedInScript[4..], StringComparison.Ordinal);
 
     /// <summary>
     /// Whether a reply has an error code: at its start, or, before Redis 7, after a dash within the error of a script

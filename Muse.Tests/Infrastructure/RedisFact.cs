@@ -9,3 +9,13 @@ public sealed class RedisFactAttribute : FactAttribute
             Skip = "There is no redis-server on the PATH: ./muse test installs one.";
     }
 }
+
+/// <summary>The same for a theory.</summary>
+public sealed class RedisTheoryAttribute : TheoryAttribute
+{
+    public RedisTheoryAttribute()
+    {
+        if (!RedisServer.IsAvailable)
+            Skip = "There is no redis-server on the PATH: ./muse test installs one.";
+    }
+}
