@@ -7,7 +7,8 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>The engine's events → Redis. Images are encoded and stored beside the loop, so that none waits for another.</summary>
-sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOptions> options, TimeProvider time, ILogger<EventPump> logger)
+sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOptions> options, TimeProvider time,
+    ILogger<EventPump> logger)
 {
     /// <summary>Lower than an image's: a preview is shown for a moment.</summary>
     const int PreviewQuality = 80;
@@ -45,7 +46,8 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
                 break;
             case EngineEvent.Previewed previewed:
                 Report(image, () => Task.Run(() => queue.ReportAsync(image.Item, previewed.Step, previewed.Steps, new StoredPicture(
-                    ImageEncoder.Encode(previewed.Preview, ImageFormat.Jpeg, PreviewQuality), PictureFormat.Jpeg, previewed.Preview.Width, previewed.Preview.Height))));
+                    ImageEncoder.Encode(previewed.Preview, ImageFormat.Jpeg, PreviewQuality), PictureFormat.Jpeg, previewed.Preview.Width,
+                        previewed.Preview.Height))));
                 break;
             case EngineEvent.Checkpointed checkpointed:
                 if (image.IsReporting && !queue.IsReachable)
@@ -59,7 +61,8 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
             case EngineEvent.Failed failed:
                 WorkerLog.Failed(logger, image.Item.Id, failed.Message);
                 End(image, "failed", () => queue.FailAsync(image.Item,
-                    new JobError(failed.InvalidRequest ? JobErrorCodes.InvalidRequest : JobErrorCodes.EngineFailure, failed.Message), giveUp));
+                    new JobError(failed.InvalidRequest ? JobErrorCodes.InvalidRequest : JobErrorCodes.EngineFailure, failed.Message),
+                        giveUp));
                 break;
             case EngineEvent.Cancelled:
                 End(image, "cancelled", () => Task.CompletedTask);

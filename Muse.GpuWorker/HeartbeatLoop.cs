@@ -4,7 +4,8 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>Sends the worker's heartbeat, announces the model, and checks whether it is to drain.</summary>
-sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time, ILogger<HeartbeatLoop> logger)
+sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time,
+    ILogger<HeartbeatLoop> logger)
 {
     /// <summary>The model's card is announced again after this many beats, in case Redis has lost it.</summary>
     const int AnnounceEvery = 30;

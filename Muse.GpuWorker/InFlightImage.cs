@@ -10,7 +10,8 @@ sealed class InFlightImage(string id, WorkItem item, GenerationRequest request, 
     readonly Lock gate = new();
     Task last = Task.CompletedTask;
 
-    /// <summary>The engine's id for it. Not the item's own: this worker may get an item again while the engine still has its first try.</summary>
+    /// <summary>The engine's id for it. Not the item's own: this worker may get an item again while the engine still has its first
+    /// try.</summary>
     public string Id => id;
     public WorkItem Item => item;
     public GenerationRequest Request => request;

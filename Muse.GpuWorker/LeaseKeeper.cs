@@ -4,7 +4,8 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>Renews the leases of the images in flight, three times a lease, and cancels those that this worker no longer owns.</summary>
-sealed class LeaseKeeper(WorkerContext context, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<LeaseKeeper> logger)
+sealed class LeaseKeeper(WorkerContext context, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time,
+    ILogger<LeaseKeeper> logger)
 {
     public Task RunAsync(CancellationToken stopping) => Task.WhenAll(RenewAsync(stopping), WatchCancellationsAsync(stopping));
 

@@ -3,7 +3,9 @@ using Muse.GpuWorker;
 using Muse.Queue;
 using Muse.ServiceDefaults;
 
-SettingsSection[] settings = [new("Worker", typeof(WorkerOptions)), new("Engine", typeof(EngineOptions)), new("Device", typeof(DeviceOptions)), new("Queue", typeof(QueueOptions))];
+SettingsSection[] settings =
+    [new("Worker", typeof(WorkerOptions)), new("Engine", typeof(EngineOptions)), new("Device", typeof(DeviceOptions)),
+    new("Queue", typeof(QueueOptions))];
 return await ProgramStart.RunAsync("Muse.GpuWorker", settings, async () =>
 {
     var builder = WebApplication.CreateBuilder(args);

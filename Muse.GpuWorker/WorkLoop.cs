@@ -33,7 +33,8 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
         var image = context.Add(item);
         if (context.Model.Check(image.Request) is var (property, message))
         {
-            await queue.FailAsync(item, new JobError(JobErrorCodes.InvalidRequest, message, RequestMapping.FieldName(property)), CancellationToken.None);
+            await queue.FailAsync(item, new JobError(JobErrorCodes.InvalidRequest, message, RequestMapping.FieldName(property)),
+                CancellationToken.None);
             context.Release(image, "invalid");
         }
         else if (!context.Engine.TrySubmit(image.Request, item.Checkpoint))

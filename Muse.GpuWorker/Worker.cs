@@ -4,7 +4,8 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>Runs the worker's loops: warm up, work, drain, leave.</summary>
-sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases, HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
+sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases,
+    HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
 {
     /// <summary>An image that is not handed back by then is left to its lease: the AppHost kills the process after 6 s.</summary>
     static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3.5);
@@ -62,7 +63,8 @@ sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoo
     /// <summary>Ends the process with exit code 1: it can't generate any more, and must be replaced.</summary>
     void End(Exception exception)
     {
-        WorkerLog.CannotGenerate(logger, queue.Worker, exception.Message, exception is DeviceMemoryException or ModelFolderException ? null : exception);
+        WorkerLog.CannotGenerate(logger, queue.Worker, exception.Message, exception is DeviceMemoryException or ModelFolderException ? null
+            : exception);
         Environment.ExitCode = 1;
         lifetime.StopApplication();
     }

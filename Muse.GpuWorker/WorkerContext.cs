@@ -7,7 +7,8 @@ using Muse.ServiceDefaults;
 
 namespace Muse.GpuWorker;
 
-/// <summary>The worker's state, shared by its loops: the engine, the images in flight, and whether it is starting, ready or draining.</summary>
+/// <summary>The worker's state, shared by its loops: the engine, the images in flight, and whether it is starting, ready or
+/// draining.</summary>
 sealed class WorkerContext(
     IOptions<WorkerOptions> options,
     IOptions<EngineOptions> engineOptions,
@@ -27,7 +28,8 @@ sealed class WorkerContext(
     public int Slots => engineOptions.Value.MaxBatchSize;
     public DateTimeOffset StartedAt { get; } = time.GetUtcNow();
     public long Completed => Volatile.Read(ref completed);
-    /// <summary>Images completed here, those in flight counted by their share of steps done, so that a rate is right from a batch's first second.</summary>
+    /// <summary>Images completed here, those in flight counted by their share of steps done, so that a rate is right from a batch's first
+    /// second.</summary>
     public double Progress => Volatile.Read(ref progress);
 
     /// <summary>All images that this worker holds: in the engine, or on their way to Redis.</summary>
@@ -42,7 +44,8 @@ sealed class WorkerContext(
         IDiffusionModel model;
         try
         {
-            model = DiffusionModels.Open(folder, options.Value.Device, deviceOptions.Value, time, loggers.CreateLogger(typeof(DiffusionModels)));
+            model = DiffusionModels.Open(folder, options.Value.Device, deviceOptions.Value, time,
+                loggers.CreateLogger(typeof(DiffusionModels)));
         }
         catch (ArgumentException exception)
         {
@@ -72,7 +75,8 @@ sealed class WorkerContext(
         var span = item.StartActivity();
         Activity.Current = before; // The span belongs to the image, not to the loop that took it.
         var id = $"{item.Id}#{Interlocked.Increment(ref number)}";
-        var image = new InFlightImage(id, item, RequestMapping.From(item, Model) with { Id = id, TraceContext = span?.Context ?? default }, span);
+        var image =
+            new InFlightImage(id, item, RequestMapping.From(item, Model) with { Id = id, TraceContext = span?.Context ?? default }, span);
         inFlight[id] = image;
         return image;
     }

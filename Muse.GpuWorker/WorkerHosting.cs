@@ -15,9 +15,12 @@ static class WorkerHosting
         builder.Services.AddOptions<EngineOptions>().BindConfiguration("Engine").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<DeviceOptions>().BindConfiguration("Device").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
-        builder.Services.AddSingleton<WorkerContext>().AddSingleton<WorkLoop>().AddSingleton<EventPump>().AddSingleton<LeaseKeeper>().AddSingleton<HeartbeatLoop>();
+        builder.Services.AddSingleton<WorkerContext>().AddSingleton<WorkLoop>().AddSingleton<EventPump>().AddSingleton<LeaseKeeper>()
+            .AddSingleton<HeartbeatLoop>();
         builder.Services.AddHostedService<Worker>();
-        builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddAttributes([new(ServiceDefaultsExtensions.ModelAttribute, builder.Configuration["Queue:Model"] ?? new QueueOptions().Model)]));
+        var model = builder.Configuration["Queue:Model"] ?? new QueueOptions().Model;
+        builder.Services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddAttributes([new(ServiceDefaultsExtensions.ModelAttribute, model)]));
         builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("ready");
         return builder;
     }
@@ -48,6 +51,7 @@ static class WorkerHosting
     sealed class ReadyCheck(WorkerContext worker) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(worker.State == WorkerState.Ready ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"The worker is {worker.State}."));
+            Task.FromResult(worker.State == WorkerState.Ready ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy($"The worker is {worker.State}."));
     }
 }

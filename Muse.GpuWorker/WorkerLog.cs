@@ -15,7 +15,8 @@ static partial class WorkerLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Left the fleet; {Count} images are left to their leases")]
     public static partial void Left(ILogger logger, int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "This worker could not leave the fleet, which will miss its heartbeats instead: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message =
+        "This worker could not leave the fleet, which will miss its heartbeats instead: {Reason}")]
     public static partial void LeftSilently(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The queue can't be reached: {Reason}")]
@@ -27,6 +28,7 @@ static partial class WorkerLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "The progress of image {Image} was not reported")]
     public static partial void NotReported(ILogger logger, string image, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Image {Image} could not be ended as {Outcome}; its lease will run out and another worker will continue it")]
+    [LoggerMessage(Level = LogLevel.Error, Message =
+        "Image {Image} could not be ended as {Outcome}; its lease will run out and another worker will continue it")]
     public static partial void NotEnded(ILogger logger, string image, string outcome, Exception exception);
 }

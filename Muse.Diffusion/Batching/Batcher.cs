@@ -208,8 +208,12 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         T? next = null;
         foreach (var member in members)
         {
-            if (member.Finished || (key is { } only && member.Key != only) || (leader is not null && (member.LastRan == step || !RunsWith(member, leader))))
+            if (member.Finished || (key is { } only && member.Key != only)
+                || (leader is not null && (member.LastRan == step || !RunsWith(member, leader))))
+            {
                 continue;
+            }
+
             if (next is null || member.LastRan < next.LastRan)
                 next = member;
         }

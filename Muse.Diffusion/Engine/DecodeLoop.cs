@@ -68,7 +68,8 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         {
             failure = e;
             EngineLog.Failed(logger, slots[0].Request.Id, e);
-            engine.EndDecoding(slots[0], new EngineEvent.Failed(slots[0].Request.Id, $"The image could not be decoded: {e.Message}", InvalidRequest: false));
+            var message = $"The image could not be decoded: {e.Message}";
+            engine.EndDecoding(slots[0], new EngineEvent.Failed(slots[0].Request.Id, message, InvalidRequest: false));
         }
         EngineTelemetry.DecodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
         foreach (var span in spans)

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Generates up to <see cref="EngineOptions.MaxBatchSize"/> images at once; requests join and leave at every denoising step.</summary>
+/// <summary>Generates up to <see cref="EngineOptions.MaxBatchSize"/> images at once; requests join and leave at every denoising
+/// step.</summary>
 /// <remarks>
 /// A request goes through three threads: one encodes its prompts (<see cref="RequestPreparation"/>), one owns the batch and the denoiser
 /// (<see cref="StepLoop"/>), one decodes its latent (<see cref="DecodeLoop"/>). They pass it on by channels; callers send messages and
@@ -68,7 +69,9 @@ public sealed class DiffusionEngine : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, disposing.Token);
-        warmUp = Task.Factory.StartNew(() => loop.WarmUp(warmUpSizes, either.Token), either.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        warmUp =
+            Task.Factory.StartNew(() => loop.WarmUp(warmUpSizes, either.Token), either.Token, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
         await warmUp;
         lock (gate)
         {
@@ -86,7 +89,8 @@ public sealed class DiffusionEngine : IAsyncDisposable
 
     /// <summary>Gives it a request; false when it has no free slot or drains.</summary>
     /// <param name="request">What to generate.</param>
-    /// <param name="checkpoint">The state of an <see cref="EngineEvent.Checkpointed"/> or <see cref="EngineEvent.HandedBack"/> to continue from; one that doesn't fit is logged and the request starts over.</param>
+    /// <param name="checkpoint">The state of an <see cref="EngineEvent.Checkpointed"/> or <see cref="EngineEvent.HandedBack"/> to continue
+    /// from; one that doesn't fit is logged and the request starts over.</param>
     /// <exception cref="ArgumentException">A request with the same id is in the engine.</exception>
     public bool TrySubmit(GenerationRequest request, ReadOnlyMemory<byte> checkpoint = default)
     {
@@ -123,7 +127,8 @@ public sealed class DiffusionEngine : IAsyncDisposable
         toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.PlanAgain));
     }
 
-    /// <summary>Takes no more requests, hands back those it has after the step in progress (finished ones still complete), and ends <see cref="Events"/>.</summary>
+    /// <summary>Takes no more requests, hands back those it has after the step in progress (finished ones still complete), and ends
+    /// <see cref="Events"/>.</summary>
     public Task DrainAsync()
     {
         lock (gate)
@@ -184,7 +189,8 @@ public sealed class DiffusionEngine : IAsyncDisposable
         }
     }
 
-    /// <summary>Hands a request whose latent is finished to the decoder. It takes up room no longer, unless the decoder is far behind.</summary>
+    /// <summary>Hands a request whose latent is finished to the decoder. It takes up room no longer, unless the decoder is far
+    /// behind.</summary>
     internal void HandToDecoder(Slot slot)
     {
         int ahead;

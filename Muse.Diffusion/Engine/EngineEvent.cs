@@ -4,7 +4,8 @@ namespace Muse.Diffusion;
 /// <param name="RequestId">The request's <see cref="GenerationRequest.Id"/>.</param>
 public abstract record EngineEvent(string RequestId)
 {
-    /// <summary>It entered the batch, in <paramref name="Slot"/>, with <paramref name="Step"/> steps already done (above 0 when it continues from a checkpoint).</summary>
+    /// <summary>It entered the batch, in <paramref name="Slot"/>, with <paramref name="Step"/> steps already done (above 0 when it
+    /// continues from a checkpoint).</summary>
     public sealed record Joined(string RequestId, int Slot, int Step, int Steps) : EngineEvent(RequestId);
 
     /// <summary>A step was done.</summary>
@@ -13,11 +14,13 @@ public abstract record EngineEvent(string RequestId)
     /// <summary>A preview of the image as it stands, one pixel for each cell of the latent.</summary>
     public sealed record Previewed(string RequestId, int Step, int Steps, RgbImage Preview) : EngineEvent(RequestId);
 
-    /// <summary>Its state after <paramref name="Step"/> steps: pass it to <see cref="DiffusionEngine.TrySubmit"/> to continue from there, on any worker with the same model.</summary>
+    /// <summary>Its state after <paramref name="Step"/> steps: pass it to <see cref="DiffusionEngine.TrySubmit"/> to continue from there,
+    /// on any worker with the same model.</summary>
     public sealed record Checkpointed(string RequestId, int Step, ReadOnlyMemory<byte> State) : EngineEvent(RequestId);
 
     /// <summary>The image is generated.</summary>
-    public sealed record Completed(string RequestId, int Steps, RgbImage Image, string? PromptCutOff, bool Flagged) : EngineEvent(RequestId);
+    public sealed record Completed(string RequestId, int Steps, RgbImage Image, string? PromptCutOff, bool Flagged)
+        : EngineEvent(RequestId);
 
     /// <summary>It failed, alone: the others in the batch go on.</summary>
     public sealed record Failed(string RequestId, string Message, bool InvalidRequest) : EngineEvent(RequestId);

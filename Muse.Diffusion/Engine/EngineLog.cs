@@ -5,16 +5,19 @@ namespace Muse.Diffusion;
 /// <summary>The engine's log messages.</summary>
 static partial class EngineLog
 {
-    [LoggerMessage(1, LogLevel.Information, "Warmed up {Model} on {Device} at {Width}x{Height}: up to {Rows} rows, in {Milliseconds:F0} ms")]
+    [LoggerMessage(1, LogLevel.Information,
+        "Warmed up {Model} on {Device} at {Width}x{Height}: up to {Rows} rows, in {Milliseconds:F0} ms")]
     public static partial void WarmedUp(ILogger logger, string model, string device, int width, int height, int rows, double milliseconds);
 
     [LoggerMessage(2, LogLevel.Warning, "Checkpoint of {RequestId} is not used: {Reason}; the request starts over")]
     public static partial void CheckpointRefused(ILogger logger, string requestId, string reason);
 
-    [LoggerMessage(3, LogLevel.Warning, "{Rows} rows of {Width}x{Height} did not fit into the device's memory; from now on at most {Limit}")]
+    [LoggerMessage(3, LogLevel.Warning,
+        "{Rows} rows of {Width}x{Height} did not fit into the device's memory; from now on at most {Limit}")]
     public static partial void RowsHalved(ILogger logger, int rows, int width, int height, int limit);
 
-    [LoggerMessage(4, LogLevel.Warning, "{Count} images did not fit into the device's memory to be decoded together; from now on at most {Limit}")]
+    [LoggerMessage(4, LogLevel.Warning,
+        "{Count} images did not fit into the device's memory to be decoded together; from now on at most {Limit}")]
     public static partial void DecodeHalved(ILogger logger, int count, int limit);
 
     [LoggerMessage(5, LogLevel.Error, "Request {RequestId} failed")]
@@ -26,7 +29,8 @@ static partial class EngineLog
     [LoggerMessage(7, LogLevel.Critical, "The engine's thread '{Thread}' ended with an exception")]
     public static partial void ThreadFailed(ILogger logger, string thread, Exception exception);
 
-    [LoggerMessage(8, LogLevel.Information, "The denoiser of {Model} does not take one timestep for each row: requests run in groups of equal timestep")]
+    [LoggerMessage(8, LogLevel.Information,
+        "The denoiser of {Model} does not take one timestep for each row: requests run in groups of equal timestep")]
     public static partial void EqualTimesteps(ILogger logger, string model);
 
     [LoggerMessage(9, LogLevel.Information, "{Provider}: {Reason}")]
@@ -38,7 +42,8 @@ static partial class EngineLog
     [LoggerMessage(11, LogLevel.Warning, "Model {Model}: {Warning}")]
     public static partial void ModelWarning(ILogger logger, string model, string warning);
 
-    [LoggerMessage(12, LogLevel.Warning, "The negative prompt of {RequestId} has no effect: the guidance scale is an input of the denoiser of {Model}")]
+    [LoggerMessage(12, LogLevel.Warning,
+        "The negative prompt of {RequestId} has no effect: the guidance scale is an input of the denoiser of {Model}")]
     public static partial void NegativePromptIgnored(ILogger logger, string requestId, string model);
 
     [LoggerMessage(13, LogLevel.Warning, "{Rows} rows of {Width}x{Height} did not fit beside the decoder; they run again when it is idle")]

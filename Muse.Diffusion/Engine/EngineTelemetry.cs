@@ -12,28 +12,41 @@ public static class EngineTelemetry
     static readonly ActivitySource Source = new(Name);
     static readonly Meter Meter = new(Name);
 
-    internal static readonly Histogram<int> BatchSize = Meter.CreateHistogram("muse.batch.size", "{request}", "Requests in the batch at a step.",
+    static readonly InstrumentAdvice<double> Durations = new()
+    {
+        HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+    };
+
+    internal static readonly Histogram<int> BatchSize =
+        Meter.CreateHistogram("muse.batch.size", "{request}", "Requests in the batch at a step.",
         advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32] });
 
-    internal static readonly Histogram<int> BatchRows = Meter.CreateHistogram("muse.batch.rows", "{row}", "Rows of requests that the denoiser ran in a call, without padding.",
+    internal static readonly Histogram<int> BatchRows =
+        Meter.CreateHistogram("muse.batch.rows", "{row}", "Rows of requests that the denoiser ran in a call, without padding.",
         advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64] });
 
-    internal static readonly Histogram<int> BatchPadding = Meter.CreateHistogram("muse.batch.padding", "{row}", "Rows that the denoiser ran in a call without a request in them.",
+    internal static readonly Histogram<int> BatchPadding =
+        Meter.CreateHistogram("muse.batch.padding", "{row}", "Rows that the denoiser ran in a call without a request in them.",
         advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [0, 1, 2, 4, 6, 8, 12, 16, 20, 24] });
 
-    internal static readonly Histogram<double> StepDuration = Meter.CreateHistogram("muse.step.duration", "s", "One denoising step of the whole batch.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
+    internal static readonly Histogram<double> StepDuration =
+        Meter.CreateHistogram("muse.step.duration", "s", "One denoising step of the whole batch.",
+        advice: Durations);
 
-    internal static readonly Histogram<double> JoinDelay = Meter.CreateHistogram("muse.engine.join.delay", "s", "From being handed to the engine to joining the batch.",
+    internal static readonly Histogram<double> JoinDelay =
+        Meter.CreateHistogram("muse.engine.join.delay", "s", "From being handed to the engine to joining the batch.",
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] });
 
-    internal static readonly Histogram<double> EncodeDuration = Meter.CreateHistogram<double>("muse.encode.duration", "s", "Encoding one request's prompts.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
+    internal static readonly Histogram<double> EncodeDuration =
+        Meter.CreateHistogram<double>("muse.encode.duration", "s", "Encoding one request's prompts.",
+        advice: Durations);
 
-    internal static readonly Histogram<double> DecodeDuration = Meter.CreateHistogram<double>("muse.decode.duration", "s", "Decoding the latents of one call.",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5] });
+    internal static readonly Histogram<double> DecodeDuration =
+        Meter.CreateHistogram<double>("muse.decode.duration", "s", "Decoding the latents of one call.",
+        advice: Durations);
 
-    internal static readonly Counter<long> MemoryExhausted = Meter.CreateCounter<long>("muse.engine.memory.exhausted", "{step}", "Steps that did not fit into the device's memory.");
+    internal static readonly Counter<long> MemoryExhausted =
+        Meter.CreateCounter<long>("muse.engine.memory.exhausted", "{step}", "Steps that did not fit into the device's memory.");
 
     /// <summary>A span of a request's trace, apart from whatever span is current on this thread.</summary>
     internal static Activity? StartForRequest(string name, GenerationRequest request)

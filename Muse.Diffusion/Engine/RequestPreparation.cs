@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Makes a request ready for the batch: encodes its prompts, plans its sampler, and sets its latent to the start or to its checkpoint.</summary>
+/// <summary>Makes a request ready for the batch: encodes its prompts, plans its sampler, and sets its latent to the start or to its
+/// checkpoint.</summary>
 sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
 {
     const int MaxPlans = 1000;

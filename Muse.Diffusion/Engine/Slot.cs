@@ -4,7 +4,8 @@ using System.Numerics.Tensors;
 namespace Muse.Diffusion;
 
 /// <summary>One request's state in the engine: its latent, its sampler's history, and what it is denoised towards.</summary>
-/// <remarks>Handed from thread to thread with the request: encoder, then engine, then decoder; only <see cref="Cancel"/> is for all.</remarks>
+/// <remarks>Handed from thread to thread with the request: encoder, then engine, then decoder; only <see cref="Cancel"/> is for
+/// all.</remarks>
 sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, long submittedAt) : BatchMember
 {
     volatile bool cancelled;
@@ -49,8 +50,10 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     public override BatchKey Key => key;
     public override int Rows => Guided ? 2 : 1;
 
-    /// <summary>Whether its next evaluation is guided, and so takes a row for the negative prompt too. A negative prompt acts from the first step on, where the composition is decided.</summary>
-    public bool Guided => Negative is not null && !Finished && (!string.IsNullOrEmpty(Request.NegativePrompt) || Timestep <= guidanceMaxTimestep);
+    /// <summary>Whether its next evaluation is guided, and so takes a row for the negative prompt too. A negative prompt acts from the
+    /// first step on, where the composition is decided.</summary>
+    public bool Guided =>
+        Negative is not null && !Finished && (!string.IsNullOrEmpty(Request.NegativePrompt) || Timestep <= guidanceMaxTimestep);
 
     public override float Timestep => Plan.Timesteps[Evaluation];
     public override bool Finished => Evaluation == Plan.Timesteps.Length;
@@ -60,7 +63,8 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     /// <summary>Puts the request at its start, or where its checkpoint stood.</summary>
     /// <returns>Why its checkpoint was not used; null when it was, or when there was none.</returns>
-    public string? Begin(IDiffusionModel model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape, Conditioning positive, Conditioning? negative)
+    public string? Begin(IDiffusionModel model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape,
+        Conditioning positive, Conditioning? negative)
     {
         (Sampler, Plan, Noise, Shape, Positive, Negative) = (sampler, plan, noise, shape, positive, negative);
         guidanceMaxTimestep = model.Traits.GuidanceMaxTimestep;

@@ -6,9 +6,11 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>A request's state between two steps as bytes: latent and sampler history in full precision, so that the image comes out the same to the bit.</summary>
+/// <summary>A request's state between two steps as bytes: latent and sampler history in full precision, so that the image comes out the
+/// same to the bit.</summary>
 /// <remarks>
-/// Little-endian: "MUSE", version (2 bytes), 2 bytes zero, identity (16), steps done (4), evaluations done (4), latent length (4), history length (4),
+/// Little-endian: "MUSE", version (2 bytes), 2 bytes zero, identity (16), steps done (4), evaluations done (4), latent length (4), history
+/// length (4),
 /// latent and history (4 bytes a value), the first 8 bytes of the SHA-256 of all before.
 /// </remarks>
 static class SlotState
@@ -26,11 +28,13 @@ static class SlotState
         // Each text is preceded by its length, so that no two requests write the same line.
         var texts = new[] { model.Name, model.Content, sampler, request.Prompt, request.NegativePrompt };
         var all = string.Concat(texts.Select(text => $"{text?.Length ?? -1}:{text}"))
-            + string.Create(CultureInfo.InvariantCulture, $"{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
+            + string.Create(CultureInfo.InvariantCulture,
+                $"{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
         return SHA256.HashData(Encoding.UTF8.GetBytes(all))[..IdentityLength];
     }
 
-    public static byte[] Save(ReadOnlySpan<byte> identity, int step, int evaluation, ReadOnlySpan<float> latent, ReadOnlySpan<float> history)
+    public static byte[] Save(ReadOnlySpan<byte> identity, int step, int evaluation, ReadOnlySpan<float> latent,
+        ReadOnlySpan<float> history)
     {
         var body = HeaderLength + 4 * (latent.Length + history.Length);
         var state = new byte[body + ChecksumLength];
@@ -49,7 +53,8 @@ static class SlotState
 
     /// <summary>Reads a state into the buffers of its request.</summary>
     /// <returns>Why it can't be used, with <paramref name="evaluation"/> 0; null when it was.</returns>
-    public static string? Restore(ReadOnlySpan<byte> state, ReadOnlySpan<byte> identity, int evaluations, Span<float> latent, Span<float> history, out int evaluation)
+    public static string? Restore(ReadOnlySpan<byte> state, ReadOnlySpan<byte> identity, int evaluations, Span<float> latent,
+        Span<float> history, out int evaluation)
     {
         evaluation = 0;
         var body = HeaderLength + 4 * (latent.Length + history.Length);

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Owns the batch and the denoiser, and takes one step after another: plan → release → admit → gather → denoise → scatter.</summary>
+/// <summary>Owns the batch and the denoiser, and takes one step after another: plan → release → admit → gather → denoise →
+/// scatter.</summary>
 sealed class StepLoop
 {
     readonly DiffusionEngine engine;
@@ -24,7 +25,8 @@ sealed class StepLoop
     bool draining;
     bool noMore;
 
-    public StepLoop(DiffusionEngine engine, IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger, Channel<LoopMessage> messages)
+    public StepLoop(DiffusionEngine engine, IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger,
+        Channel<LoopMessage> messages)
     {
         (this.engine, this.model, this.options, this.time, this.logger, this.messages) = (engine, model, options, time, logger, messages);
         batcher = new Batcher<Slot>(options.MaxBatchSize, options.MaxRows, options.Mode, options.BatchDelay, !model.TimestepPerRow);
@@ -86,7 +88,8 @@ sealed class StepLoop
             var delay = at - time.GetElapsedTime(epoch);
             if (delay <= TimeSpan.Zero)
                 return;
-            alarm ??= time.CreateTimer(_ => messages.Writer.TryWrite(new(LoopMessageKind.PlanAgain)), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            alarm ??= time.CreateTimer(_ => messages.Writer.TryWrite(new(LoopMessageKind.PlanAgain)), null, Timeout.InfiniteTimeSpan,
+                Timeout.InfiniteTimeSpan);
             alarm.Change(delay, Timeout.InfiniteTimeSpan);
         }
         messages.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
@@ -197,7 +200,8 @@ sealed class StepLoop
         }
         else
         {
-            slots[0].Failure = new DeviceMemoryException($"An image of {request.Width}x{request.Height} needs more memory than the device has.", e);
+            slots[0].Failure =
+                new DeviceMemoryException($"An image of {request.Width}x{request.Height} needs more memory than the device has.", e);
         }
     }
 
@@ -259,7 +263,12 @@ sealed class StepLoop
         var preview = after > before && after < slot.Plan.Steps && WantsPreview(request, before, after) ? Preview(slot, prediction) : null;
         slot.Sampler.Step(slot.Plan, slot.Evaluation, prediction, slot.Latent, slot.History, slot.Noise);
         if (!TensorPrimitives.IsFiniteAll<float>(slot.Latent))
-            throw new NotFiniteNumberException($"The model gave values that are not numbers at step {before + 1}; a half-precision model may need another sampler or guidance scale.");
+        {
+            throw new NotFiniteNumberException(
+                $"The model gave values that are not numbers at step {before + 1}; a half-precision model may need another sampler or "
+                + $"guidance scale.");
+        }
+
         slot.Evaluation++;
         if (after == before)
             return;
@@ -297,14 +306,15 @@ sealed class StepLoop
             var slot = slots[0];
             batcher.Remove(slot);
             EngineTelemetry.End(slot.Span, slot.Failure);
-            if (slot.Failure is { } failure)
-                engine.End(slot, Failed(slot, failure));
-            else if (slot.Cancelled)
-                engine.End(slot, new EngineEvent.Cancelled(slot.Request.Id));
-            else if (slot.Ready && slot.Finished)
+            if (slot.Ready && slot.Finished && !slot.Cancelled)
+            {
                 engine.HandToDecoder(slot);
-            else
-                engine.End(slot, new EngineEvent.HandedBack(slot.Request.Id, slot.Ready ? slot.Step : SlotState.StepOf(slot.Checkpoint.Span), slot.Save()));
+                continue;
+            }
+            var step = slot.Ready ? slot.Step : SlotState.StepOf(slot.Checkpoint.Span);
+            engine.End(slot, slot.Failure is { } failure ? Failed(slot, failure)
+                : slot.Cancelled ? new EngineEvent.Cancelled(slot.Request.Id)
+                : new EngineEvent.HandedBack(slot.Request.Id, step, slot.Save()));
         }
     }
 

@@ -19,7 +19,8 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
             var condition = new RowCondition(timestep, conditioning, model.Traits.DefaultGuidanceScale, width, height);
             var rows = model.PreparesByShape ? RunEach(condition, batcher, cancellation) : RunDoublings(condition, batcher, cancellation);
             Decode(model.Latent(width, height), cancellation);
-            EngineLog.WarmedUp(logger, model.Traits.Name, model.Traits.Device, width, height, rows, time.GetElapsedTime(started).TotalMilliseconds);
+            var took = time.GetElapsedTime(started).TotalMilliseconds;
+            EngineLog.WarmedUp(logger, model.Traits.Name, model.Traits.Device, width, height, rows, took);
         }
     }
 

@@ -21,5 +21,6 @@ static class WarmUpSizes
         return (width, height);
     }
 
-    static int? Pixels(string number) => int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var pixels) ? pixels : null;
+    static int? Pixels(string number) =>
+        int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var pixels) ? pixels : null;
 }

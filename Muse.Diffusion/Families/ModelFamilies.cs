@@ -14,12 +14,14 @@ static class ModelFamilies
     /// <summary>The folder of a model's denoiser.</summary>
     /// <exception cref="ModelFolderException">No family has such a denoiser.</exception>
     public static string DenoiserOf(ModelFolder folder) => folder.Has("transformer")
-        ? throw folder.Refused("transformer", "the model denoises with a transformer (Stable Diffusion 3, Flux); Muse runs models with a unet.")
+        ? throw folder.Refused("transformer",
+            "the model denoises with a transformer (Stable Diffusion 3, Flux); Muse runs models with a unet.")
         : "unet";
 
     /// <summary>The family of a folder.</summary>
     /// <exception cref="ModelFolderException">It is of no family, or its parts don't go together.</exception>
-    public static ModelFamily Of(ModelFolder folder, IReadOnlyCollection<string> denoiserInputs, IReadOnlyList<ModelFamily.Recognizer> families)
+    public static ModelFamily Of(ModelFolder folder, IReadOnlyCollection<string> denoiserInputs,
+        IReadOnlyList<ModelFamily.Recognizer> families)
     {
         foreach (var recognize in families)
         {

@@ -33,9 +33,18 @@ class StableDiffusion(ModelFolder folder) : ModelFamily(folder)
             return config;
         var warnings = config.Warnings.ToList();
         if (config.ClipSampleRange is not null)
-            warnings.Add("scheduler_config.json: 'clip_sample' is true or absent; it is taken as false, as the Stable Diffusion pipeline does.");
+        {
+            warnings.Add(
+                "scheduler_config.json: 'clip_sample' is true or absent; it is taken as false, as the Stable Diffusion pipeline does.");
+        }
+
         if (config.StepsOffset != 1 && config.TimestepSpacing is null or TimestepSpacing.Leading)
-            warnings.Add($"scheduler_config.json: 'steps_offset' is {config.StepsOffset} or absent; it is taken as 1, as the Stable Diffusion pipeline does.");
+        {
+            warnings.Add(
+                $"scheduler_config.json: 'steps_offset' is {config.StepsOffset} or absent; it is taken as 1, as the Stable Diffusion "
+                + $"pipeline does.");
+        }
+
         return config with { ClipSampleRange = null, StepsOffset = 1, Warnings = warnings };
     }
 }

@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
-/// <summary>SDXL and SDXL-Turbo: a UNet conditioned on two CLIP text encoders, a pooled embedding and the image's size (Podell et al., https://arxiv.org/abs/2307.01952).</summary>
+/// <summary>SDXL and SDXL-Turbo: a UNet conditioned on two CLIP text encoders, a pooled embedding and the image's size (Podell et al.,
+/// https://arxiv.org/abs/2307.01952).</summary>
 sealed class StableDiffusionXl(ModelFolder folder) : ModelFamily(folder)
 {
     const string Second = "text_encoder_2", HiddenStates = "encoder_hidden_states", TextEmbeds = "text_embeds", TimeIds = "time_ids";
@@ -15,7 +16,8 @@ sealed class StableDiffusionXl(ModelFolder folder) : ModelFamily(folder)
         return hasSecond ? new StableDiffusionXl(folder) : null;
     }
 
-    public override IReadOnlyList<(string Encoder, string Tokenizer)> TextEncoders => [("text_encoder", "tokenizer"), (Second, "tokenizer_2")];
+    public override IReadOnlyList<(string Encoder, string Tokenizer)> TextEncoders =>
+        [("text_encoder", "tokenizer"), (Second, "tokenizer_2")];
 
     public override IReadOnlyList<DenoiserInput> Inputs { get; } =
     [

@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
-/// <summary>Bicubic scaling with antialiasing: where an image gets smaller, the kernel gets wider, as in Pillow's <c>BICUBIC</c> (a = −½, two passes, rounded to bytes after each).</summary>
+/// <summary>Bicubic scaling with antialiasing: where an image gets smaller, the kernel gets wider, as in Pillow's <c>BICUBIC</c> (a = −½,
+/// two passes, rounded to bytes after each).</summary>
 static class BicubicResize
 {
     const double Support = 2, A = -0.5;
@@ -10,7 +11,8 @@ static class BicubicResize
     {
         var rows = new byte[3 * width * image.Height];
         // Horizontally a pixel's neighbour is 3 bytes away, vertically a whole row.
-        Scale(image.Pixels, rows, image.Width, width, lines: image.Height, pixelStride: 3, inLineStride: 3 * image.Width, outLineStride: 3 * width);
+        Scale(image.Pixels, rows, image.Width, width, lines: image.Height, pixelStride: 3, inLineStride: 3 * image.Width,
+            outLineStride: 3 * width);
         var pixels = new byte[3 * width * height];
         Scale(rows, pixels, image.Height, height, lines: width, pixelStride: 3 * width, inLineStride: 3, outLineStride: 3);
         return new RgbImage(width, height, pixels);

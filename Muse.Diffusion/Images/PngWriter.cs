@@ -13,7 +13,8 @@ namespace Muse.Diffusion;
 /// </remarks>
 static class PngWriter
 {
-    static readonly ZLibCompressionOptions Runs = new() { CompressionLevel = 1, CompressionStrategy = ZLibCompressionStrategy.RunLengthEncoding };
+    static readonly ZLibCompressionOptions Runs =
+        new() { CompressionLevel = 1, CompressionStrategy = ZLibCompressionStrategy.RunLengthEncoding };
 
     // Large arrays are dear to the garbage collector: each thread keeps the one it writes into.
     [ThreadStatic]
@@ -24,7 +25,8 @@ static class PngWriter
 
     /// <summary>The picture as a file.</summary>
     /// <param name="image">The picture.</param>
-    /// <param name="text">A text to put into the file (§11.3.3), by its keyword; <c>tEXt</c> where Latin-1 can say it, otherwise <c>iTXt</c>. Null for none.</param>
+    /// <param name="text">A text to put into the file (§11.3.3), by its keyword; <c>tEXt</c> where Latin-1 can say it, otherwise
+    /// <c>iTXt</c>. Null for none.</param>
     public static byte[] Write(RgbImage image, (string Keyword, string Text)? text)
     {
         var file = scratch ??= new MemoryStream();
@@ -46,9 +48,15 @@ static class PngWriter
     {
         byte[] word = [.. Encoding.Latin1.GetBytes(keyword), 0];
         if (text.All(c => c is '\n' or (>= ' ' and <= '~') or (>= '\u00a0' and <= '\u00ff')))
+        {
             Chunk(file, "tEXt"u8, chunk => chunk.Write([.. word, .. Encoding.Latin1.GetBytes(text)]));
+        }
         else
-            Chunk(file, "iTXt"u8, chunk => chunk.Write([.. word, /* not compressed */ 0, 0, /* language */ 0, /* keyword in it */ 0, .. Encoding.UTF8.GetBytes(text)]));
+        {
+            Chunk(file, "iTXt"u8, chunk =>
+                chunk.Write([.. word, /* not compressed */ 0, 0, /* language */ 0, /* keyword in it */ 0,
+                .. Encoding.UTF8.GetBytes(text)]));
+        }
     }
 
     static void Compress(RgbImage image, Stream chunk)
@@ -75,7 +83,8 @@ static class PngWriter
         write(file);
         BinaryPrimitives.WriteInt32BigEndian(number, (int)(file.Position - start - 8));
         number.CopyTo(file.GetBuffer().AsSpan((int)start));
-        BinaryPrimitives.WriteUInt32BigEndian(number, Crc32.HashToUInt32(file.GetBuffer().AsSpan((int)start + 4, (int)(file.Position - start - 4))));
+        BinaryPrimitives.WriteUInt32BigEndian(number,
+            Crc32.HashToUInt32(file.GetBuffer().AsSpan((int)start + 4, (int)(file.Position - start - 4))));
         file.Write(number);
     }
 }

@@ -19,7 +19,8 @@ static class FileContent
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
-    /// <summary>The files beside <paramref name="file"/> and itself: a graph with the weights that it keeps in files of their own.</summary>
+    /// <summary>The files beside <paramref name="file"/> and itself: a graph with the weights that it keeps in files of their
+    /// own.</summary>
     public static IEnumerable<string> Beside(string file) => In(Path.GetDirectoryName(Path.GetFullPath(file))!);
 
     /// <summary>The files of a folder, always in the same order.</summary>

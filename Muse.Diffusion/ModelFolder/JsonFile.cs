@@ -4,8 +4,10 @@ using System.Text.RegularExpressions;
 
 namespace Muse.Diffusion;
 
-/// <summary>One JSON file of a model folder, or an object in it; values are checked as they are read. A null value counts as an absent key.</summary>
-/// <remarks>A byte order mark is ignored (RFC 8259, 8.1), and Python's <c>Infinity</c> and <c>NaN</c> are read, since diffusers writes them.</remarks>
+/// <summary>One JSON file of a model folder, or an object in it; values are checked as they are read. A null value counts as an absent
+/// key.</summary>
+/// <remarks>A byte order mark is ignored (RFC 8259, 8.1), and Python's <c>Infinity</c> and <c>NaN</c> are read, since diffusers writes
+/// them.</remarks>
 /// <param name="name">What errors call the file: its path from the model folder's name on.</param>
 /// <param name="root">Its object; undefined when there is no such file.</param>
 sealed partial class JsonFile(string name, JsonElement root)
@@ -32,7 +34,8 @@ sealed partial class JsonFile(string name, JsonElement root)
     public static JsonFile Parse(string json, string name)
     {
         var root = Root(json.TrimStart('\uFEFF'), name);
-        return root.ValueKind == JsonValueKind.Object ? new JsonFile(name, root) : throw new ModelFolderException(name, "is not a JSON object.");
+        return root.ValueKind == JsonValueKind.Object ? new JsonFile(name, root)
+            : throw new ModelFolderException(name, "is not a JSON object.");
     }
 
     static JsonElement Root(string json, string name)
@@ -104,7 +107,8 @@ sealed partial class JsonFile(string name, JsonElement root)
         var numbers = value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().Select(AsNumber).ToList() : [null];
         return numbers.TrueForAll(number => number >= least && number <= most) && (count is null || numbers.Count == count)
             ? [.. numbers.Select(number => (float)number!.Value)]
-            : throw Refused(key, FormattableString.Invariant($"a list of {(count is { } fixedCount ? $"{fixedCount} " : "")}numbers from {least} to {most}"));
+            : throw Refused(key, FormattableString.Invariant(
+                $"a list of {(count is { } fixedCount ? $"{fixedCount} " : "")}numbers from {least} to {most}"));
     }
 
     /// <summary>Whether a key's value is a list.</summary>
@@ -113,7 +117,8 @@ sealed partial class JsonFile(string name, JsonElement root)
     /// <summary>How many items a list has, 1 to 15.</summary>
     public int? Length(string key) => Find(key) is not { } value
         ? null
-        : value.ValueKind == JsonValueKind.Array && value.GetArrayLength() is > 0 and < 16 and var length ? length : throw Refused(key, "a list");
+        : value.ValueKind == JsonValueKind.Array && value.GetArrayLength() is > 0 and < 16 and var length ? length
+            : throw Refused(key, "a list");
 
     /// <summary>A value as text, whatever its kind; null when there is none.</summary>
     public string? Text(string key) => Find(key)?.ToString();
@@ -130,7 +135,8 @@ sealed partial class JsonFile(string name, JsonElement root)
     /// <summary>One of some strings; null when there is none.</summary>
     public string? Choice(string key, params IReadOnlyCollection<string> allowed) => Find(key) is not { } value
         ? null
-        : value.ValueKind == JsonValueKind.String && allowed.Contains(value.GetString()!) ? value.GetString() : throw Refused(key, string.Join(", ", allowed));
+        : value.ValueKind == JsonValueKind.String && allowed.Contains(value.GetString()!) ? value.GetString()
+            : throw Refused(key, string.Join(", ", allowed));
 
     /// <summary>An error that names the file, the key, its value and what is allowed.</summary>
     public ModelFolderException Refused(string key, string allowed) => new(Name, $"'{key}' is {Shown(key)}; it must be {allowed}.");
@@ -144,12 +150,14 @@ sealed partial class JsonFile(string name, JsonElement root)
     }
 
     JsonElement? Find(string key) =>
-        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value
+            : null;
 
     static double? AsNumber(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Number => value.GetDouble(),
-        JsonValueKind.String when double.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) => number,
+        JsonValueKind.String when double.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) =>
+            number,
         _ => null,
     };
 

@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
-/// <summary>What a folder's <c>model_index.json</c> may say under <c>_muse</c>: defaults and sizes that the other files don't say. Null where it says nothing.</summary>
+/// <summary>What a folder's <c>model_index.json</c> may say under <c>_muse</c>: defaults and sizes that the other files don't say. Null
+/// where it says nothing.</summary>
 public sealed record MuseSection
 {
     /// <summary>Steps where none are asked for (<c>defaults.steps</c>).</summary>

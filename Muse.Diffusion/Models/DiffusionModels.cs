@@ -6,8 +6,10 @@ namespace Muse.Diffusion;
 public static class DiffusionModels
 {
     /// <summary>Opens a model.</summary>
-    /// <param name="folder">Its folder. A simulated device takes sizes and defaults from it where it is there, and its name in any case.</param>
-    /// <param name="device"><c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>plugin:/path/to/library</c>, or <c>simulated</c> with its costs (<see cref="SimulationSpec"/>).</param>
+    /// <param name="folder">Its folder. A simulated device takes sizes and defaults from it where it is there, and its name in any
+    /// case.</param>
+    /// <param name="device"><c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>plugin:/path/to/library</c>, or <c>simulated</c> with
+    /// its costs (<see cref="SimulationSpec"/>).</param>
     /// <param name="options">How the device is used.</param>
     /// <param name="time">The clock that simulated costs pass on.</param>
     /// <param name="logger">Where the choice of the device, its reason, and warnings about the folder go.</param>

@@ -13,16 +13,19 @@ public interface IDiffusionModel : IDisposable
     /// <summary>Whether rows of one step may stand at different timesteps; if not, they run in groups of equal timestep.</summary>
     bool TimestepPerRow { get; }
 
-    /// <summary>Whether the guidance scale is an input of the denoiser, so that no request needs a second row and negative prompts have no effect.</summary>
+    /// <summary>Whether the guidance scale is an input of the denoiser, so that no request needs a second row and negative prompts have no
+    /// effect.</summary>
     bool GuidanceEmbedded { get; }
 
     /// <summary>How many images are worth decoding in one call on this device.</summary>
     int DecodeBatch { get; }
 
-    /// <summary>Whether the device prepares itself for each number of rows of each size when it first meets it (an accelerator that picks or builds its kernels by shape).</summary>
+    /// <summary>Whether the device prepares itself for each number of rows of each size when it first meets it (an accelerator that picks
+    /// or builds its kernels by shape).</summary>
     bool PreparesByShape => false;
 
-    /// <summary>How many steps of one size are to run before another's turn: more than one where a change of size takes as long as they do.</summary>
+    /// <summary>How many steps of one size are to run before another's turn: more than one where a change of size takes as long as they
+    /// do.</summary>
     int StepsATurn => 1;
 
     /// <summary>A sampler over this model's noise schedule.</summary>
@@ -33,11 +36,14 @@ public interface IDiffusionModel : IDisposable
     LatentShape Latent(int width, int height);
 
     /// <summary>Encodes a prompt.</summary>
-    /// <param name="prompt">Any text; null for a negative prompt that is absent, which some models treat differently from an empty one.</param>
-    /// <param name="like">A conditioning whose shape the result must have at least, so that both prompts of a request can be equally long; null for none.</param>
+    /// <param name="prompt">Any text; null for a negative prompt that is absent, which some models treat differently from an empty
+    /// one.</param>
+    /// <param name="like">A conditioning whose shape the result must have at least, so that both prompts of a request can be equally long;
+    /// null for none.</param>
     Conditioning Encode(string? prompt, ConditioningShape? like = null);
 
-    /// <summary>Arranges the values of a latent (channels × height × width) in the order in which the denoiser takes them; most models leave them as they are.</summary>
+    /// <summary>Arranges the values of a latent (channels × height × width) in the order in which the denoiser takes them; most models
+    /// leave them as they are.</summary>
     void Pack(LatentShape latent, Span<float> values)
     {
     }

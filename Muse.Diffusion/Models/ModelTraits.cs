@@ -5,7 +5,8 @@ public sealed record ModelTraits
 {
     /// <summary>The folder's name.</summary>
     public required string Name { get; init; }
-    /// <summary>Tells its weights and settings apart from those of another model of the same name; empty where there are none (a simulated device).</summary>
+    /// <summary>Tells its weights and settings apart from those of another model of the same name; empty where there are none (a simulated
+    /// device).</summary>
     public string Content { get; init; } = "";
     /// <summary>The device it runs on, as a person would name it; a simulated one says so.</summary>
     public required string Device { get; init; }
@@ -29,7 +30,9 @@ public sealed record ModelTraits
     public int MaxSteps { get; init; } = 150;
     /// <summary>Guidance scale where none is asked for.</summary>
     public required float DefaultGuidanceScale { get; init; }
-    /// <summary>The highest timestep at which a request without a negative prompt is guided. Above it, while little but noise is to be seen, the prompt alone decides: there guidance costs a second row and makes pictures more alike, and worse (Kynkäänniemi et al. 2024, https://arxiv.org/abs/2404.07724). Infinite for guidance at every step.</summary>
+    /// <summary>The highest timestep at which a request without a negative prompt is guided. Above it, while little but noise is to be
+    /// seen, the prompt alone decides: there guidance costs a second row and makes pictures more alike, and worse (Kynkäänniemi et al.
+    /// 2024, https://arxiv.org/abs/2404.07724). Infinite for guidance at every step.</summary>
     public float GuidanceMaxTimestep { get; init; } = float.PositiveInfinity;
     /// <summary>The samplers' names; the first is the folder's own.</summary>
     public required IReadOnlyList<string> Samplers { get; init; }
@@ -39,7 +42,8 @@ public sealed record ModelTraits
     /// <summary>Largest guidance scale.</summary>
     public const float MaxGuidanceScale = 50;
 
-    /// <summary>What is wrong with a request for this model: the property of <see cref="GenerationRequest"/> and a sentence with what is allowed. Null when nothing is.</summary>
+    /// <summary>What is wrong with a request for this model: the property of <see cref="GenerationRequest"/> and a sentence with what is
+    /// allowed. Null when nothing is.</summary>
     public (string Property, string Message)? Check(GenerationRequest request)
     {
         if (string.IsNullOrWhiteSpace(request.Prompt))
@@ -51,11 +55,21 @@ public sealed record ModelTraits
         if (request.Steps < 1 || request.Steps > MaxSteps)
             return (nameof(request.Steps), $"Steps must be between 1 and {MaxSteps}; {request.Steps} was asked for.");
         if (!(request.GuidanceScale >= 0 && request.GuidanceScale <= MaxGuidanceScale))
-            return (nameof(request.GuidanceScale), FormattableString.Invariant($"The guidance scale must be between 0 and {MaxGuidanceScale}; {request.GuidanceScale} was asked for."));
+        {
+            return (nameof(request.GuidanceScale),
+                FormattableString.Invariant(
+                $"The guidance scale must be between 0 and {MaxGuidanceScale}; {request.GuidanceScale} was asked for."));
+        }
+
         if (request.Sampler is { } sampler && !Samplers.Contains(Diffusion.Samplers.CanonicalName(sampler)))
             return (nameof(request.Sampler), $"The model '{Name}' has no sampler '{sampler}'; it has {string.Join(", ", Samplers)}.");
         if (request.Previews < 0 || request.Previews > request.Steps)
-            return (nameof(request.Previews), $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were asked for.");
+        {
+            return (nameof(
+                request.Previews),
+                $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were asked for.");
+        }
+
         return null;
     }
 

@@ -36,7 +36,8 @@ sealed class Denoiser : IDisposable
         (In, Times) = (Inputs.First(i => i.Source == InputSource.Latent).Buffer, Inputs.First(i => i.Source == InputSource.Timestep));
         Out = new GrowingBuffer(output.Type, memory);
         OutputName = output.Name;
-        (Channels, Height, Width) = latents.PatchSize == 1 ? (latent.Dimensions[1], latent.Dimensions[2], latent.Dimensions[3]) : (null, null, null);
+        (Channels, Height, Width) = latents.PatchSize == 1 ? (latent.Dimensions[1], latent.Dimensions[2], latent.Dimensions[3])
+            : (null, null, null);
         TimestepMayVary = Times.Port.Dimensions is [null];
     }
 
@@ -78,7 +79,8 @@ sealed class Denoiser : IDisposable
         }
     }
 
-    /// <summary>The rows of one step, and perhaps more whose output is not used (<see cref="RowPadding"/>). Valid until the next call.</summary>
+    /// <summary>The rows of one step, and perhaps more whose output is not used (<see cref="RowPadding"/>). Valid until the next
+    /// call.</summary>
     /// <exception cref="DeviceMemoryException">There is no memory for so many.</exception>
     public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows)
     {

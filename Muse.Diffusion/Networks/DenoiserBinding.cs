@@ -60,7 +60,8 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
         denoiser.Out.Pull(values);
     }
 
-    // A device keeps the memory of other shapes in pieces that may be too small for this one. A run with this option gives them back at its end, even if it fails.
+    // A device keeps the memory of other shapes in pieces that may be too small for this one. A run with this option gives them back at its
+    // end, even if it fails.
     void RunAndShrinkIfNeeded()
     {
         try

@@ -6,7 +6,8 @@ namespace Muse.Diffusion;
 static class DenoiserChecks
 {
     static readonly TensorElementType[] Real = [TensorElementType.Float, TensorElementType.Float16];
-    static readonly TensorElementType[] Number = [TensorElementType.Int64, TensorElementType.Int32, TensorElementType.Float, TensorElementType.Float16, TensorElementType.Double];
+    static readonly TensorElementType[] Number =
+        [TensorElementType.Int64, TensorElementType.Int32, TensorElementType.Float, TensorElementType.Float16, TensorElementType.Double];
 
     public static void CheckInputs(Graph graph, IReadOnlyList<(DenoiserInput Input, GraphPort Port)> inputs)
     {
@@ -17,7 +18,12 @@ static class DenoiserChecks
                 case InputSource.Latent:
                     graph.Check(port, "input", [3, 4], Real);
                     if (port.Dimensions[0] is { } batch)
-                        throw graph.Refused($"input '{port.Name}' has a fixed batch of {batch}; Muse needs it to vary: export the model with dynamic axes.");
+                    {
+                        throw graph.Refused(
+                            $"input '{port.Name}' has a fixed batch of {batch}; Muse needs it to vary: export the model with dynamic "
+                            + $"axes.");
+                    }
+
                     break;
                 case InputSource.Timestep:
                     graph.Check(port, "input", [0, 1], Number);

@@ -57,7 +57,8 @@ sealed class ImageDecoder : IDisposable
                     + $"with the {latents.PixelsPerCell} pixels a cell of its config.json it should be {batch.Count}×3×{height}×{width}.");
             }
             var pixels = TensorConversions.ToSingles(results[0]);
-            return [.. batch.Select((latent, i) => ToImage(latent, pixels.AsSpan(i * 3 * width * height, 3 * width * height), width, height))];
+            return [.. batch.Select((latent, i) =>
+                ToImage(latent, pixels.AsSpan(i * 3 * width * height, 3 * width * height), width, height))];
         }
         catch (OnnxRuntimeException e) when (Graph.IsOutOfMemory(e))
         {
@@ -71,7 +72,11 @@ sealed class ImageDecoder : IDisposable
     RgbImage ToImage(float[] latent, Span<float> planes, int width, int height)
     {
         if (!TensorPrimitives.IsFiniteAll<float>(planes) && TensorPrimitives.IsFiniteAll<float>(latent))
-            throw graph.Refused("gives values that are not numbers for a latent that is: it overflows, as some decoders do in half precision.");
+        {
+            throw graph.Refused(
+                "gives values that are not numbers for a latent that is: it overflows, as some decoders do in half precision.");
+        }
+
         TensorPrimitives.Multiply(planes, 127.5f, planes);
         TensorPrimitives.Add(planes, 128f, planes);
         TensorPrimitives.Min(planes, 255f, planes);

@@ -2,7 +2,8 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Muse.Diffusion;
 
-/// <summary>One input of the denoiser: the line of its family's table, the graph's port, and the buffer with the values of all rows.</summary>
+/// <summary>One input of the denoiser: the line of its family's table, the graph's port, and the buffer with the values of all
+/// rows.</summary>
 sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
 {
     readonly float[] values = new float[input.Source == InputSource.Request ? LengthOf(input, port) : 0];
@@ -14,7 +15,8 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
     public GrowingBuffer Buffer { get; } = new(port.Type, memory);
 
     /// <summary>How many values a row of a request's input has: what the graph fixes, or else what the table says.</summary>
-    public static int LengthOf(DenoiserInput input, GraphPort port) => port.Dimensions.Length == 1 ? 1 : port.Dimensions[^1] ?? input.Length;
+    public static int LengthOf(DenoiserInput input, GraphPort port) =>
+        port.Dimensions.Length == 1 ? 1 : port.Dimensions[^1] ?? input.Length;
 
     /// <summary>The place of its tensor in conditionings; the same for all of a model.</summary>
     public int FindTensor(Conditioning sample)
@@ -54,15 +56,19 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
     /// <summary>Writes a row's timestep.</summary>
     public void WriteTimestep(int row, float timestep) => Buffer.Write(row, [timestep * input.Scale]);
 
-    /// <summary>The tensor of so many rows over the buffer. One of an input that depends on the shape alone has a buffer of its own.</summary>
-    public OrtValue View(int rows, LatentShape latent, ConditioningShape conditioning, LatentCodec latents, bool timestepPerRow) => Source switch
+    /// <summary>The tensor of so many rows over the buffer. One of an input that depends on the shape alone has a buffer of its
+    /// own.</summary>
+    public OrtValue View(int rows, LatentShape latent, ConditioningShape conditioning, LatentCodec latents, bool timestepPerRow)
     {
-        InputSource.Latent => Buffer.View(latents.InputShape(latent, rows)),
-        InputSource.Timestep => Buffer.View(port.Dimensions.Length == 0 ? [] : [timestepPerRow ? rows : 1]),
-        InputSource.Conditioning => Buffer.View([rows, .. conditioning.Tensors[tensor].Select(dimension => (long)dimension)]),
-        InputSource.Request => port.Dimensions.Length == 1 ? Buffer.View(rows) : Buffer.View(rows, values.Length),
-        _ => ViewByShape(latent, conditioning),
-    };
+        return Source switch
+        {
+            InputSource.Latent => Buffer.View(latents.InputShape(latent, rows)),
+            InputSource.Timestep => Buffer.View(port.Dimensions.Length == 0 ? [] : [timestepPerRow ? rows : 1]),
+            InputSource.Conditioning => Buffer.View([rows, .. conditioning.Tensors[tensor].Select(dimension => (long)dimension)]),
+            InputSource.Request => port.Dimensions.Length == 1 ? Buffer.View(rows) : Buffer.View(rows, values.Length),
+            _ => ViewByShape(latent, conditioning),
+        };
+    }
 
     OrtValue ViewByShape(LatentShape latent, ConditioningShape conditioning)
     {

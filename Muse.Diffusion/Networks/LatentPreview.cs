@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
 /// <summary>A linear map from a latent's channels to red, green and blue: a rough image at nearly no cost.</summary>
-/// <remarks>Fitted at start-up to what the model's own decoder gives for smooth random latents (least squares), so it suits every model.</remarks>
+/// <remarks>Fitted at start-up to what the model's own decoder gives for smooth random latents (least squares), so it suits every
+/// model.</remarks>
 sealed class LatentPreview
 {
     const int Samples = 4;
@@ -80,7 +81,8 @@ sealed class LatentPreview
                 {
                     float fx = x * (wide - 1f) / shape.Width, fy = y * (high - 1f) / shape.Height;
                     int x0 = (int)fx, y0 = (int)fy, at = c * wide * high + y0 * wide + x0;
-                    float upper = float.Lerp(noise[at], noise[at + 1], fx - x0), lower = float.Lerp(noise[at + wide], noise[at + wide + 1], fx - x0);
+                    float upper = float.Lerp(noise[at], noise[at + 1], fx - x0),
+                        lower = float.Lerp(noise[at + wide], noise[at + wide + 1], fx - x0);
                     latent[(c * shape.Height + y) * shape.Width + x] = 1.5f * float.Lerp(upper, lower, fy - y0);
                 }
             }

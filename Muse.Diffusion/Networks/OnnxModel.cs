@@ -2,10 +2,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>A folder of ONNX graphs, run by ONNX Runtime. What differs between kinds of models is its <see cref="ModelFamily"/>'s.</summary>
+/// <summary>A folder of ONNX graphs, run by ONNX Runtime. What differs between kinds of models is its
+/// <see cref="ModelFamily"/>'s.</summary>
 sealed class OnnxModel : IDiffusionModel
 {
-    // Images decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it and the first would wait for the last.
+    // Images decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it
+    // and the first would wait for the last.
     const int DecodeBatchOnDevice = 4;
 
     readonly ModelFamily family;
@@ -29,13 +31,15 @@ sealed class OnnxModel : IDiffusionModel
             conditioner = Keep(family.OpenConditioner(encoder => Load(folder, encoder, PreferHalf), FixedTokens(graph, family)));
             denoiser = Keep(new Denoiser(graph, family.Inputs, family.Latents));
             decoder = Keep(new ImageDecoder(Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast), family.Latents));
-            safetyChecker = folder.Has("safety_checker") ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf), folder)) : null;
+            safetyChecker = folder.Has("safety_checker") ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf), folder))
+                : null;
             CheckChannels(graph);
             channels = denoiser.Channels ?? decoder.Channels ?? family.Latents.Channels;
             var empty = conditioner.Encode("", null);
             denoiser.CheckConditioning(empty);
             var fixedSize = (denoiser.Width, denoiser.Height);
-            Traits = FolderTraits.Of(family, provider.Name, fixedSize, safetyChecker is not null) with { Content = ContentOf(folder, family, part) };
+            var content = ContentOf(folder, family, part);
+            Traits = FolderTraits.Of(family, provider.Name, fixedSize, safetyChecker is not null) with { Content = content };
             denoiser.TimestepPerRow = denoiser.TimestepMayVary && new TimestepProbe(denoiser, SmallLatent(), empty).TakesOnePerRow();
             preview = LatentPreview.Fit(SmallLatent(), planar => decoder.Decode(SmallLatent(), [.. planar.Select(Packed)]));
             foreach (var warning in family.Warnings)
@@ -75,7 +79,8 @@ sealed class OnnxModel : IDiffusionModel
     /// <param name="families">The families to choose from; null for all.</param>
     /// <exception cref="ModelFolderException">The folder can't be used.</exception>
     /// <exception cref="DeviceMemoryException">The model does not fit.</exception>
-    public static OnnxModel Open(string path, ExecutionProvider provider, ILogger logger, IReadOnlyList<ModelFamily.Recognizer>? families = null) =>
+    public static OnnxModel Open(string path, ExecutionProvider provider, ILogger logger,
+        IReadOnlyList<ModelFamily.Recognizer>? families = null) =>
         new(ModelFolder.Open(path), provider, families ?? ModelFamilies.All, logger);
 
     /// <inheritdoc/>
@@ -139,7 +144,10 @@ sealed class OnnxModel : IDiffusionModel
         foreach (var statistics in new[] { family.Latents.Mean, family.Latents.Deviation })
         {
             if (statistics is not null && statistics.Length != known)
-                throw new ModelFolderException(decoder.File, $"has latents of {known} channels, but 'latents_mean' and 'latents_std' have {statistics.Length} numbers.");
+            {
+                throw new ModelFolderException(decoder.File,
+                    $"has latents of {known} channels, but 'latents_mean' and 'latents_std' have {statistics.Length} numbers.");
+            }
         }
     }
 
@@ -159,7 +167,8 @@ sealed class OnnxModel : IDiffusionModel
         .Select(input => denoiser.Input(input.Name)?.Dimensions is [_, var tokens, _] ? tokens : null)
         .FirstOrDefault(tokens => tokens is not null);
 
-    /// <summary>A hash of the files that a latent depends on, from the prompt to the last step. Decoder and safety checker see it only when it is done.</summary>
+    /// <summary>A hash of the files that a latent depends on, from the prompt to the last step. Decoder and safety checker see it only when
+    /// it is done.</summary>
     static string ContentOf(ModelFolder folder, ModelFamily family, string denoiser) => FileContent.HashOf(
     [
         folder.PathOf("model_index.json"),

@@ -62,7 +62,9 @@ sealed class TextEncoder : IDisposable
             .ToList();
         return layers.Count >= 2
             ? layers[^2]
-            : throw graph.Refused($"has no outputs 'hidden_states.0', 'hidden_states.1', …, of which a model with two text encoders needs the next-to-last; it has {Graph.Names(graph.Outputs)}.");
+            : throw graph.Refused(
+                $"has no outputs 'hidden_states.0', 'hidden_states.1', …, of which a model with two text encoders needs the "
+                + $"next-to-last; it has {Graph.Names(graph.Outputs)}.");
     }
 
     GraphPort Pooled(string name) =>

@@ -2,7 +2,8 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Muse.Diffusion;
 
-/// <summary>Finds out whether a denoiser takes a timestep for each row: two rows at different timesteps must give what each gives alone.</summary>
+/// <summary>Finds out whether a denoiser takes a timestep for each row: two rows at different timesteps must give what each gives
+/// alone.</summary>
 /// <remarks>The graph does not tell: exports call the dimension <c>steps</c> or <c>batch</c> whatever they do with it.</remarks>
 /// <param name="denoiser">The denoiser.</param>
 /// <param name="latent">A small latent.</param>

@@ -6,13 +6,15 @@ namespace Muse.Diffusion;
 /// <summary>Where ONNX Runtime runs a model's graphs.</summary>
 /// <param name="Name">As a person would name the device.</param>
 /// <param name="OnHost">Whether graphs read and write the host's memory directly, so that bound buffers need no copies.</param>
-/// <param name="Configure">Adds the provider to the options of a session over a graph's file; without a file when it is only tried whether it works.</param>
+/// <param name="Configure">Adds the provider to the options of a session over a graph's file; without a file when it is only tried whether
+/// it works.</param>
 sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions, string?> Configure)
 {
     /// <summary>The GPU, where there are several.</summary>
     public int DeviceId { get; init; }
 
-    /// <summary>Whether it prepares itself anew whenever a shape differs from the one before, also from one that it had earlier (<see cref="RowPadding"/>).</summary>
+    /// <summary>Whether it prepares itself anew whenever a shape differs from the one before, also from one that it had earlier
+    /// (<see cref="RowPadding"/>).</summary>
     public bool KeepsOneShape { get; init; }
 
     const string PluginPrefix = "plugin:";
@@ -20,7 +22,8 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     /// <summary>What device settings there are, for messages.</summary>
     public const string Settings = "auto, cpu, cuda, tensorrt, plugin:/path/to/library, or simulated:base=40ms,picture=10ms";
 
-    /// <summary>The provider of a device setting; <c>auto</c> takes the first of TensorRT, CUDA, the plug-in library and the CPU that works.</summary>
+    /// <summary>The provider of a device setting; <c>auto</c> takes the first of TensorRT, CUDA, the plug-in library and the CPU that
+    /// works.</summary>
     /// <exception cref="ArgumentException">The setting is none, or asks for what this machine does not have.</exception>
     public static ExecutionProvider Choose(string device, DeviceOptions options, ILogger logger)
     {
@@ -70,7 +73,11 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     }
 
     static ExecutionProvider Cuda(DeviceOptions options) =>
-        new($"CUDA (GPU {options.DeviceId})", OnHost: false, (session, _) => AppendCuda(session, options)) { DeviceId = options.DeviceId, KeepsOneShape = true };
+        new($"CUDA (GPU {options.DeviceId})", OnHost: false, (session, _) => AppendCuda(session, options))
+        {
+            DeviceId = options.DeviceId,
+            KeepsOneShape = true,
+        };
 
     static ExecutionProvider TensorRt(DeviceOptions options) => new($"TensorRT (GPU {options.DeviceId})", OnHost: false, (session, graph) =>
     {
@@ -111,9 +118,15 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
             throw new ArgumentException($"The plug-in execution provider '{library}' finds no device on this machine.");
         var own = devices.Where(d => d.EpName == devices[0].EpName).ToList();
         if (options.DeviceId >= own.Count)
-            throw new ArgumentException($"Device:DeviceId is {options.DeviceId}, but {own[0].EpName} finds {own.Count} device{(own.Count == 1 ? "" : "s")}, counted from 0.");
+        {
+            throw new ArgumentException(
+                $"Device:DeviceId is {options.DeviceId}, but {own[0].EpName} finds {own.Count} device{(own.Count == 1 ? "" : "s")}, "
+                + $"counted from 0.");
+        }
+
         return new ExecutionProvider($"{own[0].EpName} (plug-in)", OnHost: false,
-            (session, _) => session.AppendExecutionProvider(environment, [own[options.DeviceId]], GpuSettings.Plugin(own[0].EpName, options)))
+            (session, _) =>
+                session.AppendExecutionProvider(environment, [own[options.DeviceId]], GpuSettings.Plugin(own[0].EpName, options)))
         { DeviceId = options.DeviceId, KeepsOneShape = GpuSettings.IsCuda(own[0].EpName) };
     }
 
@@ -121,7 +134,11 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     static ExecutionProvider Tried(ExecutionProvider provider, string ortName)
     {
         if (!OrtEnv.Instance().GetAvailableProviders().Contains(ortName))
-            throw new ArgumentException($"This build of ONNX Runtime has no {ortName}; the package Microsoft.ML.OnnxRuntime.Gpu brings it.");
+        {
+            throw new ArgumentException(
+                $"This build of ONNX Runtime has no {ortName}; the package Microsoft.ML.OnnxRuntime.Gpu brings it.");
+        }
+
         try
         {
             using var options = new SessionOptions();

@@ -23,7 +23,8 @@ static class GpuSettings
     /// <summary>Whether a plug-in is CUDA's.</summary>
     public static bool IsCuda(string provider) => provider.StartsWith("cuda", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>What a plug-in is told: CUDA comes as one too, and reads the same names; which GPU it is to use is said by handing it that one.</summary>
+    /// <summary>What a plug-in is told: CUDA comes as one too, and reads the same names; which GPU it is to use is said by handing it that
+    /// one.</summary>
     public static Dictionary<string, string> Plugin(string provider, DeviceOptions options)
     {
         if (!IsCuda(provider))

@@ -1,9 +1,12 @@
 namespace Muse.Diffusion;
 
-/// <summary>How many rows to run on a device that prepares itself anew whenever their number changes: sometimes more than are needed.</summary>
+/// <summary>How many rows to run on a device that prepares itself anew whenever their number changes: sometimes more than are
+/// needed.</summary>
 /// <remarks>
-/// ONNX Runtime's CUDA provider builds the plans of all convolutions again when a shape differs from the one before it, also from one it had earlier
-/// (https://github.com/microsoft/onnxruntime/issues/23006), which takes as long as many steps. So more rows come by doublings, and fewer only when the rows
+/// ONNX Runtime's CUDA provider builds the plans of all convolutions again when a shape differs from the one before it, also from one it
+/// had earlier
+/// (https://github.com/microsoft/onnxruntime/issues/23006), which takes as long as many steps. So more rows come by doublings, and fewer
+/// only when the rows
 /// that nobody needs have cost as much as preparing for fewer would have: rent or buy, at most twice what it would cost to know the future.
 /// </remarks>
 sealed class RowPadding

@@ -19,7 +19,8 @@ sealed class DdimSampler(SchedulerConfig config) : Sampler(config.PredictionType
         return schedule.PlanOf(steps, Array.ConvertAll(timesteps, t => (float)Math.Round(t)));
     }
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise)
     {
         var timestep = (int)plan.Timesteps[i];
         var level = plan.Levels[i];

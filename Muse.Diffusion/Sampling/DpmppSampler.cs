@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
-/// <summary>DPM-Solver++, multistep, of first and second order, with or without fresh noise (Lu et al., "DPM-Solver++", 2022, algorithm 2).</summary>
+/// <summary>DPM-Solver++, multistep, of first and second order, with or without fresh noise (Lu et al., "DPM-Solver++", 2022, algorithm
+/// 2).</summary>
 /// <remarks>With λ = −ln σ, <c>exp(−h)</c> of a step is the ratio of its noise levels, which stays finite down to zero.</remarks>
 sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) : Sampler(config.PredictionType)
 {
@@ -17,9 +18,11 @@ sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) 
     public override int MaxSteps => schedule.Length - 1;
 
     private protected override SamplerPlan PlanAll(int steps, LatentShape shape) =>
-        MultistepPlan.Of(config, schedule, karras, steps, t => config.BetaSchedule == BetaSchedule.Cosine ? Math.Truncate(t) : Math.Round(t));
+        MultistepPlan.Of(config, schedule, karras, steps, t => config.BetaSchedule == BetaSchedule.Cosine ? Math.Truncate(t)
+            : Math.Round(t));
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise)
     {
         double sigma = plan.Sigmas[i], next = plan.Sigmas[i + 1];
         var (alpha, alphaNext) = (MultistepPlan.Alpha(sigma), MultistepPlan.Alpha(next));

@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
-/// <summary>Euler steps that go below the next noise level and come back up with fresh noise (ancestral sampling in σ, as in k-diffusion).</summary>
+/// <summary>Euler steps that go below the next noise level and come back up with fresh noise (ancestral sampling in σ, as in
+/// k-diffusion).</summary>
 sealed class EulerAncestralSampler(SchedulerConfig config) : SigmaSampler(config)
 {
     public override string Name => "euler_a";
@@ -9,7 +10,8 @@ sealed class EulerAncestralSampler(SchedulerConfig config) : SigmaSampler(config
 
     protected override bool UseKarrasSigmas => false;
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise)
     {
         double sigma = plan.Sigmas[i], next = plan.Sigmas[i + 1];
         // fresh² + down² = next²: as much noise as the model expects there.

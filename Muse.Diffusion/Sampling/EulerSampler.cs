@@ -9,7 +9,8 @@ sealed class EulerSampler(SchedulerConfig config) : SigmaSampler(config)
 
     protected override bool AlwaysEndsAtZero => false;
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise) =>
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise) =>
         StepTo(plan.Sigmas[i + 1], plan.Sigmas[i], PredictionType).Write(sample, prediction, sample);
 
     /// <summary>The step from a noise level to a lower one: along the line from the sample to the clean one.</summary>

@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
-/// <summary>Euler's method for flow-matching models, whose sample is (1 − σ)·x₀ + σ·ε, with noise levels shifted towards noise (Esser et al., "Scaling Rectified Flow Transformers", 2024, equation 23).</summary>
+/// <summary>Euler's method for flow-matching models, whose sample is (1 − σ)·x₀ + σ·ε, with noise levels shifted towards noise (Esser et
+/// al., "Scaling Rectified Flow Transformers", 2024, equation 23).</summary>
 sealed class FlowEulerSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {
     public override string Name => "flow_euler";
@@ -28,7 +29,8 @@ sealed class FlowEulerSampler(SchedulerConfig config) : Sampler(config.Predictio
 
     private protected override int StepsSkipped(int steps, double strength) => (int)Math.Max(steps - steps * strength, 0);
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise) =>
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise) =>
         LinearCombination.Accumulate(prediction, plan.Sigmas[i + 1] - plan.Sigmas[i], sample);
 
     // As diffusers has it: the range ends at the shifted 1/T, and all of it is shifted once more.

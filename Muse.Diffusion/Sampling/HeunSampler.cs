@@ -2,9 +2,11 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>Heun's method on the probability-flow ODE in σ (Karras et al., 2022, algorithm 1): each step but the last evaluates the denoiser at both ends.</summary>
+/// <summary>Heun's method on the probability-flow ODE in σ (Karras et al., 2022, algorithm 1): each step but the last evaluates the
+/// denoiser at both ends.</summary>
 /// <remarks>
-/// A step from a noise level above <see cref="MaxCorrected"/> (zero-terminal-SNR and cosine schedules begin at 4096 and more) is an Euler step:
+/// A step from a noise level above <see cref="MaxCorrected"/> (zero-terminal-SNR and cosine schedules begin at 4096 and more) is an Euler
+/// step:
 /// the trapezoid there multiplies the difference of two predictions of the clean sample by half the ratio of the noise levels, hundreds.
 /// </remarks>
 sealed class HeunSampler(SchedulerConfig config) : SigmaSampler(config)
@@ -49,7 +51,8 @@ sealed class HeunSampler(SchedulerConfig config) : SigmaSampler(config)
     // Every step but these and the last has two evaluations.
     static int EulerSteps(SamplerPlan plan) => 2 * plan.Steps - 1 - plan.Timesteps.Length;
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise)
     {
         // After the Euler steps, evaluations come in pairs: a step's beginning, its end.
         var eulerSteps = EulerSteps(plan);

@@ -2,7 +2,8 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>Multistep consistency sampling: each evaluation predicts the clean sample, which gets fresh noise for the next (Luo et al., "Latent Consistency Models", 2023, algorithm 3).</summary>
+/// <summary>Multistep consistency sampling: each evaluation predicts the clean sample, which gets fresh noise for the next (Luo et al.,
+/// "Latent Consistency Models", 2023, algorithm 3).</summary>
 sealed class LcmSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {
     /// <summary>The data's standard deviation in the boundary condition.</summary>
@@ -26,7 +27,8 @@ sealed class LcmSampler(SchedulerConfig config) : Sampler(config.PredictionType)
         return schedule.PlanOf(steps, timesteps);
     }
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise)
     {
         var timestep = (int)plan.Timesteps[i];
         var x0 = X0(plan, i);

@@ -2,7 +2,8 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>PNDM's linear multistep method (PLMS): DDIM steps along an Adams–Bashforth average of predictions (Liu et al., "Pseudo Numerical Methods for Diffusion Models", 2022, without the Runge–Kutta start).</summary>
+/// <summary>PNDM's linear multistep method (PLMS): DDIM steps along an Adams–Bashforth average of predictions (Liu et al., "Pseudo
+/// Numerical Methods for Diffusion Models", 2022, without the Runge–Kutta start).</summary>
 /// <remarks>The first step is evaluated at both ends (improved Euler): a run has one evaluation more than steps.</remarks>
 sealed class PndmSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {
@@ -24,7 +25,8 @@ sealed class PndmSampler(SchedulerConfig config) : Sampler(config.PredictionType
         return schedule.PlanOf(steps, [.. timesteps]);
     }
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise)
     {
         var stride = schedule.Length / plan.Steps;
         // Counted from the run's first evaluation: a run from an image has a first and a second one too.

@@ -21,8 +21,10 @@ public abstract class Sampler(PredictionType predictionType)
     /// <summary>The plan of a run: everything that depends on nothing else. Cached by the caller.</summary>
     /// <param name="steps">Steps of the whole schedule.</param>
     /// <param name="shape">The latent's shape; some models shift their noise levels by it.</param>
-    /// <param name="strength">How far the run goes back towards noise, from above 0 to 1 (pure noise); a run from an image takes about this share of the steps.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Fewer than one step or more than <see cref="MaxSteps"/>, or a strength out of range.</exception>
+    /// <param name="strength">How far the run goes back towards noise, from above 0 to 1 (pure noise); a run from an image takes about this
+    /// share of the steps.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one step or more than <see cref="MaxSteps"/>, or a strength out of
+    /// range.</exception>
     public SamplerPlan Plan(int steps, LatentShape shape = default, double strength = 1)
     {
         if (steps < 1 || steps > MaxSteps)
@@ -64,11 +66,14 @@ public abstract class Sampler(PredictionType predictionType)
     /// <param name="i">Evaluation.</param>
     /// <param name="prediction">The denoiser's output, guidance applied.</param>
     /// <param name="sample">The latent, in and out.</param>
-    /// <param name="history"><see cref="HistoryBuffers"/> × the latent's length, zero at first; saved and restored with the request.</param>
+    /// <param name="history"><see cref="HistoryBuffers"/> × the latent's length, zero at first; saved and restored with the
+    /// request.</param>
     /// <param name="noise">Where fresh noise comes from.</param>
-    public abstract void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise);
+    public abstract void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise);
 
-    /// <summary>Writes the clean latent x₀ that the denoiser predicts at evaluation <paramref name="i"/>: what the image would be if the run ended there.</summary>
+    /// <summary>Writes the clean latent x₀ that the denoiser predicts at evaluation <paramref name="i"/>: what the image would be if the
+    /// run ended there.</summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>
     /// <param name="i">Evaluation.</param>
     /// <param name="prediction">The denoiser's output, guidance applied.</param>
@@ -77,7 +82,8 @@ public abstract class Sampler(PredictionType predictionType)
     public void PredictX0(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, ReadOnlySpan<float> sample, Span<float> x0) =>
         X0(plan, i).Write(sample, prediction, x0);
 
-    /// <summary>Writes a clean latent with as much noise as the sample has at evaluation <paramref name="i"/>: where a run from an image starts.</summary>
+    /// <summary>Writes a clean latent with as much noise as the sample has at evaluation <paramref name="i"/>: where a run from an image
+    /// starts.</summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>
     /// <param name="i">Evaluation.</param>
     /// <param name="clean">The clean latent.</param>

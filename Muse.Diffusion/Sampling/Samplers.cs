@@ -38,7 +38,8 @@ public static class Samplers
         ["FlowMatchLCMScheduler"] = "flow_euler",
     };
 
-    /// <summary>Other spellings that people and programs use, in the form of <see cref="Bare"/>; each is a name of <see cref="Names"/>.</summary>
+    /// <summary>Other spellings that people and programs use, in the form of <see cref="Bare"/>; each is a name of
+    /// <see cref="Names"/>.</summary>
     static readonly Dictionary<string, string> Aliases = new()
     {
         ["eulerdiscretescheduler"] = "euler",
@@ -80,8 +81,10 @@ public static class Samplers
 
     /// <summary>Makes the sampler for a model.</summary>
     /// <param name="config">The model's scheduler_config.json.</param>
-    /// <param name="name">A name of <see cref="Names"/> or another spelling of it (<c>Euler a</c>, <c>DPM++ 2M Karras</c>, <c>DDIMScheduler</c>); null for the configuration's own.</param>
-    /// <exception cref="ArgumentException">There is no such sampler, or it doesn't suit the model; the message lists those that do.</exception>
+    /// <param name="name">A name of <see cref="Names"/> or another spelling of it (<c>Euler a</c>, <c>DPM++ 2M Karras</c>,
+    /// <c>DDIMScheduler</c>); null for the configuration's own.</param>
+    /// <exception cref="ArgumentException">There is no such sampler, or it doesn't suit the model; the message lists those that
+    /// do.</exception>
     public static Sampler Create(SchedulerConfig config, string? name = null)
     {
         var available = AvailableFor(config);
@@ -114,7 +117,8 @@ public static class Samplers
     public static string? CanonicalName(string spelling) => Aliases.GetValueOrDefault(Bare(spelling));
 
     /// <summary>The sampler that a diffusers class names: its own, or the nearest; null when nothing is known of the class.</summary>
-    internal static string? ForClass(string className) => ClassNames.Contains(className) ? CanonicalName(className) : Nearest.GetValueOrDefault(className);
+    internal static string? ForClass(string className) =>
+        ClassNames.Contains(className) ? CanonicalName(className) : Nearest.GetValueOrDefault(className);
 
     /// <summary>The sampler that a configuration names as its default.</summary>
     internal static string OwnName(SchedulerConfig config) => config.IsFlow ? "flow_euler" : ForClass(config.ClassName) switch
@@ -122,7 +126,8 @@ public static class Samplers
         "dpmpp_2m" => "dpmpp_2m" + (config.Stochastic ? "_sde" : "") + (config.UseKarrasSigmas ? "_karras" : ""),
         "dpmpp_2m_sde" => "dpmpp_2m_sde" + (config.UseKarrasSigmas ? "_karras" : ""),
         { } name => name,
-        null => throw new ArgumentException($"There is no sampler for the class '{config.ClassName}'; there are {string.Join(", ", ClassNames)}.", nameof(config)),
+        null => throw new ArgumentException(
+            $"There is no sampler for the class '{config.ClassName}'; there are {string.Join(", ", ClassNames)}.", nameof(config)),
     };
 
     /// <summary>A spelling without case, spaces, hyphens and underscores.</summary>

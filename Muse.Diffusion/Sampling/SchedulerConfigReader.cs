@@ -3,7 +3,8 @@ namespace Muse.Diffusion;
 /// <summary>Reads <c>scheduler_config.json</c>. What a file leaves out is what diffusers' class takes.</summary>
 static class SchedulerConfigReader
 {
-    /// <exception cref="ModelFolderException">A value is not what its key allows, or asks for what Muse does not do; the message names the key, the value and what is allowed.</exception>
+    /// <exception cref="ModelFolderException">A value is not what its key allows, or asks for what Muse does not do; the message names the
+    /// key, the value and what is allowed.</exception>
     public static SchedulerConfig Read(JsonFile file)
     {
         RejectUnsupported(file);
@@ -37,7 +38,8 @@ static class SchedulerConfigReader
             },
             StepsOffset = file.Whole("steps_offset", 0, trainTimesteps - 1) ?? 0,
             SetAlphaToOne = file.Flag("set_alpha_to_one"),
-            ClipSampleRange = file.Flag("clip_sample") ?? defaults.ClipSample ? (float)(file.Number("clip_sample_range", 0, 1e6) ?? 1) : null,
+            ClipSampleRange = file.Flag("clip_sample") ?? defaults.ClipSample ? (float)(file.Number("clip_sample_range", 0, 1e6) ?? 1)
+                : null,
             UseKarrasSigmas = file.Flag("use_karras_sigmas") ?? defaults.UseKarrasSigmas,
             SigmaMin = file.Number("sigma_min", 1e-6, 1e6),
             SigmaMax = file.Number("sigma_max", 1e-6, 1e6),
@@ -100,7 +102,8 @@ static class SchedulerConfigReader
         var steps = file.Whole("original_inference_steps", 1, 1000) ?? 50;
         return steps <= trainTimesteps
             ? steps
-            : throw new ModelFolderException(file.Name, $"'original_inference_steps' is {steps}; it must be at most num_train_timesteps ({trainTimesteps}).");
+            : throw new ModelFolderException(file.Name,
+                $"'original_inference_steps' is {steps}; it must be at most num_train_timesteps ({trainTimesteps}).");
     }
 
     static PredictionType PredictionOf(JsonFile file, string className)
@@ -128,7 +131,10 @@ static class SchedulerConfigReader
         if (own.StartsWith("dpmpp", StringComparison.Ordinal) && config.SolverOrder > DpmppSampler.MaxOrder)
             yield return $"{file.Name}: 'solver_order' is {config.SolverOrder}; the sampler '{own}' has order {DpmppSampler.MaxOrder}.";
         if (own == "pndm" && file.Flag("skip_prk_steps") is null)
-            yield return $"{file.Name}: 'skip_prk_steps' is absent, which means false; the sampler 'pndm' leaves the Runge-Kutta steps out.";
+        {
+            yield return $"{file.Name}: 'skip_prk_steps' is absent, which means false; the sampler 'pndm' leaves the Runge-Kutta "
+                + $"steps out.";
+        }
     }
 
     /// <summary>The defaults that differ between diffusers' classes.</summary>

@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
-/// <summary>UniPC, predictor and corrector on the clean sample, of order 1 to 3 (Zhao et al., "UniPC: A Unified Predictor-Corrector Framework", 2023).</summary>
+/// <summary>UniPC, predictor and corrector on the clean sample, of order 1 to 3 (Zhao et al., "UniPC: A Unified Predictor-Corrector
+/// Framework", 2023).</summary>
 /// <remarks>With λ = −ln σ a step's <c>exp(−h)</c> is the ratio of its noise levels.</remarks>
 sealed class UniPcSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {
@@ -17,7 +18,8 @@ sealed class UniPcSampler(SchedulerConfig config) : Sampler(config.PredictionTyp
     private protected override SamplerPlan PlanAll(int steps, LatentShape shape) =>
         MultistepPlan.Of(config, schedule, config.UseKarrasSigmas, steps, Math.Round);
 
-    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history, INoiseSource noise)
+    public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
+        INoiseSource noise)
     {
         var x0Of = X0(plan, i);
         var length = sample.Length;

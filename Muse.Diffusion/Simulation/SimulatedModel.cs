@@ -5,7 +5,8 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on prompt and seed alone.</summary>
+/// <summary>A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on
+/// prompt and seed alone.</summary>
 /// <remarks>Its rows do not depend on each other, so a request's image is the same to the bit in any batch.</remarks>
 public sealed class SimulatedModel : IDiffusionModel
 {
@@ -31,7 +32,8 @@ public sealed class SimulatedModel : IDiffusionModel
     /// <param name="name">The model it stands for.</param>
     /// <param name="spec">What its device costs.</param>
     /// <param name="time">The clock that its costs pass on.</param>
-    /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5, in steps of the specification's side.</param>
+    /// <param name="sizes">The sizes and defaults to stand for; null for those of Stable Diffusion 1.5, in steps of the specification's
+    /// side.</param>
     public SimulatedModel(string name, SimulationSpec spec, TimeProvider time, ModelTraits? sizes = null)
     {
         this.spec = spec;

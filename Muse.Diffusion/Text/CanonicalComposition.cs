@@ -3,9 +3,11 @@ using HarfBuzzSharp;
 
 namespace Muse.Diffusion;
 
-/// <summary>Unicode's normal form C: letters and accents that may be written as one character or as several become the same (UAX #15).</summary>
+/// <summary>Unicode's normal form C: letters and accents that may be written as one character or as several become the same (UAX
+/// #15).</summary>
 /// <remarks>
-/// <see cref="string.Normalize()"/> asks ICU, which a bare machine or a small container need not have, and without it gives its text back as it was.
+/// <see cref="string.Normalize()"/> asks ICU, which a bare machine or a small container need not have, and without it gives its text back
+/// as it was.
 /// HarfBuzz carries Unicode's tables with it, so that ids are the same on every machine.
 /// </remarks>
 static class CanonicalComposition

@@ -7,11 +7,13 @@ namespace Muse.Diffusion;
 /// <param name="Merges">The pairs that are merged, the first first, with a space between.</param>
 /// <param name="Special">The special tokens and the context length.</param>
 /// <param name="Added">Tokens that were added to the vocabulary, the longest first.</param>
-sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Merges, SpecialTokens Special, IReadOnlyList<AddedToken> Added)
+sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Merges, SpecialTokens Special,
+    IReadOnlyList<AddedToken> Added)
 {
     public const string EndOfWord = "</w>";
 
-    /// <summary>Reads a folder: <c>vocab.json</c> and <c>merges.txt</c>, or <c>tokenizer.json</c>, and the files of special and added tokens where they are there.</summary>
+    /// <summary>Reads a folder: <c>vocab.json</c> and <c>merges.txt</c>, or <c>tokenizer.json</c>, and the files of special and added
+    /// tokens where they are there.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="name">What errors call it.</param>
     /// <exception cref="ModelFolderException">A file is missing or wrong.</exception>
@@ -65,7 +67,9 @@ sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Me
         [
             .. config.Object("added_tokens_decoder").Entries.Select(entry => AddedTokenOf(entry.Value, entry.Key, config.Name)),
             .. (all?.List("added_tokens") ?? []).Select(token => AddedTokenOf(token, null, all!.Name)),
-            .. (Json("added_tokens.json")?.Entries ?? []).Select(entry => new AddedToken(entry.Key, Id(entry.Value, $"{name}/added_tokens.json", entry.Key), IgnoresCase: true, SingleWord: false)),
+            .. (Json("added_tokens.json")?.Entries ?? [])
+                .Select(entry =>
+                new AddedToken(entry.Key, Id(entry.Value, $"{name}/added_tokens.json", entry.Key), IgnoresCase: true, SingleWord: false)),
         ];
 
         bool TryFindAdded(string content, out int id)
@@ -111,7 +115,8 @@ sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Me
         _ => [merge.GetRawText()],
     };
 
-    static List<string> ReadMerges(IEnumerable<(string[] Tokens, string Where)> pairs, string name, string vocabularyName, Dictionary<string, int> vocabulary)
+    static List<string> ReadMerges(IEnumerable<(string[] Tokens, string Where)> pairs, string name, string vocabularyName,
+        Dictionary<string, int> vocabulary)
     {
         var merges = new List<string>();
         foreach (var (tokens, where) in pairs)
@@ -130,7 +135,8 @@ sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Me
 
     static AddedToken AddedTokenOf(JsonElement value, string? id, string name)
     {
-        var token = value.ValueKind == JsonValueKind.Object ? new JsonFile(name, value) : throw new ModelFolderException(name, $"an added token is {value.GetRawText()}; it must be an object.");
+        var token = value.ValueKind == JsonValueKind.Object ? new JsonFile(name, value)
+            : throw new ModelFolderException(name, $"an added token is {value.GetRawText()}; it must be an object.");
         var known = id is null ? token.Whole("id", 0, int.MaxValue) : int.TryParse(id, out var parsed) ? parsed : null;
         return new AddedToken(
             token.Text("content") ?? "",
@@ -139,7 +145,8 @@ sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Me
             SingleWord: token.Flag("single_word") ?? false);
     }
 
-    /// <summary>The letters that stand for the 256 bytes in the files: printable Latin-1 for itself, the rest from U+0100 on (GPT-2's table).</summary>
+    /// <summary>The letters that stand for the 256 bytes in the files: printable Latin-1 for itself, the rest from U+0100 on (GPT-2's
+    /// table).</summary>
     static IEnumerable<char> ByteLetters()
     {
         var next = '\u0100';

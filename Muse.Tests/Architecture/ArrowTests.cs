@@ -21,8 +21,11 @@ public class ArrowTests
     [InlineData("Microsoft.ML.OnnxRuntime", "Muse.Diffusion")]
     public void Only_one_project_knows_the_library(string library, string owner)
     {
-        string[] projects = ["Muse.Queue", "Muse.Diffusion", "Muse.ServiceDefaults", "Muse.Api", "Muse.Autoscaler", "Muse.GpuWorker", "Muse.AppHost"];
-        var knowing = projects.Where(project => Sources(project).Any(file => File.ReadAllText(file).Contains($"using {library}", StringComparison.Ordinal)));
+        string[] projects =
+            ["Muse.Queue", "Muse.Diffusion", "Muse.ServiceDefaults", "Muse.Api", "Muse.Autoscaler", "Muse.GpuWorker", "Muse.AppHost"];
+        var knowing =
+            projects.Where(project => Sources(project)
+            .Any(file => File.ReadAllText(file).Contains($"using {library}", StringComparison.Ordinal)));
         Assert.Equal([owner], knowing);
     }
 

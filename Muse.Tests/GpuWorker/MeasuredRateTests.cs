@@ -19,7 +19,9 @@ public sealed class MeasuredRateTests
         foreach (var steps in Enumerable.Repeat(50, 30).Prepend(5))
             await api.Jobs.SubmitAsync(Job() with { Steps = steps }, null, Limit());
         await using var worker = WorkerFleet.Start(fixture.Redis, Device);
-        var told = await EventuallyAsync(() => api.Fleet.WorkersAsync(Limit()), workers => workers is [{ PicturesPerSecond: not null }], seconds: 60);
+        var told =
+            await EventuallyAsync(() => api.Fleet.WorkersAsync(Limit()), workers => workers is [{ PicturesPerSecond: not null }],
+            seconds: 60);
         // Half the time of the first figure may have passed before the batch was full.
         Assert.True(told[0].PicturesPerSecond > 0.8, $"{told[0].PicturesPerSecond} pictures a second");
     }

@@ -80,7 +80,8 @@ public class BatcherTests
         batcher.Add(new("a", 7), default);
         batcher.Add(new("B", 4, size: 768), default);
         batcher.Add(new("c", 2), default);
-        Assert.Equal("a c, a c, a, B, B, B, a, a, a, B, a", string.Join(", ", Enumerable.Range(0, 11).Select(_ => Names(Step(batcher).Running))));
+        Assert.Equal("a c, a c, a, B, B, B, a, a, a, B, a",
+            string.Join(", ", Enumerable.Range(0, 11).Select(_ => Names(Step(batcher).Running))));
         Assert.Empty(Step(batcher).Running);
     }
 

@@ -8,13 +8,15 @@ namespace Muse.Tests.Diffusion.Engine;
 /// <summary>An image does not depend on the other requests in the batch.</summary>
 public class BatchIndependenceTests
 {
-    static readonly string[] AllSamplers = ["euler", "euler_a", "ddim", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_2m_sde", "pndm", "heun", "unipc"];
+    static readonly string[] AllSamplers =
+        ["euler", "euler_a", "ddim", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_2m_sde", "pndm", "heun", "unipc"];
 
     // Guided requests change from one row to two on their way.
     static FaultyModel Free() => new() { GuidanceMaxTimestep = 500 };
 
     static readonly Gen<GenerationRequest> Request =
-        Gen.Select(Gen.String[Gen.Char['a', 'f'], 1, 6], Gen.Int[1, 14], Gen.OneOf(1f, 2f, 7.5f), Gen.OneOf(128, 192), Gen.OneOf(AllSamplers), Gen.Long[0, 5])
+        Gen.Select(Gen.String[Gen.Char['a', 'f'], 1, 6], Gen.Int[1, 14], Gen.OneOf(1f, 2f, 7.5f), Gen.OneOf(128, 192),
+            Gen.OneOf(AllSamplers), Gen.Long[0, 5])
             .Select((prompt, steps, guidance, size, sampler, seed) => Requests.Of("", prompt, steps, guidance, size, sampler, seed));
 
     static async Task<byte[]> Alone(IDiffusionModel model, GenerationRequest request)
@@ -26,7 +28,8 @@ public class BatchIndependenceTests
 
     [Fact]
     public void In_any_company_and_after_any_interruption_a_picture_is_the_same_to_the_bit() =>
-        Gen.Select(Request.Array[1, 14], Gen.Int[1, 12], Gen.Int[2, 24], Gen.Int[1, 9], Gen.Int[0, 40]).Sample((drawn, maxBatchSize, maxRows, checkpointEvery, interruptAfter) =>
+        Gen.Select(Request.Array[1, 14], Gen.Int[1, 12], Gen.Int[2, 24], Gen.Int[1, 9], Gen.Int[0, 40])
+            .Sample((drawn, maxBatchSize, maxRows, checkpointEvery, interruptAfter) =>
             RunAsync(drawn, maxBatchSize, maxRows, checkpointEvery, interruptAfter).GetAwaiter().GetResult(), iter: 40, threads: 1);
 
     static async Task RunAsync(GenerationRequest[] drawn, int maxBatchSize, int maxRows, int checkpointEvery, int interruptAfter)
@@ -79,7 +82,9 @@ public class BatchIndependenceTests
     public async Task A_real_graph_gives_the_same_picture_in_a_batch_of_twelve_within_one_step_of_colour()
     {
         var folder = new OnnxFolderBuilder().Write();
-        var requests = Enumerable.Range(0, 12).Select(i => Requests.Of($"r{i}", $"prompt {i}", steps: 3 + i, guidance: i % 3, sampler: AllSamplers[i % AllSamplers.Length])).ToList();
+        var requests = Enumerable.Range(0, 12)
+            .Select(i => Requests.Of($"r{i}", $"prompt {i}", steps: 3 + i, guidance: i % 3, sampler: AllSamplers[i % AllSamplers.Length]))
+            .ToList();
         await using var engine = await EngineUnderTest.StartAsync(OnnxModelTests.Open(folder));
         foreach (var request in requests)
             engine.Submit(request);

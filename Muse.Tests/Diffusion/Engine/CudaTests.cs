@@ -11,13 +11,17 @@ public class CudaTests(ITestOutputHelper output)
 {
     static readonly string[] Samplers = ["euler", "euler_a", "ddim", "dpmpp_2m", "dpmpp_2m_karras", "pndm", "heun", "unipc"];
     static readonly List<GenerationRequest> Twelve =
-        [.. Enumerable.Range(0, 12).Select(i => Requests.Of($"r{i}", "a large red star above a small blue house at night", steps: 6 + i, guidance: 1 + i % 3, size: i % 4 == 3 ? 96 : 128, sampler: Samplers[i % Samplers.Length]))];
+        [.. Enumerable.Range(0, 12)
+            .Select(i =>
+            Requests.Of($"r{i}", "a large red star above a small blue house at night", steps: 6 + i, guidance: 1 + i % 3, size: i % 4 == 3
+            ? 96 : 128, sampler: Samplers[i % Samplers.Length]))];
 
     static IDiffusionModel Open(string device, DeviceOptions? options = null)
     {
         try
         {
-            return DiffusionModels.Open(Path.Combine(Repository.Root, "models", "scenes"), device, options ?? new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
+            return DiffusionModels.Open(Path.Combine(Repository.Root, "models", "scenes"), device, options
+                ?? new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
         }
         catch (ArgumentException e) when (device == "cuda")
         {
@@ -60,7 +64,9 @@ public class CudaTests(ITestOutputHelper output)
     {
         var request = Twelve[9];
         ReadOnlyMemory<byte> state;
-        await using (var first = await EngineUnderTest.StartAsync(Open("cuda", new DeviceOptions { UseTf32 = false }), new EngineOptions { CheckpointEvery = 5 }))
+        await using (var first =
+            await EngineUnderTest.StartAsync(Open("cuda", new DeviceOptions { UseTf32 = false }),
+            new EngineOptions { CheckpointEvery = 5 }))
         {
             first.Submit(request);
             await first.PictureOf(request.Id);
@@ -105,7 +111,8 @@ public class CudaTests(ITestOutputHelper output)
 
     static async Task<List<byte[]>> PaintAsync(IDiffusionModel model, int batch, LinesLogger? log = null)
     {
-        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = batch }, log: log?.For<DiffusionEngine>());
+        await using var engine =
+            await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = batch }, log: log?.For<DiffusionEngine>());
         foreach (var request in Twelve)
         {
             await engine.Engine.WaitForRoomAsync(CancellationToken.None);

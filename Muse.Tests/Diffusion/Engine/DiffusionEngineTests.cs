@@ -30,7 +30,8 @@ public class DiffusionEngineTests
     [InlineData("", 7.5f, 1000, "2 2 2 2 2 2 2 2")]
     [InlineData("a moon", 7.5f, 500, "2 2 2 2 2 2 2 2")]
     [InlineData("", 1f, 500, "1 1 1 1 1 1 1 1")]
-    public async Task A_request_without_a_negative_prompt_is_guided_only_up_to_the_models_highest_timestep_for_it(string negative, float guidance, float maxTimestep, string rows)
+    public async Task A_request_without_a_negative_prompt_is_guided_only_up_to_the_models_highest_timestep_for_it(string negative,
+        float guidance, float maxTimestep, string rows)
     {
         var seen = new List<int>();
         var model = new FaultyModel { GuidanceMaxTimestep = maxTimestep };
@@ -44,7 +45,9 @@ public class DiffusionEngineTests
     [Fact]
     public async Task It_takes_no_more_requests_than_its_batch_holds_and_more_when_one_ends()
     {
-        await using var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromSeconds(1) }, TimeProvider.System), new EngineOptions { MaxBatchSize = 2 });
+        await using var engine =
+            await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromSeconds(1) },
+            TimeProvider.System), new EngineOptions { MaxBatchSize = 2 });
         engine.Submit(Requests.Of("a", steps: 100));
         engine.Submit(Requests.Of("b", steps: 100));
         Assert.Equal(0, engine.Engine.FreeSlots);
@@ -58,7 +61,9 @@ public class DiffusionEngineTests
     [Fact]
     public async Task A_request_in_the_engine_has_an_id_of_its_own()
     {
-        await using var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromSeconds(1) }, TimeProvider.System));
+        await using var engine =
+            await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromSeconds(1) },
+            TimeProvider.System));
         engine.Submit(Requests.Of("a", steps: 100));
         Assert.Throws<ArgumentException>(() => engine.Engine.TrySubmit(Requests.Of("a")));
     }
@@ -74,7 +79,9 @@ public class DiffusionEngineTests
         }
 
         EngineEvent.HandedBack back;
-        await using (var first = await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromMilliseconds(200) }, TimeProvider.System)))
+        await using (var first =
+            await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromMilliseconds(200) },
+            TimeProvider.System)))
         {
             first.Submit(Requests.Of("a", steps: 40, sampler: "dpmpp_2m_sde"));
             await first.Until<EngineEvent.Stepped>(e => e.Step >= 7);
@@ -106,7 +113,9 @@ public class DiffusionEngineTests
     [Fact]
     public async Task Unencoded_requests_are_handed_back_too_and_the_events_end()
     {
-        var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromSeconds(2) }, TimeProvider.System), new EngineOptions { MaxBatchSize = 8 });
+        var engine =
+            await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromSeconds(2) },
+            TimeProvider.System), new EngineOptions { MaxBatchSize = 8 });
         for (var i = 0; i < 8; i++)
             engine.Submit(Requests.Of($"r{i}", steps: 100));
         await engine.DrainAsync();

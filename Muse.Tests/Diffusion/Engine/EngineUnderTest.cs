@@ -40,9 +40,12 @@ sealed class EngineUnderTest : IAsyncDisposable
 
     public IReadOnlyList<EngineEvent> EventsOf(string id) => [.. events.Where(e => e.RequestId == id)];
 
-    public static async Task<EngineUnderTest> StartAsync(IDiffusionModel model, EngineOptions? options = null, TimeProvider? time = null, ILogger<DiffusionEngine>? log = null)
+    public static async Task<EngineUnderTest> StartAsync(IDiffusionModel model, EngineOptions? options = null, TimeProvider? time = null,
+        ILogger<DiffusionEngine>? log = null)
     {
-        var engine = new DiffusionEngine(model, options ?? new EngineOptions(), time ?? TimeProvider.System, log ?? NullLogger<DiffusionEngine>.Instance);
+        var engine =
+            new DiffusionEngine(model, options ?? new EngineOptions(), time ?? TimeProvider.System, log
+            ?? NullLogger<DiffusionEngine>.Instance);
         var running = new EngineUnderTest(engine);
         await engine.StartAsync(CancellationToken.None);
         return running;
@@ -87,20 +90,22 @@ sealed class EngineUnderTest : IAsyncDisposable
 
     static TaskCompletionSource<EngineEvent> NewEnd(string _) => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    static bool IsLast(EngineEvent e) => e is EngineEvent.Completed or EngineEvent.Failed or EngineEvent.Cancelled or EngineEvent.HandedBack;
+    static bool IsLast(EngineEvent e) =>
+        e is EngineEvent.Completed or EngineEvent.Failed or EngineEvent.Cancelled or EngineEvent.HandedBack;
 }
 
 static class Requests
 {
-    public static GenerationRequest Of(string id, string? prompt = null, int steps = 8, float guidance = 7.5f, int size = 128, string? sampler = null, long? seed = null) => new()
-    {
-        Id = id,
-        Prompt = prompt ?? $"a picture of {id}",
-        Width = size,
-        Height = size,
-        Steps = steps,
-        GuidanceScale = guidance,
-        Seed = seed ?? id.Sum(c => c),
-        Sampler = sampler,
-    };
+    public static GenerationRequest Of(string id, string? prompt = null, int steps = 8, float guidance = 7.5f, int size = 128,
+        string? sampler = null, long? seed = null) => new()
+        {
+            Id = id,
+            Prompt = prompt ?? $"a picture of {id}",
+            Width = size,
+            Height = size,
+            Steps = steps,
+            GuidanceScale = guidance,
+            Seed = seed ?? id.Sum(c => c),
+            Sampler = sampler,
+        };
 }

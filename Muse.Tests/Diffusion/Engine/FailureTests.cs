@@ -88,7 +88,8 @@ public class FailureTests
     public async Task Pictures_that_can_not_be_decoded_together_are_decoded_one_by_one()
     {
         var model = new FaultyModel();
-        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { Mode = BatchingMode.Static, MaxBatchSize = 4 });
+        await using var engine =
+            await EngineUnderTest.StartAsync(model, new EngineOptions { Mode = BatchingMode.Static, MaxBatchSize = 4 });
         model.BeforeDecode = count =>
         {
             if (count > 1)
@@ -184,7 +185,8 @@ public class FailureTests
     {
         var model = new PaddedModel();
         var short_ = Requests.Of("short", steps: 2);
-        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { Mode = BatchingMode.Continuous, MaxBatchSize = 3 });
+        await using var engine =
+            await EngineUnderTest.StartAsync(model, new EngineOptions { Mode = BatchingMode.Continuous, MaxBatchSize = 3 });
         model.Calls.Clear();
         // Six rows run once; then four are needed, six would run, and only four fit.
         model.BeforeRun = needed => model.Fitting = needed == 4 && model.Calls.Any(call => call.Needed == 6) ? 4 : int.MaxValue;
@@ -192,7 +194,8 @@ public class FailureTests
             engine.Submit(request);
         foreach (var id in new[] { "short", "a", "b" })
             Assert.IsType<EngineEvent.Completed>(await engine.EndOf(id));
-        var together = model.Calls.SkipWhile(call => call.Needed != 6).SkipWhile(call => call.Needed == 6).TakeWhile(call => call.Needed == 4).ToList();
+        var together = model.Calls.SkipWhile(call => call.Needed != 6).SkipWhile(call => call.Needed == 6)
+            .TakeWhile(call => call.Needed == 4).ToList();
         Assert.Contains(together, call => call.Run > 4);
         Assert.True(together.Count > 10, $"The needed rows were halved: {string.Join(", ", model.Calls)}");
     }

@@ -19,7 +19,9 @@ public class TelemetryTests
         };
         ActivitySource.AddActivityListener(listener);
         var (a, b) = (Trace(), Trace());
-        await using (var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromMilliseconds(100) }, TimeProvider.System)))
+        await using (var engine =
+            await EngineUnderTest.StartAsync(new SimulatedModel("test", new SimulationSpec { Base = TimeSpan.FromMilliseconds(100) },
+            TimeProvider.System)))
         {
             engine.Submit(Requests.Of("a", steps: 60) with { TraceContext = a });
             await engine.Until<EngineEvent.Stepped>(e => e.RequestId == "a");
@@ -33,7 +35,10 @@ public class TelemetryTests
         Assert.Equal([2, 4, 2], batches.Select(s => s.GetTagItem("muse.batch.rows")));
         Assert.Equal(60, batches.Sum(s => (int)s.GetTagItem("muse.batch.steps")!));
         foreach (var request in new[] { a, b })
-            Assert.Equal(["encode prompt", "denoise", "decode"], spans.Where(s => s.ParentSpanId == request.SpanId).Select(s => s.OperationName));
+        {
+            Assert.Equal(["encode prompt", "denoise", "decode"], spans.Where(s => s.ParentSpanId == request.SpanId)
+                .Select(s => s.OperationName));
+        }
     }
 
     [Theory]
@@ -43,7 +48,9 @@ public class TelemetryTests
     {
         var model = new FaultyModel(graph ? Networks.OnnxModelTests.Open(new OnnxFolders.OnnxFolderBuilder().Write()) : null);
         var allocated = new List<long>();
-        await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { CheckpointEvery = 0, Mode = BatchingMode.Static, MaxBatchSize = 12 });
+        await using var engine =
+            await EngineUnderTest.StartAsync(model,
+            new EngineOptions { CheckpointEvery = 0, Mode = BatchingMode.Static, MaxBatchSize = 12 });
         model.BeforeStep = (_, _) => allocated.Add(GC.GetAllocatedBytesForCurrentThread());
         for (var i = 0; i < 12; i++)
             engine.Submit(Requests.Of($"r{i}", steps: 100, size: 192));

@@ -81,7 +81,8 @@ public class WarmUpTests
             if (latent.Width == cells)
                 throw new DeviceMemoryException("It does not fit.");
         };
-        await Assert.ThrowsAsync<DeviceMemoryException>(() => EngineUnderTest.StartAsync(model, new EngineOptions { WarmUpSizes = "512x512,1024x1024" }));
+        await Assert.ThrowsAsync<DeviceMemoryException>(
+            () => EngineUnderTest.StartAsync(model, new EngineOptions { WarmUpSizes = "512x512,1024x1024" }));
     }
 
     [Fact]
@@ -102,14 +103,16 @@ public class WarmUpTests
                 Assert.True(goOn.Wait(Limit));
             }
         };
-        await using var engine = new DiffusionEngine(model, new EngineOptions { WarmUpSizes = "512x512,256x256" }, time, log.For<DiffusionEngine>());
+        await using var engine =
+            new DiffusionEngine(model, new EngineOptions { WarmUpSizes = "512x512,256x256" }, time, log.For<DiffusionEngine>());
         var start = engine.StartAsync(CancellationToken.None);
         Assert.True(await reached.WaitAsync(Limit));
         Assert.False(start.IsCompleted);
         goOn.Release();
         await start.WaitAsync(Limit);
         Assert.Equal(["at 512x512: up to 24 rows, in 600 ms", "at 256x256: up to 24 rows, in 60 ms"],
-            log.All.Where(line => line.StartsWith("Warmed up", StringComparison.Ordinal)).Select(line => line[line.IndexOf(" at ", StringComparison.Ordinal)..].TrimStart()));
+            log.All.Where(line => line.StartsWith("Warmed up", StringComparison.Ordinal))
+                .Select(line => line[line.IndexOf(" at ", StringComparison.Ordinal)..].TrimStart()));
     }
 
     [Fact]
@@ -160,13 +163,21 @@ public class WarmUpTests
     [InlineData("512", "Engine:WarmUpSizes: '512' is not a size; sizes are written as 512x512, with commas between.")]
     [InlineData("512x512,", "Engine:WarmUpSizes: '' is not a size; sizes are written as 512x512, with commas between.")]
     [InlineData("512x-512", "Engine:WarmUpSizes: '512x-512' is not a size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x512;256x256", "Engine:WarmUpSizes: '512x512;256x256' is not a size; sizes are written as 512x512, with commas between.")]
-    [InlineData("512x2048", "Engine:WarmUpSizes: the model 'test' can't generate 512x2048. Height must be a multiple of 64 between 64 and 1024; 2048 was asked for.")]
-    [InlineData("512x512,500x512", "Engine:WarmUpSizes: the model 'test' can't generate 500x512. Width must be a multiple of 64 between 64 and 1024; 500 was asked for.")]
+    [InlineData("512x512;256x256",
+        "Engine:WarmUpSizes: '512x512;256x256' is not a size; sizes are written as 512x512, with commas between.")]
+    [InlineData("512x2048",
+        "Engine:WarmUpSizes: the model 'test' can't generate 512x2048. Height must be a multiple of 64 between 64 and 1024; 2048 was "
+        + "asked for.")]
+    [InlineData("512x512,500x512",
+        "Engine:WarmUpSizes: the model 'test' can't generate 500x512. Width must be a multiple of 64 between 64 and 1024; 500 was "
+        + "asked for.")]
     public void What_can_not_be_warmed_up_is_refused_with_what_is_allowed(string setting, string message)
     {
         using var model = new SimulatedModel("test", SimulationSpec.Free with { Side = 64 }, TimeProvider.System);
-        var refused = Assert.Throws<ArgumentException>(() => new DiffusionEngine(model, new EngineOptions { WarmUpSizes = setting }, TimeProvider.System, NullLogger<DiffusionEngine>.Instance));
+        var refused =
+            Assert.Throws<ArgumentException>(() =>
+            new DiffusionEngine(model, new EngineOptions { WarmUpSizes = setting }, TimeProvider.System,
+            NullLogger<DiffusionEngine>.Instance));
         Assert.Equal(message, refused.Message);
     }
 

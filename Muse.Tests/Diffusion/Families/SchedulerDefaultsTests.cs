@@ -30,9 +30,12 @@ public class SchedulerDefaultsTests
     [InlineData("IPNDMScheduler", "pndm")]
     public async Task A_scheduler_that_there_is_none_of_is_served_by_the_nearest_sampler_with_one_warning(string className, string sampler)
     {
-        var (model, warnings) = Open(new(), $$"""{"_class_name": "{{className}}", "steps_offset": 1, "clip_sample": false, "skip_prk_steps": true}""");
+        var (model, warnings) =
+            Open(new(), $$"""{"_class_name": "{{className}}", "steps_offset": 1, "clip_sample": false, "skip_prk_steps": true}""");
         Assert.Equal(sampler, model.Traits.Samplers[0]);
-        Assert.Equal($"Model tiny: tiny/scheduler/scheduler_config.json: there is no {className} here; the sampler '{sampler}' is the default in its place.", Assert.Single(warnings));
+        Assert.Equal(
+            $"Model tiny: tiny/scheduler/scheduler_config.json: there is no {className} here; the sampler '{sampler}' is the default "
+            + $"in its place.", Assert.Single(warnings));
         await using var engine = await EngineUnderTest.StartAsync(model);
         engine.Submit(Requests.Of("a", steps: 4));
         Assert.True((await engine.PictureOf("a")).Distinct().Count() > 50);
@@ -43,7 +46,10 @@ public class SchedulerDefaultsTests
     {
         var (model, warnings) = Open(new(), """{"_class_name": "DPMSolverMultistepScheduler", "solver_order": 3, "steps_offset": 1}""");
         using (model)
-            Assert.Equal("Model tiny: tiny/scheduler/scheduler_config.json: 'solver_order' is 3; the sampler 'dpmpp_2m' has order 2.", Assert.Single(warnings));
+        {
+            Assert.Equal("Model tiny: tiny/scheduler/scheduler_config.json: 'solver_order' is 3; the sampler 'dpmpp_2m' has order 2.",
+                Assert.Single(warnings));
+        }
     }
 
     [Theory]
@@ -69,7 +75,8 @@ public class SchedulerDefaultsTests
     [Fact]
     public void SDXL_s_pipeline_leaves_the_scheduler_as_it_is()
     {
-        var (model, warnings) = Open(new() { Two = true, UnetTextWidth = 32 }, """{"_class_name": "DDIMScheduler", "clip_sample": false}""");
+        var (model, warnings) =
+            Open(new() { Two = true, UnetTextWidth = 32 }, """{"_class_name": "DDIMScheduler", "clip_sample": false}""");
         using (model)
         {
             Assert.Empty(warnings);
@@ -84,7 +91,8 @@ public class SchedulerDefaultsTests
         using (model)
         {
             Assert.Equal(
-                "Model tiny: tiny/scheduler/scheduler_config.json: 'skip_prk_steps' is absent, which means false; the sampler 'pndm' leaves the Runge-Kutta steps out.",
+                "Model tiny: tiny/scheduler/scheduler_config.json: 'skip_prk_steps' is absent, which means false; the sampler 'pndm' "
+                    + "leaves the Runge-Kutta steps out.",
                 Assert.Single(warnings));
         }
     }
@@ -95,7 +103,9 @@ public class SchedulerDefaultsTests
     [InlineData("DPMSolverMultistepScheduler")]
     public void Flow_sigmas_of_a_multistep_scheduler_are_those_that_it_has(string className)
     {
-        var (model, warnings) = Open(new(), $$"""{"_class_name": "{{className}}", "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0}""");
+        var (model, warnings) =
+            Open(new(),
+            $$"""{"_class_name": "{{className}}", "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0}""");
         using (model)
         {
             Assert.Single(warnings);
@@ -111,7 +121,8 @@ public class SchedulerDefaultsTests
     public async Task A_negative_prompt_that_has_no_effect_is_said_at_the_start_and_for_its_request()
     {
         var (model, warnings) = Open(new() { Scheduler = "LCMScheduler", GuidanceLength = 32 });
-        Assert.Equal("Model tiny: the guidance scale is an input of the denoiser; negative prompts have no effect.", Assert.Single(warnings));
+        Assert.Equal("Model tiny: the guidance scale is an input of the denoiser; negative prompts have no effect.",
+            Assert.Single(warnings));
         var log = new LinesLogger();
         await using var engine = await EngineUnderTest.StartAsync(model, log: log.For<DiffusionEngine>());
         engine.Submit(Requests.Of("with", steps: 2, prompt: "a cat", seed: 1) with { NegativePrompt = "rain" });

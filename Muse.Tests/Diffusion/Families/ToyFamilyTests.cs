@@ -6,7 +6,8 @@ using Muse.Tests.Diffusion.OnnxFolders;
 
 namespace Muse.Tests.Diffusion.Families;
 
-/// <summary>A family that this test adds, with what no family of the engine has: patches as tokens, inputs by shape, a scaled timestep, a scalar for each row.</summary>
+/// <summary>A family that this test adds, with what no family of the engine has: patches as tokens, inputs by shape, a scaled timestep, a
+/// scalar for each row.</summary>
 public class ToyFamilyTests
 {
     const int Channels = 16, Patch = 2, Wide = Channels * Patch * Patch, TextWidth = 8;
@@ -24,7 +25,8 @@ public class ToyFamilyTests
             DenoiserInput.Timestep("timestep", scale: 0.001f),
             DenoiserInput.Conditioning("encoder_hidden_states"),
             DenoiserInput.Conditioning("pooled_projections"),
-            DenoiserInput.Request("guidance", 1, static (in RowCondition condition, Span<float> values) => values[0] = condition.GuidanceScale),
+            DenoiserInput.Request("guidance", 1, static (in RowCondition condition, Span<float> values) => values[0] =
+                condition.GuidanceScale),
             DenoiserInput.ByShape("img_ids", Positions),
             DenoiserInput.Request("absent", 1, static (in RowCondition _, Span<float> values) => values.Clear()) with { IsOptional = true },
         ];
@@ -60,7 +62,8 @@ public class ToyFamilyTests
             var states = new float[count * TextWidth];
             for (var i = 0; i < words.Length; i++)
                 new SeededNoise(words[i].Sum(c => c)).Fill(0, 0, states.AsSpan(i * TextWidth, TextWidth));
-            var pooled = Enumerable.Range(0, TextWidth).Select(i => Enumerable.Range(0, count).Sum(token => states[token * TextWidth + i])).ToArray();
+            var pooled = Enumerable.Range(0, TextWidth).Select(i => Enumerable.Range(0, count).Sum(token => states[token * TextWidth + i]))
+                .ToArray();
             return new Conditioning([new("encoder_hidden_states", states, count, TextWidth), new("pooled_projections", pooled, TextWidth)]);
         }
 
@@ -71,7 +74,13 @@ public class ToyFamilyTests
 
     static string Folder()
     {
-        var folder = new OnnxFolderBuilder { VaeChannels = Channels, Scheduler = "FlowMatchEulerDiscreteScheduler", PredictionType = "flow_prediction" }.Write();
+        var folder =
+            new OnnxFolderBuilder
+            {
+                VaeChannels = Channels,
+                Scheduler = "FlowMatchEulerDiscreteScheduler",
+                PredictionType = "flow_prediction"
+            }.Write();
         var graph = new OnnxGraph();
         var hidden = graph.Input("hidden_states", TensorElementType.Float, "batch", "tokens", Wide);
         var text = graph.Input("encoder_hidden_states", TensorElementType.Float, "batch", "words", TextWidth);
@@ -79,8 +88,12 @@ public class ToyFamilyTests
         var timestep = graph.Do("Reshape", [graph.Input("timestep", TensorElementType.Float, "batch"), graph.Longs(-1, 1, 1)]);
         var guidance = graph.Do("Reshape", [graph.Input("guidance", TensorElementType.Float, "batch"), graph.Longs(-1, 1, 1)]);
         var ids = graph.ToFloat(graph.Input("img_ids", TensorElementType.Int64, "tokens", 3));
-        var towards = graph.Do("MatMul", [graph.Do("ReduceMean", [text], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 1)), Weights(graph, 1, TextWidth)]);
-        towards = graph.Do("Add", [towards, graph.Do("Reshape", [graph.Do("MatMul", [pooled, Weights(graph, 2, TextWidth)]), graph.Longs(-1, 1, Wide)])]);
+        var towards =
+            graph.Do("MatMul", [graph.Do("ReduceMean", [text], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 1)),
+            Weights(graph, 1, TextWidth)]);
+        towards =
+            graph.Do("Add", [towards, graph.Do("Reshape",
+            [graph.Do("MatMul", [pooled, Weights(graph, 2, TextWidth)]), graph.Longs(-1, 1, Wide)])]);
         towards = graph.Do("Add", [towards, graph.Do("MatMul", [ids, Weights(graph, 3, 3)])]);
         towards = graph.Do("Add", [towards, graph.Do("Add", [timestep, graph.Do("Mul", [guidance, graph.Floats([0.1f], 1)])])]);
         var mixed = graph.Do("MatMul", [hidden, Weights(graph, 4, Wide)]);
@@ -122,7 +135,8 @@ public class ToyFamilyTests
         Assert.NotEqual(image, await Generate(folder, cat with { GuidanceScale = 3 }));
 
         // Others at other steps, of another size, with another number of tokens.
-        var others = new[] { Requests.Of("b", steps: 7), Requests.Of("c", size: 64), Requests.Of("d", prompt: "a cat that sleeps on a sofa") };
+        var others =
+            new[] { Requests.Of("b", steps: 7), Requests.Of("c", size: 64), Requests.Of("d", prompt: "a cat that sleeps on a sofa") };
         var together = await Generate(folder, [cat, .. others]);
         Assert.All(image.Zip(together), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
     }
@@ -147,7 +161,8 @@ public class ToyFamilyTests
             batch.Run();
             sampler.Step(plan, i, batch.Output(0), latent, [], new SeededNoise(5));
         }
-        var image = await Generate(folder, Requests.Of("a", prompt: "a cat", steps: 3, guidance: 2, seed: 5) with { Width = 32, Height = 16 });
+        var image =
+            await Generate(folder, Requests.Of("a", prompt: "a cat", steps: 3, guidance: 2, seed: 5) with { Width = 32, Height = 16 });
         Assert.Equal(image, model.Decode(shape, [latent])[0].Image.Pixels);
     }
 }

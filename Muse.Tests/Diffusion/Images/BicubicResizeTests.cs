@@ -5,7 +5,8 @@ namespace Muse.Tests.Diffusion.Images;
 public class BicubicResizeTests
 {
     static RgbImage Image(int width, int height, Func<int, int, int> value) =>
-        new(width, height, [.. Enumerable.Range(0, width * height).SelectMany(i => Enumerable.Repeat((byte)value(i % width, i / width), 3))]);
+        new(width, height, [.. Enumerable.Range(0, width * height)
+            .SelectMany(i => Enumerable.Repeat((byte)value(i % width, i / width), 3))]);
 
     [Theory]
     [InlineData(1024, 224)]
@@ -34,7 +35,8 @@ public class BicubicResizeTests
         Assert.Equal(image.Pixels, BicubicResize.Resize(image, 17, 9).Pixels);
     }
 
-    /// <summary>Halving: the kernel is twice as wide, so each pixel is a sum of eight with the weights of (−½)-bicubic at ±¼, ±¾, ±1¼, ±1¾.</summary>
+    /// <summary>Halving: the kernel is twice as wide, so each pixel is a sum of eight with the weights of (−½)-bicubic at ±¼, ±¾, ±1¼,
+    /// ±1¾.</summary>
     [Fact]
     public void Halving_weighs_eight_neighbours_as_the_widened_kernel_does()
     {

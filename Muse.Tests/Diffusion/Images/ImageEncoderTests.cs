@@ -17,7 +17,8 @@ public class ImageEncoderTests
         for (var i = 0; i < 32; i++)
         {
             var colour = decoded.GetPixel(i % 8, i / 8);
-            Assert.Equal((Picture.Pixels[3 * i], Picture.Pixels[3 * i + 1], Picture.Pixels[3 * i + 2]), (colour.Red, colour.Green, colour.Blue));
+            Assert.Equal((Picture.Pixels[3 * i], Picture.Pixels[3 * i + 1], Picture.Pixels[3 * i + 2]),
+                (colour.Red, colour.Green, colour.Blue));
         }
     }
 
@@ -34,10 +35,16 @@ public class ImageEncoderTests
     public void A_PNG_carries_the_parameters_as_the_popular_user_interfaces_write_them()
     {
         using var model = new SimulatedModel("tiny", SimulationSpec.Free, TimeProvider.System);
-        var request = Requests.Of("a", prompt: "a red cat", steps: 12, guidance: 7.5f, size: 128, sampler: "dpmpp_2m_karras", seed: 42) with { NegativePrompt = "rain" };
+        var request =
+            Requests.Of("a", prompt: "a red cat", steps: 12, guidance: 7.5f, size: 128, sampler: "dpmpp_2m_karras",
+            seed: 42) with
+            { NegativePrompt = "rain" };
         var parameters = ImageParameters.Describe(request, model.Traits);
-        Assert.Equal("a red cat\nNegative prompt: rain\nSteps: 12, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 42, Size: 128x128, Model: tiny", parameters);
-        Assert.Contains("tEXtparameters\0" + parameters, Encoding.Latin1.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: parameters)));
+        Assert.Equal(
+            "a red cat\nNegative prompt: rain\nSteps: 12, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 42, Size: 128x128, Model: tiny",
+            parameters);
+        Assert.Contains("tEXtparameters\0"
+            + parameters, Encoding.Latin1.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: parameters)));
     }
 
     [Fact]

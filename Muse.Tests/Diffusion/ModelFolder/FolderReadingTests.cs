@@ -100,7 +100,8 @@ public class FolderReadingTests
     public void Latents_are_brought_to_the_mean_and_deviation_of_the_decoder_s_channels()
     {
         const string Plain = """{"scaling_factor": 0.5, "block_out_channels": [1, 1, 1, 1]}""";
-        const string Normalised = """{"scaling_factor": 0.5, "block_out_channels": [1, 1, 1, 1], "latents_mean": [0.1, -0.2, 0.3, 0.4], "latents_std": [2, 0.5, 1.5, 1]}""";
+        const string Normalised =
+            """{"scaling_factor": 0.5, "block_out_channels": [1, 1, 1, 1], "latents_mean": [0.1, -0.2, 0.3, 0.4], "latents_std": [2, 0.5, 1.5, 1]}""";
         using var plain = Open(new(), ("vae_decoder/config.json", Plain));
         using var normalised = Open(new(), ("vae_decoder/config.json", Normalised));
         var shape = plain.Latent(64, 64);
@@ -110,7 +111,8 @@ public class FolderReadingTests
         float[] mean = [0.1f, -0.2f, 0.3f, 0.4f], deviation = [2, 0.5f, 1.5f, 1];
         var cells = shape.Width * shape.Height;
         var prepared = latent.Select((value, i) => 0.5f * (value / 0.5f * deviation[i / cells] + mean[i / cells])).ToArray();
-        Assert.Equal(plain.Decode(shape, [prepared])[0].Image.Pixels.Select(p => (int)p), normalised.Decode(shape, [latent])[0].Image.Pixels.Select(p => (int)p), (a, b) => Math.Abs(a - b) <= 1);
+        Assert.Equal(plain.Decode(shape, [prepared])[0].Image.Pixels.Select(p => (int)p), normalised.Decode(shape, [latent])[0]
+            .Image.Pixels.Select(p => (int)p), (a, b) => Math.Abs(a - b) <= 1);
         Assert.NotEqual(plain.Decode(shape, [latent])[0].Image.Pixels, normalised.Decode(shape, [latent])[0].Image.Pixels);
     }
 
@@ -118,7 +120,8 @@ public class FolderReadingTests
     public void Means_for_another_number_of_channels_are_refused() =>
         Assert.Equal(
             "tiny/vae_decoder/model.onnx: has latents of 4 channels, but 'latents_mean' and 'latents_std' have 3 numbers.",
-            Refused(new(), ("vae_decoder/config.json", """{"block_out_channels": [1, 1, 1, 1], "latents_mean": [0, 0, 0], "latents_std": [1, 1, 1]}""")));
+            Refused(new(), ("vae_decoder/config.json",
+                """{"block_out_channels": [1, 1, 1, 1], "latents_mean": [0, 0, 0], "latents_std": [1, 1, 1]}""")));
 
     [Theory]
     [InlineData(true, "model.onnx")]
@@ -126,7 +129,8 @@ public class FolderReadingTests
     public void A_decoder_that_needs_single_precision_gets_it_on_a_GPU_where_both_are_there(bool upcast, string taken)
     {
         var folder = new OnnxFolderBuilder().Write();
-        OnnxFolderBuilder.WriteText(folder, "vae_decoder/config.json", $$"""{"block_out_channels": [1, 1, 1, 1], "force_upcast": {{(upcast ? "true" : "false")}}}""");
+        OnnxFolderBuilder.WriteText(folder, "vae_decoder/config.json",
+            $$"""{"block_out_channels": [1, 1, 1, 1], "force_upcast": {{(upcast ? "true" : "false")}}}""");
         var decoder = Path.Combine(folder, "vae_decoder");
         File.Copy(Path.Combine(decoder, "model.onnx"), Path.Combine(decoder, "model_fp16.onnx"));
         var other = taken == "model.onnx" ? "model_fp16.onnx" : "model.onnx";
@@ -141,7 +145,8 @@ public class FolderReadingTests
         var family = Family(
             new(),
             ("vae_decoder/config.json", """{"scaling_factor": "0.25", "block_out_channels": [1, 1, 1, 1]}"""),
-            ("scheduler/scheduler_config.json", """{"_class_name": "EulerDiscreteScheduler", "beta_start": "0.001", "num_train_timesteps": "500"}"""));
+            ("scheduler/scheduler_config.json",
+                """{"_class_name": "EulerDiscreteScheduler", "beta_start": "0.001", "num_train_timesteps": "500"}"""));
         Assert.Equal((0.25f, 0.001, 500), (family.Latents.Scale, family.Scheduler.BetaStart, family.Scheduler.TrainTimesteps));
     }
 
@@ -156,10 +161,14 @@ public class FolderReadingTests
             Refused(new() { SafetyChecker = true }, ("feature_extractor/preprocessor_config.json", config)));
 
     [Theory]
-    [InlineData("unet/config.json", """{"block_out_channels": 4}""", "tiny/unet/config.json: 'block_out_channels' is 4; it must be a list.")]
-    [InlineData("vae_decoder/config.json", """{"scaling_factor": "large"}""", "tiny/vae_decoder/config.json: 'scaling_factor' is \"large\"; it must be a number from 1E-06 to 1000000.")]
-    [InlineData("vae_decoder/config.json", """{"latents_mean": [[1]]}""", "tiny/vae_decoder/config.json: 'latents_mean' is [[1]]; it must be a list of numbers from -1000000 to 1000000.")]
-    [InlineData("vae_decoder/config.json", """{"force_upcast": 1}""", "tiny/vae_decoder/config.json: 'force_upcast' is 1; it must be true or false.")]
+    [InlineData("unet/config.json", """{"block_out_channels": 4}""",
+        "tiny/unet/config.json: 'block_out_channels' is 4; it must be a list.")]
+    [InlineData("vae_decoder/config.json", """{"scaling_factor": "large"}""",
+        "tiny/vae_decoder/config.json: 'scaling_factor' is \"large\"; it must be a number from 1E-06 to 1000000.")]
+    [InlineData("vae_decoder/config.json", """{"latents_mean": [[1]]}""",
+        "tiny/vae_decoder/config.json: 'latents_mean' is [[1]]; it must be a list of numbers from -1000000 to 1000000.")]
+    [InlineData("vae_decoder/config.json", """{"force_upcast": 1}""",
+        "tiny/vae_decoder/config.json: 'force_upcast' is 1; it must be true or false.")]
     public void A_value_of_another_kind_is_refused_in_a_sentence(string name, string text, string message) =>
         Assert.Equal(message, Refused(new(), (name, text)));
 
@@ -206,6 +215,7 @@ public class FolderReadingTests
     public void Guidance_that_is_distilled_has_the_default_of_its_pipeline(int? length, string scheduler, float scale, int steps)
     {
         using var model = Open(new() { Scheduler = scheduler, GuidanceLength = length });
-        Assert.Equal((scale, steps, length is not null), (model.Traits.DefaultGuidanceScale, model.Traits.DefaultSteps, model.GuidanceEmbedded));
+        Assert.Equal((scale, steps, length is not null),
+            (model.Traits.DefaultGuidanceScale, model.Traits.DefaultSteps, model.GuidanceEmbedded));
     }
 }

@@ -26,10 +26,23 @@ public class OnnxModelTests
         ["Stable Diffusion 1.5"] = new(),
         ["ids of 64 bits"] = new() { IdsType = TensorElementType.Int64 },
         ["one row of ids"] = new() { IdsShape = [1, OnnxFolderBuilder.Context] },
-        ["Stable Diffusion 2, v-prediction"] = new() { PredictionType = "v_prediction", Scheduler = "DDIMScheduler", TextWidth = 24, UnetTextWidth = 24 },
-        ["SDXL, two text encoders"] = new() { Two = true, UnetTextWidth = 32, ModelIndex = """{"_class_name": "StableDiffusionXLPipeline", "force_zeros_for_empty_prompt": true}""" },
+        ["Stable Diffusion 2, v-prediction"] =
+            new() { PredictionType = "v_prediction", Scheduler = "DDIMScheduler", TextWidth = 24, UnetTextWidth = 24 },
+        ["SDXL, two text encoders"] =
+            new()
+            {
+                Two = true,
+                UnetTextWidth = 32,
+                ModelIndex = """{"_class_name": "StableDiffusionXLPipeline", "force_zeros_for_empty_prompt": true}"""
+            },
         ["latent consistency"] = new() { Scheduler = "LCMScheduler", GuidanceLength = 32 },
-        ["latent consistency, length told by config.json"] = new() { Scheduler = "LCMScheduler", GuidanceLength = "length", UnetConfig = """{"sample_size": 16, "time_cond_proj_dim": 32}""" },
+        ["latent consistency, length told by config.json"] =
+            new()
+            {
+                Scheduler = "LCMScheduler",
+                GuidanceLength = "length",
+                UnetConfig = """{"sample_size": 16, "time_cond_proj_dim": 32}"""
+            },
         ["Olive, half precision"] = new() { Real = TensorElementType.Float16, FileName = "model_fp16.onnx" },
         ["half-precision timestep"] = new() { Real = TensorElementType.Float16, TimestepType = TensorElementType.Float16 },
         ["single-precision timestep"] = new() { TimestepType = TensorElementType.Float },
@@ -105,14 +118,19 @@ public class OnnxModelTests
     {
         using var said = Open(new OnnxFolderBuilder
         {
-            ModelIndex = """{"_muse": {"defaults": {"steps": 7, "guidance_scale": 3, "guidance_max_timestep": 480, "width": 96, "height": 64}, "sizes": {"min": 32, "max": 160, "multiple": 16}}}""",
+            ModelIndex =
+                """{"_muse": {"defaults": {"steps": 7, "guidance_scale": 3, "guidance_max_timestep": 480, "width": 96, "height": 64}, "sizes": {"min": 32, "max": 160, "multiple": 16}}}""",
         }.Write());
         var t = said.Traits;
-        Assert.Equal((7, 3f, 480f, 96, 64, 32, 160, 16), (t.DefaultSteps, t.DefaultGuidanceScale, t.GuidanceMaxTimestep, t.DefaultWidth, t.DefaultHeight, t.MinSize, t.MaxSize, t.SizeMultiple));
+        Assert.Equal((7, 3f, 480f, 96, 64, 32, 160, 16),
+            (t.DefaultSteps, t.DefaultGuidanceScale, t.GuidanceMaxTimestep, t.DefaultWidth, t.DefaultHeight, t.MinSize, t.MaxSize,
+            t.SizeMultiple));
 
         using var unsaid = Open(new OnnxFolderBuilder().Write());
         t = unsaid.Traits;
-        Assert.Equal((20, 7.5f, float.PositiveInfinity, 128, 128, 32, 256, 8), (t.DefaultSteps, t.DefaultGuidanceScale, t.GuidanceMaxTimestep, t.DefaultWidth, t.DefaultHeight, t.MinSize, t.MaxSize, t.SizeMultiple));
+        Assert.Equal((20, 7.5f, float.PositiveInfinity, 128, 128, 32, 256, 8),
+            (t.DefaultSteps, t.DefaultGuidanceScale, t.GuidanceMaxTimestep, t.DefaultWidth, t.DefaultHeight, t.MinSize, t.MaxSize,
+            t.SizeMultiple));
 
         using var fixedSize = Open(Variants["one size alone"].Write());
         Assert.Equal("Width must be 128; 256 was asked for.", fixedSize.Traits.Check(Requests.Of("a", size: 256))?.Message);
@@ -121,7 +139,9 @@ public class OnnxModelTests
     [Fact]
     public async Task The_built_in_model_opens_and_paints()
     {
-        var picture = await Paint(Open(Path.Combine(Repository.Root, "models", "scenes")), Requests.Of("a", prompt: "a large red star at night", guidance: 3, steps: 12));
+        var picture =
+            await Paint(Open(Path.Combine(Repository.Root, "models", "scenes")),
+            Requests.Of("a", prompt: "a large red star at night", guidance: 3, steps: 12));
         Assert.True(picture.Image.Pixels.Distinct().Count() > 50);
     }
 }

@@ -132,15 +132,24 @@ sealed class OnnxFolderBuilder
             timestep = graph.Do("Gather", [timestep, graph.Longs(0)]);
         timestep = graph.Do("Reshape", [timestep, graph.Longs(TimestepUse == TimestepUse.OneOnly ? 1 : -1, 1, 1, 1)]);
         timestep = graph.Do("Mul", [timestep, graph.Floats([0.002f], 1)]);
-        var towards = Project(graph, graph.Do("ReduceMean", [text], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 0)), UnetTextWidth, 4);
+        var towards =
+            Project(graph, graph.Do("ReduceMean", [text], OnnxGraph.Attribute("axes", [1]), OnnxGraph.Attribute("keepdims", 0)),
+            UnetTextWidth, 4);
         if (Two)
         {
-            towards = graph.Do("Add", [towards, Project(graph, graph.ToFloat(graph.Input("text_embeds", Real, "batch", TextWidth)), TextWidth, 5)]);
+            towards =
+                graph.Do("Add", [towards, Project(graph, graph.ToFloat(graph.Input("text_embeds", Real, "batch", TextWidth)), TextWidth,
+                5)]);
             var sizes = graph.Do("Mul", [graph.ToFloat(graph.Input("time_ids", Real, "batch", TimeIds)), graph.Floats([0.001f], 1)]);
             towards = graph.Do("Add", [towards, Project(graph, sizes, TimeIds, 6)]);
         }
         if (GuidanceLength is { } length)
-            towards = graph.Do("Add", [towards, Project(graph, graph.ToFloat(graph.Input("timestep_cond", Real, "batch", length)), length is int known ? known : 32, 7)]);
+        {
+            towards =
+                graph.Do("Add", [towards, Project(graph, graph.ToFloat(graph.Input("timestep_cond", Real, "batch", length)),
+                length is int known ? known : 32, 7)]);
+        }
+
         if (ExtraInput is { } extra)
             towards = graph.Do("Add", [towards, graph.ToFloat(graph.Input(extra, Real, "batch", 1, 1, 1))]);
         var mixed = graph.Do("Conv", [sample, graph.Floats(Random(8, OutputChannels * Channels * 9), OutputChannels, Channels, 3, 3)],
@@ -152,14 +161,18 @@ sealed class OnnxFolderBuilder
 
     // From a vector for each row to a value for each channel.
     string Project(OnnxGraph graph, string vectors, int width, int seed) =>
-        graph.Do("Reshape", [graph.Do("MatMul", [vectors, graph.Floats(Random(seed, width * OutputChannels), width, OutputChannels)]), graph.Longs(-1, OutputChannels, 1, 1)]);
+        graph.Do("Reshape", [graph.Do("MatMul", [vectors, graph.Floats(Random(seed, width * OutputChannels), width, OutputChannels)]),
+            graph.Longs(-1, OutputChannels, 1, 1)]);
 
     OnnxGraph VaeDecoder()
     {
         var graph = new OnnxGraph();
         var latent = graph.ToFloat(graph.Input("latent_sample", Real, VaeBatch, VaeChannels, "height", "width"));
-        var larger = graph.Do("ConvTranspose", [latent, graph.Floats(Random(9, VaeChannels * Colours * 64), VaeChannels, Colours, PixelsPerCell, PixelsPerCell)],
-            OnnxGraph.Attribute("kernel_shape", [PixelsPerCell, PixelsPerCell]), OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
+        var larger =
+            graph.Do("ConvTranspose", [latent, graph.Floats(Random(9, VaeChannels * Colours * 64), VaeChannels, Colours, PixelsPerCell,
+            PixelsPerCell)],
+            OnnxGraph.Attribute("kernel_shape", [PixelsPerCell, PixelsPerCell]),
+                OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
         graph.Output("sample", Real, graph.Do(VaeRoots ? "Sqrt" : "Tanh", [larger]), VaeBatch, Colours, "pixels_high", "pixels_wide");
         return graph;
     }
@@ -171,7 +184,8 @@ sealed class OnnxFolderBuilder
         var clip = graph.ToFloat(graph.Input("clip_input", Real, "batch", 3, 224, 224));
         graph.Input("images", Real, "batch", "height", "width", 3);
         var mean = graph.Do("ReduceMean", [clip], OnnxGraph.Attribute("axes", [1, 2, 3]), OnnxGraph.Attribute("keepdims", 0));
-        graph.Output("has_nsfw_concepts", TensorElementType.Bool, graph.Do("Greater", [graph.Do("Sin", [graph.Do("Mul", [mean, graph.Floats([500], 1)])]), graph.Floats([0], 1)]), "batch");
+        graph.Output("has_nsfw_concepts", TensorElementType.Bool,
+            graph.Do("Greater", [graph.Do("Sin", [graph.Do("Mul", [mean, graph.Floats([500], 1)])]), graph.Floats([0], 1)]), "batch");
         return graph;
     }
 

@@ -68,7 +68,8 @@ sealed class OnnxGraph
             graph.Message(11, input);
         foreach (var output in outputs)
             graph.Message(12, output);
-        var model = new Protobuf().Int(1, IrVersion).Text(2, "muse-tests").Message(7, graph).Message(8, new Protobuf().Text(1, "").Int(2, Opset));
+        var model = new Protobuf().Int(1, IrVersion).Text(2, "muse-tests").Message(7, graph)
+            .Message(8, new Protobuf().Text(1, "").Int(2, Opset));
         File.WriteAllBytes(path, model.ToArray());
     }
 
@@ -110,7 +111,11 @@ sealed class OnnxGraph
     {
         var dimensions = new Protobuf();
         foreach (var dimension in shape)
-            dimensions.Message(1, dimension is string text ? new Protobuf().Text(2, text) : new Protobuf().Int(1, Convert.ToInt64(dimension)));
+        {
+            dimensions.Message(1, dimension is string text ? new Protobuf().Text(2, text) : new Protobuf()
+                .Int(1, Convert.ToInt64(dimension)));
+        }
+
         return new Protobuf().Text(1, name).Message(2, new Protobuf().Message(1, new Protobuf().Int(1, (long)type).Message(2, dimensions)));
     }
 }

@@ -5,7 +5,8 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Diffusion.Sampling;
 
-/// <summary>Runs that start from an image: where they begin, the noised start and every step, from shared/reference/schedulers/img2img.json.</summary>
+/// <summary>Runs that start from an image: where they begin, the noised start and every step, from
+/// shared/reference/schedulers/img2img.json.</summary>
 public class ImageToImagePlanTests
 {
     const double Tolerance = 2e-3;
@@ -42,7 +43,8 @@ public class ImageToImagePlanTests
         sampler.AddNoise(plan, plan.FirstEvaluation, Floats(recorded["clean"]!), Floats(recorded["initial_noise"]!), sample);
         AssertClose(Floats(recorded["noised"]!), sample, title + ": noised");
 
-        var noise = new RecordedNoise(plan.FirstEvaluation, recorded["step_noise"] is JsonArray drawn ? [.. drawn.Select(n => Floats(n!))] : []);
+        var noise =
+            new RecordedNoise(plan.FirstEvaluation, recorded["step_noise"] is JsonArray drawn ? [.. drawn.Select(n => Floats(n!))] : []);
         var history = new float[sampler.HistoryBuffers * sample.Length];
         var input = new float[sample.Length];
         for (var i = plan.FirstEvaluation; i < plan.Timesteps.Length; i++)
@@ -61,7 +63,8 @@ public class ImageToImagePlanTests
     public void A_strength_that_leaves_no_step_is_refused()
     {
         var sampler = Samplers.Create(SchedulerConfig.Parse("""{ "_class_name": "EulerDiscreteScheduler" }"""));
-        Assert.StartsWith("Of 4 steps a strength of 0.1 leaves none.", Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Plan(4, strength: 0.1)).Message);
+        Assert.StartsWith("Of 4 steps a strength of 0.1 leaves none.",
+            Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Plan(4, strength: 0.1)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Plan(4, strength: 1.5));
     }
 
@@ -85,6 +88,7 @@ public class ImageToImagePlanTests
 
     sealed class RecordedNoise(int first, float[][] draws) : INoiseSource
     {
-        public void Fill(int evaluation, int start, Span<float> destination) => draws[evaluation - first].AsSpan(start, destination.Length).CopyTo(destination);
+        public void Fill(int evaluation, int start, Span<float> destination) =>
+            draws[evaluation - first].AsSpan(start, destination.Length).CopyTo(destination);
     }
 }

@@ -25,7 +25,8 @@ public class SamplerNameTests
     [InlineData("PLMS", "pndm")]
     [InlineData("UniPC", "unipc")]
     [InlineData("euler-ancestral", "euler_a")]
-    public void Spellings_that_people_use_are_known(string spelling, string name) => Assert.Equal(name, Samplers.Create(Stable, spelling).Name);
+    public void Spellings_that_people_use_are_known(string spelling, string name) =>
+        Assert.Equal(name, Samplers.Create(Stable, spelling).Name);
 
     [Theory]
     [InlineData("""{ "_class_name": "PNDMScheduler" }""", "pndm")]
@@ -46,7 +47,8 @@ public class SamplerNameTests
     [Theory]
     [InlineData("""{ "_class_name": "LCMScheduler" }""", "lcm")]
     [InlineData("""{ "_class_name": "FlowMatchEulerDiscreteScheduler" }""", "flow_euler")]
-    [InlineData("""{ "_class_name": "DPMSolverMultistepScheduler", "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0 }""", "flow_euler")]
+    [InlineData(
+        """{ "_class_name": "DPMSolverMultistepScheduler", "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0 }""", "flow_euler")]
     public void Consistency_and_flow_models_have_one_sampler(string json, string name) =>
         Assert.Equal([name], Samplers.AvailableFor(Parse(json)));
 

@@ -59,7 +59,8 @@ public class SeededNoiseTests
     {
         const int Count = 4096;
         long[] seeds = [0, 1, -1, 1L << 32, long.MinValue];
-        var draws = (from seed in seeds from evaluation in new[] { -1, 0, 1, 50 } select Draw(new SeededNoise(seed), evaluation, 0, Count)).ToArray();
+        var draws = (from seed in seeds from evaluation in new[] { -1, 0, 1, 50 } select Draw(new SeededNoise(seed), evaluation, 0, Count))
+            .ToArray();
         for (var a = 0; a < draws.Length; a++)
         {
             for (var b = 0; b < a; b++)
@@ -79,8 +80,12 @@ public class SeededNoiseTests
         Assert.InRange(sorted.Average(x => x * x), 0.99, 1.01);
         Assert.InRange(sorted.Average(x => Math.Pow(x, 4)), 2.9, 3.1);
         // Quantiles of the normal distribution.
-        foreach (var (quantile, value) in new[] { (0.5, 0.0), (0.841345, 1.0), (0.158655, -1.0), (0.977250, 2.0), (0.998650, 3.0), (0.001350, -3.0) })
+        foreach (var (quantile, value) in new[] { (0.5, 0.0), (0.841345, 1.0), (0.158655, -1.0), (0.977250, 2.0), (0.998650, 3.0),
+            (0.001350, -3.0) })
+        {
             Assert.Equal(value, sorted[(int)(quantile * Count)], 0.06);
+        }
+
         Assert.All([sorted[0], sorted[^1]], x => Assert.InRange(Math.Abs(x), 3.5, 6.7));
     }
 

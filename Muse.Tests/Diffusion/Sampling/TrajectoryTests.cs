@@ -5,7 +5,8 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Diffusion.Sampling;
 
-/// <summary>Trajectories of diffusers' schedulers, from shared/reference/schedulers/trajectories.json, around a smooth stand-in for the denoiser.</summary>
+/// <summary>Trajectories of diffusers' schedulers, from shared/reference/schedulers/trajectories.json, around a smooth stand-in for the
+/// denoiser.</summary>
 public class TrajectoryTests
 {
     const double Tolerance = 2e-3;
@@ -57,7 +58,8 @@ public class TrajectoryTests
         }
     }
 
-    static JsonArray Read() => JsonNode.Parse(File.ReadAllText(Repository.Reference("schedulers", "trajectories.json")))!["cases"]!.AsArray();
+    static JsonArray Read() =>
+        JsonNode.Parse(File.ReadAllText(Repository.Reference("schedulers", "trajectories.json")))!["cases"]!.AsArray();
 
     static void AssertClose(float[] expected, float[] actual, double tolerance, string what)
     {
@@ -91,6 +93,7 @@ public class TrajectoryTests
 
     sealed class RecordedNoise(float[][] draws) : INoiseSource
     {
-        public void Fill(int evaluation, int start, Span<float> destination) => draws[evaluation].AsSpan(start, destination.Length).CopyTo(destination);
+        public void Fill(int evaluation, int start, Span<float> destination) =>
+            draws[evaluation].AsSpan(start, destination.Length).CopyTo(destination);
     }
 }

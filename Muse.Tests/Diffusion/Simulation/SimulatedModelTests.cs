@@ -18,22 +18,29 @@ public class SimulatedModelTests
     }
 
     [Theory]
-    [InlineData("simulated:base=-1ms", "The device 'simulated:base=-1ms' has base=-1ms; it must be milliseconds from 0 to 3600000, such as base=40ms.")]
+    [InlineData("simulated:base=-1ms",
+        "The device 'simulated:base=-1ms' has base=-1ms; it must be milliseconds from 0 to 3600000, such as base=40ms.")]
     [InlineData("simulated:steps=0", "The device 'simulated:steps=0' has steps=0; it must be a whole number from 1 to 1000.")]
-    [InlineData("simulated:speed=9", "The device 'simulated:speed=9' has a part 'speed'; a simulated device has base, picture, change, steps, bytes and side.")]
+    [InlineData("simulated:speed=9",
+        "The device 'simulated:speed=9' has a part 'speed'; a simulated device has base, picture, change, steps, bytes and side.")]
     public void A_wrong_specification_says_what_is_allowed(string device, string message) =>
         Assert.StartsWith(message, Assert.Throws<ArgumentException>(() => SimulationSpec.Parse(device)).Message);
 
     [Fact]
     public void An_unknown_device_says_what_there_is() =>
-        Assert.Equal($"There is no device 'tpu'; it can be {"auto, cpu, cuda, tensorrt, plugin:/path/to/library, or simulated:base=40ms,picture=10ms"}.",
-            Assert.Throws<ArgumentException>(() => DiffusionModels.Open("x", "tpu", new DeviceOptions(), TimeProvider.System, NullLogger.Instance)).Message);
+        Assert.Equal(
+            $"There is no device 'tpu'; it can be "
+            + $"{"auto, cpu, cuda, tensorrt, plugin:/path/to/library, or simulated:base=40ms,picture=10ms"}.",
+            Assert.Throws<ArgumentException>(() =>
+                DiffusionModels.Open("x", "tpu", new DeviceOptions(), TimeProvider.System, NullLogger.Instance)).Message);
 
     [Fact]
     public async Task A_picture_has_the_size_asked_for()
     {
         var folder = Path.Combine(Repository.Root, "models", "scenes");
-        await using var engine = await EngineUnderTest.StartAsync(DiffusionModels.Open(folder, "simulated:base=0ms,picture=0ms", new DeviceOptions(), TimeProvider.System, NullLogger.Instance));
+        await using var engine =
+            await EngineUnderTest.StartAsync(DiffusionModels.Open(folder, "simulated:base=0ms,picture=0ms", new DeviceOptions(),
+            TimeProvider.System, NullLogger.Instance));
         engine.Submit(Requests.Of("wide") with { Width = 160, Height = 96 });
         Assert.Equal(3 * 160 * 96, (await engine.PictureOf("wide")).Length);
     }
@@ -41,7 +48,8 @@ public class SimulatedModelTests
     [Fact]
     public async Task A_picture_depends_on_prompt_and_seed_and_has_about_the_asked_bytes()
     {
-        await using var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", SimulationSpec.Free with { Bytes = 30_000 }, TimeProvider.System));
+        await using var engine =
+            await EngineUnderTest.StartAsync(new SimulatedModel("test", SimulationSpec.Free with { Bytes = 30_000 }, TimeProvider.System));
         engine.Submit(Requests.Of("a", prompt: "a cat", seed: 1, size: 256));
         engine.Submit(Requests.Of("again", prompt: "a cat", seed: 1, size: 256));
         engine.Submit(Requests.Of("seed", prompt: "a cat", seed: 2, size: 256));
@@ -103,7 +111,8 @@ public class SimulatedModelTests
 
         public override long GetTimestamp() => now;
 
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new Timer(this, callback, state);
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            new Timer(this, callback, state);
 
         sealed class Timer(HurriedClock clock, TimerCallback callback, object? state) : ITimer
         {

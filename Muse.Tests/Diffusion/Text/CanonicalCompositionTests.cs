@@ -42,7 +42,8 @@ public class CanonicalCompositionTests
         Assert.Equal("a\ufffdé", CanonicalComposition.Compose("a\ud800e\u0301"));
 
     static string Spelled(string points) =>
-        string.Concat(points.Split(' ').Select(point => char.ConvertFromUtf32(int.Parse(point, NumberStyles.HexNumber, CultureInfo.InvariantCulture))));
+        string.Concat(points.Split(' ')
+            .Select(point => char.ConvertFromUtf32(int.Parse(point, NumberStyles.HexNumber, CultureInfo.InvariantCulture))));
 
     static string Points(string text) => string.Join(' ', text.EnumerateRunes().Select(rune => $"U+{rune.Value:X4}"));
 }

@@ -12,7 +12,8 @@ public class ClipTokenizerTests
     static readonly Gen<string> AnyText = Gen.OneOf(
         Gen.String,
         Gen.String[Gen.Char.AlphaNumeric],
-        Gen.OneOf(Gen.Const("'s"), Gen.Const("\ud835\udc00"), Gen.Const("\ud800"), Gen.Const("🎉!"), Gen.Const("<|endoftext|>"), Gen.Const(" "), Gen.Const("é"), Gen.Const("7½"))
+        Gen.OneOf(Gen.Const("'s"), Gen.Const("\ud835\udc00"), Gen.Const("\ud800"), Gen.Const("🎉!"), Gen.Const("<|endoftext|>"),
+            Gen.Const(" "), Gen.Const("é"), Gen.Const("7½"))
             .Array[0, 12].Select(string.Concat));
 
     [SkippableFact]
@@ -35,7 +36,12 @@ public class ClipTokenizerTests
         var merges = File.ReadLines(Repository.Reference("clip", "merges.txt")).Skip(1).Where(line => line.Length > 0)
             .Select(line => (JsonNode)new JsonArray([.. line.Split(' ').Select(token => (JsonNode)token)])).ToArray();
         using var folder = new TemporaryFolder();
-        File.WriteAllText(Path.Combine(folder.Path, "tokenizer.json"), new JsonObject { ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray(merges) } }.ToJsonString());
+        File.WriteAllText(Path.Combine(folder.Path, "tokenizer.json"),
+            new JsonObject
+            {
+                ["model"] =
+            new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray(merges) }
+            }.ToJsonString());
         var tokenizer = ClipTokenizer.Load(folder.Path);
         foreach (var recorded in JsonNode.Parse(File.ReadAllText(Repository.Reference("clip", "tokens.json")))!.AsArray())
             Assert.Equal(recorded!["ids"]!.AsArray().GetValues<int>(), tokenizer.Encode((string)recorded["text"]!));
@@ -53,7 +59,8 @@ public class ClipTokenizerTests
     {
         var spelling = Spelling();
         Gen.String[Gen.Char.AlphaNumeric].Array[0, 8].Select(words => string.Join(' ', words)).Sample(text =>
-            Assert.Equal(text.Replace(" ", "").ToLowerInvariant(), string.Concat(Clip.Value.Encode(text).Select(id => spelling[id].Replace("</w>", "")))));
+            Assert.Equal(text.Replace(" ", "")
+                .ToLowerInvariant(), string.Concat(Clip.Value.Encode(text).Select(id => spelling[id].Replace("</w>", "")))));
     }
 
     [SkippableFact]
@@ -62,9 +69,11 @@ public class ClipTokenizerTests
 
     [SkippableTheory]
     [InlineData("a café in Zürich, crème brûlée on the table", "a cafe\u0301 in Zu\u0308rich, cre\u0300me bru\u0302le\u0301e on the table")]
-    [InlineData("Ångström's portrait, naïve art, Dvořák and Škoda, São Paulo", "A\u030angstro\u0308m's portrait, nai\u0308ve art, Dvor\u030ca\u0301k and S\u030ckoda, Sa\u0303o Paulo")]
+    [InlineData("Ångström's portrait, naïve art, Dvořák and Škoda, São Paulo",
+        "A\u030angstro\u0308m's portrait, nai\u0308ve art, Dvor\u030ca\u0301k and S\u030ckoda, Sa\u0303o Paulo")]
     [InlineData("phở ở Việt Nam, tranh sơn dầu", "pho\u031b\u0309 o\u031b\u0309 Vie\u0323\u0302t Nam, tranh so\u031bn da\u0302\u0300u")]
-    [InlineData("한국의 가을 풍경", "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1174 \u1100\u1161\u110b\u1173\u11af \u1111\u116e\u11bc\u1100\u1167\u11bc")]
+    [InlineData("한국의 가을 풍경",
+        "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1174 \u1100\u1161\u110b\u1173\u11af \u1111\u116e\u11bc\u1100\u1167\u11bc")]
     [InlineData("ガラスの桜とパンダ", "カ\u3099ラスの桜とハ\u309aンタ\u3099")]
     [InlineData("ёлка и чайник", "е\u0308лка и чаи\u0306ник")]
     public void Accents_written_on_their_own_get_the_ids_of_the_composed_letters(string prompt, string apart)

@@ -59,7 +59,8 @@ public sealed class TokenizerFolderTests : IDisposable
         var expected = ClipTokenizer.Load(folder).Encode("Cat car é, 7 cats");
         File.Delete(Path.Combine(folder, "vocab.json"));
         File.Delete(Path.Combine(folder, "merges.txt"));
-        Write("tokenizer.json", $$"""{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {{JsonSerializer.Serialize(SmallVocabulary())}}, "merges": {{merges}} } }""");
+        Write("tokenizer.json",
+            $$"""{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {{JsonSerializer.Serialize(SmallVocabulary())}}, "merges": {{merges}} } }""");
         Assert.Equal(expected, ClipTokenizer.Load(folder).Encode("Cat car é, 7 cats"));
     }
 
@@ -71,7 +72,8 @@ public sealed class TokenizerFolderTests : IDisposable
         vocabulary.Remove("<|startoftext|>");
         vocabulary.Remove("<|endoftext|>");
         File.Delete(Path.Combine(folder, "vocab.json"));
-        Write("tokenizer.json", $$$"""{"added_tokens": [{"id": {{{start}}}, "content": "<|startoftext|>", "special": true}, {"id": {{{end}}}, "content": "<|endoftext|>", "special": true}], "model": {"type": "BPE", "vocab": {{{JsonSerializer.Serialize(vocabulary)}}}, "merges": []}}""");
+        Write("tokenizer.json",
+            $$$"""{"added_tokens": [{"id": {{{start}}}, "content": "<|startoftext|>", "special": true}, {"id": {{{end}}}, "content": "<|endoftext|>", "special": true}], "model": {"type": "BPE", "vocab": {{{JsonSerializer.Serialize(vocabulary)}}}, "merges": []}}""");
         var tokenizer = ClipTokenizer.Load(folder);
         Assert.Equal((start, end, end), (tokenizer.StartToken, tokenizer.EndToken, tokenizer.PadToken));
     }
@@ -79,7 +81,8 @@ public sealed class TokenizerFolderTests : IDisposable
     [Theory]
     [InlineData("""{"model": {"type": "Unigram"}}""", "tokenizer.json: has a tokenizer of the type Unigram; CLIP's is BPE.")]
     [InlineData("""{"model": {"type": "BPE", "merges": [["a", "b", "c"]], "vocab": {}}}""", "tokenizer.json: has no tokens.")]
-    [InlineData("""{"model": {"type": "BPE", "vocab": {"a": "b"}}}""", "tokenizer.json: the id of 'a' is \"b\"; it must be a whole number from 0.")]
+    [InlineData("""{"model": {"type": "BPE", "vocab": {"a": "b"}}}""",
+        "tokenizer.json: the id of 'a' is \"b\"; it must be a whole number from 0.")]
     [InlineData("{", "tokenizer.json: is not JSON:")]
     public void A_tokenizer_json_that_is_wrong_is_named_with_the_problem(string content, string message)
     {
@@ -90,7 +93,8 @@ public sealed class TokenizerFolderTests : IDisposable
 
     [Theory]
     [InlineData("added_tokens.json", """{"<cat-toy>": 600, "<cat-toy-2>": 601}""")]
-    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"600": {"content": "<cat-toy>", "special": false}, "601": {"content": "<cat-toy-2>"}}}""")]
+    [InlineData("tokenizer_config.json",
+        """{"added_tokens_decoder": {"600": {"content": "<cat-toy>", "special": false}, "601": {"content": "<cat-toy-2>"}}}""")]
     [InlineData("tokenizer.json", """{"added_tokens": [{"id": 600, "content": "<cat-toy>"}, {"id": 601, "content": "<cat-toy-2>"}]}""")]
     public void Added_words_are_matched_whole_wherever_they_stand_the_longest_first(string name, string content)
     {
@@ -109,7 +113,8 @@ public sealed class TokenizerFolderTests : IDisposable
     public void Added_words_say_themselves_whether_case_and_neighbours_count()
     {
         var vocabulary = SmallVocabulary();
-        Write("tokenizer_config.json", """{"added_tokens_decoder": {"600": {"content": "SKS", "normalized": false}, "601": {"content": "ca", "single_word": true}}}""");
+        Write("tokenizer_config.json",
+            """{"added_tokens_decoder": {"600": {"content": "SKS", "normalized": false}, "601": {"content": "ca", "single_word": true}}}""");
         var tokenizer = ClipTokenizer.Load(folder);
         Assert.Equal([600], tokenizer.Encode("SKS"));
         Assert.DoesNotContain(600, tokenizer.Encode("sks"));
@@ -135,7 +140,8 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("merges.txt", "#version: 0.2\nc a\nd o\n", "merges.txt: line 3: vocab.json has no id for 'do'.")]
     [InlineData("tokenizer_config.json", "[]", "tokenizer_config.json: is not a JSON object.")]
     [InlineData("tokenizer_config.json", "{", "tokenizer_config.json: is not JSON:")]
-    [InlineData("tokenizer_config.json", """{ "model_max_length": "many" }""", "tokenizer_config.json: 'model_max_length' is \"many\"; it must be a number from 3 to Infinity.")]
+    [InlineData("tokenizer_config.json", """{ "model_max_length": "many" }""",
+        "tokenizer_config.json: 'model_max_length' is \"many\"; it must be a number from 3 to Infinity.")]
     [InlineData("tokenizer_config.json", """{ "pad_token": "<pad>" }""", "vocab.json: has no id for the padding token '<pad>'.")]
     public void A_file_that_is_wrong_is_named_with_the_problem(string name, string content, string message)
     {
