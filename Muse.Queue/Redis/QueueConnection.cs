@@ -90,10 +90,6 @@ sealed class QueueConnection
         {
             return RedisErrors.Explain(exception.Message);
         }
-        catch (RedisConnectionException exception) when (exception.FailureType == ConnectionFailureType.AuthenticationFailure)
-        {
-            return RedisErrors.Explain("NOAUTH");
-        }
         catch (Exception exception) when (IsTransient(exception))
         {
             return null;

@@ -41,9 +41,10 @@ public sealed class ForeignRedisTests
         using var list = await client.GetAsync($"{api}/v1/generations");
         Assert.True(list.IsSuccessStatusCode);
 
-        // Every log of a denied command names it.
-        var log = (await ExecuteAsync(redis, "ACL LOG")).ToString();
-        Assert.True(log.Length == 0 || !log.Contains("muse:", StringComparison.Ordinal), log);
+        // Redis logs what it denied. The client's handshake tries these; Muse needs none of them.
+        string[] handshake = ["__Booksleeve_MasterChanged", "__Booksleeve_TieBreak", "cluster|nodes", "cluster|slots", "config|get"];
+        var log = (RedisResult[])(await ExecuteAsync(redis, "ACL LOG 100"))!;
+        Assert.DoesNotContain(log, entry => !handshake.Contains((string?)entry.ToDictionary()["object"]));
         foreach (var program in (ProgramProcess[])[apiProgram, workerProgram, autoscalerProgram])
         {
             program.Terminate();
@@ -92,22 +93,6 @@ public sealed class ForeignRedisTests
 
         await ExecuteAsync(fixture.Redis, "ACL SETUSER muse &muse:*");
         await EventuallyAsync(() => api.HealthAsync(), report => report.Status == HealthStatus.Healthy);
-    }
-
-    [RedisTheory]
-    [InlineData("127.0.0.1:{0}")]
-    [InlineData("redis://127.0.0.1:{0}")]
-    public async Task A_missing_password_stops_a_program_with_a_sentence(string connectionString)
-    {
-        await using var redis = await RedisServer.StartAsync();
-        await ExecuteAsync(redis, "CONFIG SET requirepass secret");
-        await using var program = new ProgramProcess("Muse.Api",
-            ("ConnectionStrings__redis", connectionString.Replace("{0}", $"{redis.Port}", StringComparison.Ordinal)),
-            ("Logging__LogLevel__Default", "Warning"));
-        await program.WaitForExitAsync(Limit());
-        Assert.Equal("Muse.Api can't start: Redis requires another user or password. Set them in ConnectionStrings:redis.",
-            program.Output.TrimEnd());
-        Assert.Equal(1, program.ExitCode);
     }
 
     [RedisTheory]
