@@ -16,7 +16,7 @@ public static class ImageParameters
             text.Append("Negative prompt: ").Append(request.NegativePrompt).Append('\n');
         var sampler = Title(request.Sampler ?? model.Samplers[0]);
         return text.Append(CultureInfo.InvariantCulture,
-            $"Steps: {request.Steps}, Sampler: {sampler}, CFG scale: {request.GuidanceScale}, Seed: {request.Seed}, Size: "
+            $"Steps: {request.Steps}, Sampler: {sampler}, CFG scale: {request.GuidanceScale}, Seed: {(ulong)request.Seed}, Size: "
                 + $"{request.Width}x{request.Height}, Model: {model.Name}").ToString();
     }
 

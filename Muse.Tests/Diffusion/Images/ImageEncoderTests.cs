@@ -53,4 +53,12 @@ public class ImageEncoderTests
         var file = Encoding.UTF8.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: "猫"));
         Assert.Contains("iTXtparameters\0\0\0\0\0猫", file);
     }
+
+    [Fact]
+    public void A_seed_of_64_bits_is_written_as_the_client_sent_it()
+    {
+        using var model = new SimulatedModel("simulated", SimulationSpec.Free, TimeProvider.System);
+        var request = Requests.Of("a", seed: unchecked((long)ulong.MaxValue));
+        Assert.Contains("Seed: 18446744073709551615,", ImageParameters.Describe(request, model.Traits));
+    }
 }
