@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Options;
 using Muse.Queue;
 using Muse.Tests.Infrastructure;
 using StackExchange.Redis;
@@ -66,19 +65,6 @@ public sealed class QueueFixture : IAsyncDisposable
     public sealed class Program(IServiceProvider services)
     {
         public Task<HealthReport> HealthAsync() => services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
-        public IReadOnlyList<string> SettingErrors()
-        {
-            try
-            {
-                services.GetRequiredService<IStartupValidator>().Validate();
-                return [];
-            }
-            catch (OptionsValidationException exception)
-            {
-                return [.. exception.Failures];
-            }
-        }
-
         internal QueueConnection Connection { get; } = services.GetRequiredService<QueueConnection>();
         public JobQueue Jobs { get; } = services.GetRequiredService<JobQueue>();
         public WorkQueue Work { get; } = services.GetRequiredService<WorkQueue>();
