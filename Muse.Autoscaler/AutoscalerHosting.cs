@@ -37,8 +37,9 @@ public static class AutoscalerHosting
             return builder;
         var port = settings.GetValue(nameof(AutoscalerOptions.KedaPort), new AutoscalerOptions().KedaPort);
         // gRPC without TLS needs an endpoint that speaks HTTP/2 only; naming one in code would silence the configured ones.
-        var others = (builder.Configuration["urls"] ?? "http://localhost:5000").Split(';', StringSplitOptions.RemoveEmptyEntries)
-            .Select(BindingAddress.Parse).ToList();
+        var urls = builder.Configuration["urls"] is { Length: > 0 } given ? given : HttpPorts(builder.Configuration);
+        var others = (urls ?? "http://localhost:5000")
+            .Split(';', StringSplitOptions.RemoveEmptyEntries).Select(BindingAddress.Parse).ToList();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.ListenAnyIP(port, endpoint => endpoint.Protocols = HttpProtocols.Http2);
@@ -54,6 +55,11 @@ public static class AutoscalerHosting
         });
         return builder;
     }
+
+    /// <summary>The addresses of <c>ASPNETCORE_HTTP_PORTS</c>, which .NET's container images set, or null.</summary>
+    static string? HttpPorts(IConfiguration configuration) => configuration["http_ports"] is { Length: > 0 } ports
+        ? string.Join(';', ports.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(port => $"http://*:{port}"))
+        : null;
 
     /// <summary>Maps the gRPC service for KEDA if the actor is KEDA.</summary>
     public static WebApplication MapKeda(this WebApplication app)

@@ -61,13 +61,12 @@ public sealed class KedaScaler(LatestDecision latest, IOptions<AutoscalerOptions
             MetricSpecs = { new MetricSpec { MetricName = Metric, TargetSize = 1, TargetSizeFloat = 1 } },
         });
 
-    /// <summary>The workers wanted.</summary>
+    /// <summary>The workers wanted, under whatever name KEDA asks for (<c>s0-muse-workers-wanted</c>): there is one metric.</summary>
     public override Task<GetMetricsResponse> GetMetrics(GetMetricsRequest request, ServerCallContext context)
     {
-        if (request.MetricName is not ("" or Metric))
-            throw new RpcException(new(StatusCode.NotFound, $"There is no metric {request.MetricName}, only {Metric}."));
         var wanted = Wanted();
-        var value = new MetricValue { MetricName = Metric, MetricValue_ = wanted, MetricValueFloat = wanted };
+        var name = request.MetricName is { Length: > 0 } asked ? asked : Metric;
+        var value = new MetricValue { MetricName = name, MetricValue_ = wanted, MetricValueFloat = wanted };
         return Task.FromResult(new GetMetricsResponse { MetricValues = { value } });
     }
 

@@ -108,12 +108,14 @@ public sealed class KedaScalerTests : IAsyncLifetime
         Assert.True(call.ResponseStream.Current.Result);
     }
 
-    [Fact]
-    public async Task An_unknown_metric_is_not_found()
+    [Theory]
+    [InlineData("s0-muse-workers-wanted")]
+    [InlineData("s12-muse-workers-wanted")]
+    public async Task The_metric_is_answered_under_the_name_that_KEDA_gives_it(string name)
     {
         await DecidedAsync();
-        var error = await Assert.ThrowsAsync<RpcException>(async () => await client.GetMetricsAsync(new() { MetricName = "other" }));
-        Assert.Equal(StatusCode.NotFound, error.StatusCode);
+        var value = Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = painters, MetricName = name })).MetricValues);
+        Assert.Equal(name, value.MetricName);
     }
 
     /// <summary>As in kedacore/keda, pkg/scalers/externalscaler/externalscaler.proto: what goes over the wire.</summary>
