@@ -41,7 +41,6 @@ public static class QueueHosting
     {
         RedisConnectionString? connectionString = null;
         var error = "";
-        var trace = RedisTracing.IsOn(builder.Configuration);
         builder.AddRedisClient("redis", settings =>
         {
             try
@@ -56,7 +55,8 @@ public static class QueueHosting
 
             // Aspire's check sends CLUSTER INFO, which StackExchange.Redis refuses without admin mode and an ACL may forbid.
             settings.DisableHealthChecks = true;
-            settings.DisableTracing = !trace;
+            // Recording every command costs time, so only where traces are exported.
+            settings.DisableTracing = string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
         }, options =>
         {
             connectionString?.Apply(options);
@@ -64,8 +64,6 @@ public static class QueueHosting
         });
         builder.Services.AddOptions<QueueOptions>().Validate(_ => error.Length == 0, error);
         builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis");
-        if (trace)
-            RedisTracing.AddFilter(builder);
     }
 
     /// <summary>Checks that Redis supports and allows what Muse needs. A Redis that is not there yet is not checked.</summary>
