@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
 using System.Runtime.Versioning;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Muse.Tests.Infrastructure;
 
@@ -96,13 +99,35 @@ sealed partial class AppHostProcess : IAsyncDisposable
     public IReadOnlyList<int> Offspring() =>
         [.. Processes.All.Where(id => Processes.HasEnvironment(id, $"MUSE_HTTP_PORT={HttpPort}") || Processes.WorkingFolder(id) == $"{dataFolder}/redis")];
 
-    /// <summary>The id of a worker's process.</summary>
-    public int WorkerProcess(int index) =>
-        Offspring().Single(id => Processes.HasEnvironment(id, $"MUSE_INSTANCE=worker-{index}")
-            && Processes.Command(id).Contains("Muse.GpuWorker.dll", StringComparison.Ordinal));
+    /// <summary>The ids of the workers' processes.</summary>
+    public IReadOnlyList<int> WorkerProcesses() =>
+        [.. Offspring().Where(id => Processes.Command(id).EndsWith("Muse.GpuWorker.dll ", StringComparison.Ordinal))];
 
     /// <summary>The Redis that it started.</summary>
     public string RedisConnectionString => RedisTitle().Match(string.Join('\n', Offspring().Select(Processes.Command))).Groups["address"].Value;
+
+    /// <summary>Submits a job.</summary>
+    /// <returns>Its id.</returns>
+    public async Task<string> SubmitAsync(int images, int steps)
+    {
+        using var answer = await Http.PostAsJsonAsync("v1/generations", new { prompt = "a red circle", n = images, steps });
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
+    }
+
+    /// <summary>Reads a job again and again until the condition holds.</summary>
+    public async Task<JsonElement> UntilAsync(string job, Func<JsonElement, bool> condition)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        using var late = new CancellationTokenSource(Limit);
+        while (true)
+        {
+            var generation = await Http.GetFromJsonAsync<JsonElement>($"v1/generations/{job}", late.Token);
+            if (condition(generation))
+                return generation;
+            await timer.WaitForNextTickAsync(late.Token);
+        }
+    }
 
     public void Send(Signal signal) => signal.SendTo(process.Id);
 

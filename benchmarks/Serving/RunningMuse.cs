@@ -20,11 +20,19 @@ sealed class RunningMuse : IAsyncDisposable
     /// <param name="device">The workers' device.</param>
     /// <param name="workers">How many.</param>
     /// <param name="settings">Further settings, by the names of environment variables.</param>
-    public static async Task<RunningMuse> StartAsync(string device, int workers, params (string Name, string Value)[] settings)
+    public static Task<RunningMuse> StartAsync(string device, int workers, params (string Name, string Value)[] settings) =>
+        StartAsync(device, workers, asAppHost: false, settings);
+
+    /// <summary>Starts what the AppHost starts, by hand: an autoscaler too, and a Redis that keeps an append-only file.</summary>
+    public static Task<RunningMuse> StartLikeAppHostAsync(string device, params (string Name, string Value)[] settings) =>
+        StartAsync(device, workers: 1, asAppHost: true, settings);
+
+    static async Task<RunningMuse> StartAsync(string device, int workers, bool asAppHost, (string Name, string Value)[] settings)
     {
         var muse = new RunningMuse(settings.ToDictionary(s => s.Name, s => s.Value));
         var redis = FreePort();
-        muse.Run("redis", "redis-server", ["--port", $"{redis}", "--bind", "127.0.0.1", "--save", "", "--dir", muse.folder]);
+        muse.Run("redis", "redis-server", ["--port", $"{redis}", "--bind", "127.0.0.1", "--save", "", "--dir", muse.folder,
+            .. asAppHost ? (string[])["--appendonly", "yes", "--appendfsync", "everysec"] : []]);
         muse.settings["ConnectionStrings__redis"] = $"127.0.0.1:{redis},abortConnect=false,connectRetry=20";
         muse.settings.TryAdd("MUSE_RATE_LIMITS", "false");
         muse.settings.TryAdd("Api__AllowAnonymous", "true");
@@ -35,6 +43,8 @@ sealed class RunningMuse : IAsyncDisposable
         var ports = Enumerable.Range(0, workers).Select(_ => FreePort()).ToArray();
         foreach (var port in ports)
             muse.Run("worker", "dotnet", [Program("Muse.GpuWorker"), "--urls", $"http://127.0.0.1:{port}"]);
+        if (asAppHost)
+            muse.Run("autoscaler", "dotnet", [Program("Muse.Autoscaler"), "--urls", $"http://127.0.0.1:{FreePort()}"]);
         await Task.WhenAll(ports.Append(muse.Port).Select(HealthyAsync));
         return muse;
     }
@@ -62,7 +72,14 @@ sealed class RunningMuse : IAsyncDisposable
         processes.Add((name, process));
     }
 
-    static async Task HealthyAsync(int port)
+    /// <summary>Waits until the program at a port is healthy.</summary>
+    public static Task HealthyAsync(int port) => AnswersAsync(port, "/health", _ => true);
+
+    /// <summary>Waits until a worker has announced the model to the API at a port.</summary>
+    public static Task ModelAnnouncedAsync(int port) =>
+        AnswersAsync(port, "/v1/models", body => body.Contains("\"id\"", StringComparison.Ordinal));
+
+    static async Task AnswersAsync(int port, string path, Predicate<string> isReady)
     {
         using var http = new HttpClient();
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
@@ -71,8 +88,8 @@ sealed class RunningMuse : IAsyncDisposable
             try
             {
                 using var answer =
-                    await http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/health"), limit.Token);
-                if (answer.IsSuccessStatusCode)
+                    await http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}{path}"), limit.Token);
+                if (answer.IsSuccessStatusCode && isReady(await answer.Content.ReadAsStringAsync(limit.Token)))
                     return;
                 await Task.Delay(100, limit.Token);
             }
@@ -83,7 +100,8 @@ sealed class RunningMuse : IAsyncDisposable
         }
     }
 
-    static string Program(string project) => Path.Combine(Root, project, "bin", Configuration, "net10.0", $"{project}.dll");
+    /// <summary>The program that the build made of a project, in the benchmarks' own configuration.</summary>
+    public static string Program(string project) => Path.Combine(Root, project, "bin", Configuration, "net10.0", $"{project}.dll");
 
     static string Root { get; } = Up(AppContext.BaseDirectory, folder => File.Exists(Path.Combine(folder, "Muse.slnx")));
 

@@ -22,6 +22,8 @@ static class ServingBenchmark
             await OverheadAsync(report);
         if (args is [] or ["memory"])
             await MemoryAsync(report);
+        if (args is [] or ["apphost"])
+            await AppHostAsync(report);
     }
 
     /// <summary>Batches and workers, as the blog compared them.</summary>
@@ -158,6 +160,61 @@ static class ServingBenchmark
         {
             var held = muse.Megabytes();
             report.Row($"{when}", $"{held["api"]:F0}", $"{held["worker"]:F0}", $"{held["redis"]:F0}");
+        }
+    }
+
+    /// <summary>The same requests through the AppHost and through the same programs started by hand, in turns.</summary>
+    static async Task AppHostAsync(Report report)
+    {
+        const int clients = 64;
+        const double seconds = 10;
+        (string, string)[] settings =
+            [("MUSE_MODEL", "simulated"), ("MUSE_GPU_TYPE", Free), ("MUSE_RATE_LIMITS", "false"), ("Api__AllowAnonymous", "true"),
+                ("MUSE_MIN_WORKERS", "1"), ("MUSE_MAX_WORKERS", "1"), ("Queue__Retention", "00:00:10"), ("Queue__MaxLength", "1000000")];
+        var chromium = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(System.IO.Path.PathSeparator)
+            .Select(folder => System.IO.Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists);
+        report.Heading($"Through the AppHost: a device that costs nothing, pictures of 1 KB, {clients} clients");
+        report.Line($"Milliseconds of processor time a second, by process, behind the requests a second.\n");
+        report.Columns("what", "requests/s", "API", "worker", "Redis", "autoscaler", "AppHost", "orchestrator", "dashboard");
+        await using var byHand = await RunningMuse.StartLikeAppHostAsync(Free, settings);
+        await using var appHost = await RunningAppHost.StartAsync(settings);
+        (string Name, int Port, Func<Dictionary<string, double>> Cost)[] ways =
+            [("by hand", byHand.Port, byHand.ProcessorSeconds), ("AppHost", appHost.Port, appHost.ProcessorSeconds)];
+        foreach (var (_, port, _) in ways)
+            await HttpClients.RunAsync(port, Path, Small, clients, seconds: 20); // Until the compiler has done its best.
+        for (var round = 0; round < 3; round++)
+        {
+            foreach (var (name, port, cost) in ways)
+                await MeasureAsync(name, port, cost);
+        }
+        if (chromium is null)
+        {
+            report.Line($"\nNo chromium: not measured with the dashboard open.");
+            return;
+        }
+        using (await appHost.OpenDashboardAsync(chromium))
+        {
+            await Task.Delay(TimeSpan.FromSeconds(10)); // It loads.
+            for (var round = 0; round < 2; round++)
+            {
+                await MeasureAsync("by hand, a dashboard open", byHand.Port, byHand.ProcessorSeconds);
+                await MeasureAsync("AppHost, its dashboard open", appHost.Port, appHost.ProcessorSeconds);
+            }
+        }
+        report.Line($"\nMegabytes (PSS) after it, by process:");
+        foreach (var (kind, megabytes) in appHost.Megabytes().OrderByDescending(kind => kind.Value))
+            report.Line($"- {kind}: {megabytes:F0}");
+
+        async Task MeasureAsync(string name, int port, Func<Dictionary<string, double>> cost)
+        {
+            var before = cost();
+            var result = await HttpClients.RunAsync(port, Path, Small, clients, seconds, warmUp: 0);
+            var after = cost();
+            string[] kinds = ["api", "worker", "redis", "autoscaler", "apphost", "orchestrator", "dashboard"];
+            report.Row([$"{name}", $"{result.PerSecond:F0}",
+                .. kinds.Select(kind => (FormattableString)
+                    $"{1000 * (after.GetValueOrDefault(kind) - before.GetValueOrDefault(kind)) / seconds:F0}")]);
+            ReportFailures(report, result);
         }
     }
 
