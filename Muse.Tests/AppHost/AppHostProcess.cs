@@ -6,7 +6,7 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.AppHost;
 
-/// <summary>The AppHost as a process of its own, with all that real Aspire starts for it: orchestrator, dashboard, Redis, programs.</summary>
+/// <summary>The AppHost as a process of its own, with all that Aspire starts for it: orchestrator, dashboard, Redis, programs.</summary>
 [UnsupportedOSPlatform("windows")]
 sealed partial class AppHostProcess : IAsyncDisposable
 {
@@ -24,8 +24,11 @@ sealed partial class AppHostProcess : IAsyncDisposable
         DashboardPort = RedisServer.FreePort();
         // No docker client of this machine: the same Redis everywhere.
         Script("docker", "exit 1");
-        var path = redisServerOnPath ? $"{folder}:{Environment.GetEnvironmentVariable("PATH")}" : $"{folder}:{Path.GetDirectoryName(DotNet)}";
-        var start = new ProcessStartInfo(DotNet, [Path.Combine(Repository.Root, "Muse.AppHost", BuildFolder, "Muse.AppHost.dll"), .. arguments])
+        var path = redisServerOnPath
+            ? $"{folder}:{Environment.GetEnvironmentVariable("PATH")}"
+            : $"{folder}:{Path.GetDirectoryName(DotNet)}";
+        var program = Path.Combine(Repository.Root, "Muse.AppHost", BuildFolder, "Muse.AppHost.dll");
+        var start = new ProcessStartInfo(DotNet, [program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -94,7 +97,8 @@ sealed partial class AppHostProcess : IAsyncDisposable
 
     /// <summary>All processes that it has started, however they detached. They inherit its environment; Redis overwrites its own.</summary>
     public IReadOnlyList<int> Offspring() =>
-        [.. Processes.All.Where(id => Processes.HasEnvironment(id, $"MUSE_HTTP_PORT={HttpPort}") || Processes.WorkingFolder(id) == $"{dataFolder}/redis")];
+        [.. Processes.All.Where(id =>
+            Processes.HasEnvironment(id, $"MUSE_HTTP_PORT={HttpPort}") || Processes.WorkingFolder(id) == $"{dataFolder}/redis")];
 
     /// <summary>The id of a worker's process.</summary>
     public int WorkerProcess(int index) =>
@@ -102,7 +106,8 @@ sealed partial class AppHostProcess : IAsyncDisposable
             && Processes.Command(id).Contains("Muse.GpuWorker.dll", StringComparison.Ordinal));
 
     /// <summary>The Redis that it started.</summary>
-    public string RedisConnectionString => RedisTitle().Match(string.Join('\n', Offspring().Select(Processes.Command))).Groups["address"].Value;
+    public string RedisConnectionString =>
+        RedisTitle().Match(string.Join('\n', Offspring().Select(Processes.Command))).Groups["address"].Value;
 
     public void Send(Signal signal) => signal.SendTo(process.Id);
 

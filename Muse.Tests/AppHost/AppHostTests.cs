@@ -18,11 +18,14 @@ public sealed partial class AppHostTests
         await using var host = await AppHostProcess.StartAsync();
         using var answer = await host.Http.PostAsJsonAsync("v1/images/generations", new { prompt = "a red circle on a blue background" });
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        var picture = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64();
-        Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], picture[..4]);
+        var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        var image = body.GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64();
+        Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], image[..4]);
 
         var commands = host.Offspring().Select(Processes.Command).ToList();
-        foreach (var program in (string[])["Muse.AppHost", "dcp", "Aspire.Dashboard", "redis-server", "Muse.Api", "Muse.Autoscaler", "Muse.GpuWorker"])
+        string[] programs =
+            ["Muse.AppHost", "dcp", "Aspire.Dashboard", "redis-server", "Muse.Api", "Muse.Autoscaler", "Muse.GpuWorker"];
+        foreach (var program in programs)
             Assert.Contains(commands, command => command.Contains(program, StringComparison.Ordinal));
         host.Send(Signal.Terminate);
         await host.WaitForExitAsync();
@@ -39,7 +42,8 @@ public sealed partial class AppHostTests
         // Simulated: a step takes long enough that no image is finished before the signal.
         (string, string?)[] settings =
         [
-            ("MUSE_DATA", data.Path), ("MUSE_GPU_TYPE", "simulated:base=6000ms,picture=0ms"), ("MUSE_MAX_WORKERS", "1"), ("Queue__Lease", "00:00:05"),
+            ("MUSE_DATA", data.Path), ("MUSE_GPU_TYPE", "simulated:base=6000ms,picture=0ms"), ("MUSE_MAX_WORKERS", "1"),
+            ("Queue__Lease", "00:00:05"),
         ];
         string[] jobs;
         await using (var host = await AppHostProcess.StartAsync(settings))
@@ -54,7 +58,7 @@ public sealed partial class AppHostTests
         await using var next = await AppHostProcess.StartAsync(settings);
         foreach (var job in jobs)
         {
-            var generation = await UntilAsync(next.Http, job, generation => generation.GetProperty("state").GetString() is not ("queued" or "running"));
+            var generation = await UntilAsync(next.Http, job, HasEnded);
             Assert.Equal("succeeded", generation.GetProperty("state").GetString());
             Assert.Equal(6, generation.GetProperty("images").GetArrayLength());
         }
@@ -69,7 +73,7 @@ public sealed partial class AppHostTests
         await UntilAsync(host.Http, job, generation => generation.GetProperty("state").GetString() == "running");
         var killed = host.WorkerProcess(0);
         Signal.Kill.SendTo(killed);
-        var done = await UntilAsync(host.Http, job, generation => generation.GetProperty("state").GetString() is not ("queued" or "running"));
+        var done = await UntilAsync(host.Http, job, HasEnded);
         Assert.Equal("succeeded", done.GetProperty("state").GetString());
         Assert.NotEqual(killed, host.WorkerProcess(0));
         Assert.Contains("worker-0 ended unasked", host.Output);
@@ -80,12 +84,13 @@ public sealed partial class AppHostTests
     {
         await using var host = await AppHostProcess.StartAsync(
             ("MUSE_GPU_TYPE", "simulated:base=2000ms,picture=0ms"), ("MUSE_MAX_WORKERS", "4"), ("MUSE_MAX_BATCH_SIZE", "4"),
-            ("MUSE_AUTOSCALE_INTERVAL", "1"), ("MUSE_TARGET_WAIT", "2"), ("MUSE_COLD_START", "2"), ("Autoscaler__StabilisationWindow", "00:00:05"));
+            ("MUSE_AUTOSCALE_INTERVAL", "1"), ("MUSE_TARGET_WAIT", "2"), ("MUSE_COLD_START", "2"),
+            ("Autoscaler__StabilisationWindow", "00:00:05"));
         var jobs = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => SubmitAsync(host.Http, images: 10, steps: 20)));
         await Processes.UntilAsync(() => WorkerProcesses(host) == 4, AppHostProcess.Limit, () => host.Output);
         foreach (var job in jobs)
         {
-            var done = await UntilAsync(host.Http, job, generation => generation.GetProperty("state").GetString() is not ("queued" or "running"));
+            var done = await UntilAsync(host.Http, job, HasEnded);
             Assert.Equal("succeeded", done.GetProperty("state").GetString());
         }
         await Processes.UntilAsync(() => WorkerProcesses(host) == 1, AppHostProcess.Limit, () => host.Output);
@@ -135,7 +140,8 @@ public sealed partial class AppHostTests
     public async Task The_published_manifest_is_as_recorded()
     {
         using var folder = new TemporaryFolder();
-        await using var host = AppHostProcess.Launch(redisServerOnPath: false, ["--operation", "publish", "--publisher", "manifest", "--output-path", $"{folder.Path}/manifest.json"]);
+        await using var host = AppHostProcess.Launch(redisServerOnPath: false,
+            ["--operation", "publish", "--publisher", "manifest", "--output-path", $"{folder.Path}/manifest.json"]);
         await host.WaitForExitAsync();
         Assert.True(host.ExitCode == 0, host.Output);
         // Paths are relative to the folder of the manifest.
@@ -156,6 +162,8 @@ public sealed partial class AppHostTests
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
         return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
     }
+
+    static bool HasEnded(JsonElement generation) => generation.GetProperty("state").GetString() is not ("queued" or "running");
 
     static async Task<JsonElement> UntilAsync(HttpClient http, string job, Func<JsonElement, bool> condition)
     {

@@ -23,8 +23,13 @@ public sealed class DashboardTests(Browser browser)
         await using var visit = await browser.VisitAsync(new($"http://localhost:{host.DashboardPort}"));
         await visit.Page.GotoAsync(host.LoginLink);
 
-        foreach (var (name, state) in ((string, string)[])[("redis", "Running"), ("api", "Running"), ("autoscaler", "Running"), ("worker-0", "Running"), ("worker-1", "Not started")])
-            await Expect(visit.Page.GetByRole(AriaRole.Row).Filter(new() { HasText = name }).Filter(new() { HasText = state })).ToHaveCountAsync(1);
+        (string Name, string State)[] resources =
+            [("redis", "Running"), ("api", "Running"), ("autoscaler", "Running"), ("worker-0", "Running"), ("worker-1", "Not started")];
+        foreach (var (name, state) in resources)
+        {
+            var row = visit.Page.GetByRole(AriaRole.Row).Filter(new() { HasText = name }).Filter(new() { HasText = state });
+            await Expect(row).ToHaveCountAsync(1);
+        }
         foreach (var link in (string[])["Page", "Live view"])
             await Expect(visit.Page.GetByRole(AriaRole.Link, new() { Name = link })).ToBeVisibleAsync();
         await SaveAsync(visit, "resources");
@@ -33,7 +38,8 @@ public sealed class DashboardTests(Browser browser)
         await Expect(visit.Page.GetByText("Hosting environment: Development")).ToBeVisibleAsync();
         await Expect(visit.Page.GetByText("is ready").First).ToBeVisibleAsync();
         await SaveAsync(visit, "logs");
-        var errors = visit.Page.Locator("fluent-data-grid-row, tr").Filter(new() { Has = visit.Page.GetByText("Error", new() { Exact = true }) });
+        var errors = visit.Page.Locator("fluent-data-grid-row, tr")
+            .Filter(new() { Has = visit.Page.GetByText("Error", new() { Exact = true }) });
         await Expect(errors).ToHaveCountAsync(0);
 
         await visit.Page.GotoAsync("/traces");
