@@ -29,7 +29,8 @@ public sealed class FuzzTests
     static readonly string[] Values = ["null", "true", "-1", "0", "1e308", "1e999", "99999999999999999999", "1.5", "\"\"", "\"\\u0000\"",
         "\"\\ud800\"", "\"\\u202e\\ud83d\\ude00\"", "[]", "{}", "[[[[[[1]]]]]]", "\"128x128\"", "\"0x0\"", "\"-8x8\"", "\"99999x99999\"",
         "\"١٢٨x128\"", "\"a\\nb\"", "1.0", "10e-1", "18446744073709551615", "-0", "1e-400", "\"\\udc00\\ud800\"", "\"1024x1024\"",
-        "\"gpt-image-9\"", "\"(a:1.3) BREAK <lora:x:1>\"", Long + "画", Long + "é", Long + "\\u0001", Long + "\\ud83d\\ude00", Long + "😀", Long + "\u2028"];
+        "\"gpt-image-9\"", "\"(a:1.3) BREAK <lora:x:1>\"",
+        Long + "画", Long + "é", Long + "\\u0001", Long + "\\ud83d\\ude00", Long + "😀", Long + "\u2028"];
 
     /// <summary>Marks a value that is a text at the limit of a prompt's length.</summary>
     const string Long = "long:";
