@@ -7,8 +7,7 @@ public sealed class ApiOptions
 {
     /// <summary>
     /// API keys as <c>name:secret</c> or <c>name:secret:operator</c>, comma-separated; secrets have 16 characters or more; a name may have
-    /// several. Empty switches
-    /// keys off. <c>MUSE_API_KEYS</c> sets it.
+    /// several. If empty, no key is needed. <c>MUSE_API_KEYS</c> sets it.
     /// </summary>
     public string Keys { get; set; } = "";
 
@@ -73,16 +72,14 @@ public sealed class ApiOptions
     public TimeSpan KeepAlive { get; set; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// The origins that webhooks may be sent to, such as <c>https://hooks.example.com</c>, comma-separated; a bare host means https. Empty
-    /// allows
-    /// none.
+    /// The origins that webhooks may be sent to, such as <c>https://hooks.example.com</c>, comma-separated; a bare host means https. If
+    /// empty, webhooks are not allowed.
     /// </summary>
     public string WebhookOrigins { get; set; } = "";
 
     /// <summary>
     /// The secret that webhooks are signed with: <c>whsec_</c> and the Base64 of 24 to 64 random bytes; or several of them,
-    /// comma-separated,
-    /// while receivers change from one to the next. Needed where origins are allowed.
+    /// comma-separated, while receivers change from one to the next. Needed if there are origins.
     /// </summary>
     public string WebhookSecret { get; set; } = "";
 

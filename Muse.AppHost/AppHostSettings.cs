@@ -22,10 +22,12 @@ sealed record AppHostSettings
     /// <summary>MUSE_MAX_WORKERS: workers that may run, 1 to 64, at least <see cref="MinWorkers"/>. Default 4.</summary>
     public int MaxWorkers { get; init; } = 4;
 
-    /// <summary>MUSE_DATA: where the Redis that the AppHost starts keeps its data. Default <c>muse</c> in the user's local data folder.</summary>
+    /// <summary>
+    /// MUSE_DATA: the data folder of the Redis that the AppHost starts. Default <c>muse</c> in the user's local data folder.
+    /// </summary>
     public string DataFolder { get; init; } = DefaultDataFolder;
 
-    /// <summary>MUSE_LOAD_TESTING: whether Locust starts with the rest, <c>1</c> or <c>0</c>. Default 0: by a command in the dashboard.</summary>
+    /// <summary>MUSE_LOAD_TESTING: whether Locust starts too, <c>1</c> or <c>0</c>. Default 0: the dashboard can start it.</summary>
     public bool LoadTesting { get; init; }
 
     /// <summary>Reads and checks them.</summary>
@@ -56,13 +58,15 @@ sealed record AppHostSettings
     {
         get
         {
-            var local = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+            var local = Environment.GetFolderPath(
+                Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
             return Path.Combine(local is { Length: > 0 } ? local : Path.GetTempPath(), "muse");
         }
     }
 
     static bool IsLoopback(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 
     static string? Text(IConfiguration configuration, string name) => configuration[name] is { Length: > 0 } text ? text : null;
 

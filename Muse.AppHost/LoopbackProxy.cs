@@ -10,7 +10,8 @@ static class LoopbackProxy
     {
         foreach (var name in (string[])["NO_PROXY", "no_proxy"])
         {
-            var hosts = (Environment.GetEnvironmentVariable(name) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            var hosts = (Environment.GetEnvironmentVariable(name) ?? "")
+                .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
             Environment.SetEnvironmentVariable(name, string.Join(',', hosts.Union(Loopback, StringComparer.OrdinalIgnoreCase)));
         }
     }

@@ -24,5 +24,6 @@ sealed class OrderlyShutdown(DistributedApplicationModel model, ResourceNotifica
 static class OrderlyShutdownExtensions
 {
     /// <summary>Adds <see cref="OrderlyShutdown"/>. Services that start programs are added after it: the host stops them first.</summary>
-    public static void AddOrderlyShutdown(this IDistributedApplicationBuilder builder) => builder.Services.AddHostedService<OrderlyShutdown>();
+    public static void AddOrderlyShutdown(this IDistributedApplicationBuilder builder) =>
+        builder.Services.AddHostedService<OrderlyShutdown>();
 }

@@ -40,9 +40,14 @@ static class RedisExtensions
         }
     }
 
-    /// <summary>Adds <see cref="Durability"/> to a container. Aspire starts it by <c>sh -c "redis-server …"</c>, which ignores further arguments.</summary>
+    /// <summary>
+    /// Adds <see cref="Durability"/> to a container. Aspire starts it by <c>sh -c "redis-server …"</c>, which ignores further arguments.
+    /// </summary>
     static IResourceBuilder<RedisResource> WithDurability(this IResourceBuilder<RedisResource> redis) => redis.WithArgs(context =>
-        context.Args[^1] = string.Join(' ', [$"{context.Args[^1]}", .. Durability.Select(argument => argument.Length > 0 ? argument : "''")]));
+    {
+        var arguments = Durability.Select(argument => argument.Length > 0 ? argument : "''");
+        context.Args[^1] = string.Join(' ', [$"{context.Args[^1]}", .. arguments]);
+    });
 
     /// <summary>Adds the <c>redis-server</c> of this machine, on a free loopback port that clients reach without a proxy.</summary>
     static IResourceBuilder<RedisServerResource> AddRedisServer(this IDistributedApplicationBuilder builder, string name, string data)
@@ -58,7 +63,7 @@ static class RedisExtensions
         return server.WithHealthCheck(healthCheck);
     }
 
-    /// <summary>Keeps a second Redis away from the folder: two servers that append to one file destroy it, and Redis does not check.</summary>
+    /// <summary>Locks the folder. Two servers that append to one file would destroy it, and Redis does not check.</summary>
     /// <returns>The lock; disposing it or ending this process releases it.</returns>
     /// <exception cref="CannotStartException">Another Muse uses the folder.</exception>
     public static IDisposable LockDataFolder(string folder)
@@ -100,7 +105,8 @@ static class RedisExtensions
         if (FindOnPath("docker") is not { } docker)
             return false;
         string[] arguments = ["info", "--format", "{{.ServerVersion}}"];
-        using var info = Process.Start(new ProcessStartInfo(docker, arguments) { RedirectStandardOutput = true, RedirectStandardError = true });
+        var start = new ProcessStartInfo(docker, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var info = Process.Start(start);
         if (info is null)
             return false;
         info.OutputDataReceived += (_, _) => { };

@@ -97,7 +97,9 @@ sealed partial class WorkerPool(
         LogCrashed(worker.Name, exitCode, backOff.TotalSeconds);
     }
 
-    /// <summary>Reads what the autoscaler and the workers say. While Redis can't be reached, their last words hold, and no worker is stopped.</summary>
+    /// <summary>
+    /// Reads the decision and the heartbeats. While Redis can't be reached, the last ones hold, and no worker is stopped.
+    /// </summary>
     async Task MeasureAsync(CancellationToken cancellation)
     {
         try
@@ -154,7 +156,9 @@ sealed partial class WorkerPool(
         }
     }
 
-    /// <summary>Asks a worker to hand back its work. Without Redis or a heartbeat nothing happens, and the next round tries again.</summary>
+    /// <summary>
+    /// Asks a worker to hand back its work. Without Redis or a heartbeat nothing happens, and the next round tries again.
+    /// </summary>
     async Task DrainAsync(PoolWorker worker, CancellationToken cancellation)
     {
         if (!redisAnswers || worker.Phase != WorkerPhase.Live || LatestHeartbeat(worker) is not { } heartbeat)

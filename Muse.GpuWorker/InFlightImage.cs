@@ -10,8 +10,9 @@ sealed class InFlightImage(string id, WorkItem item, GenerationRequest request, 
     readonly Lock gate = new();
     Task last = Task.CompletedTask;
 
-    /// <summary>The engine's id for it. Not the item's own: this worker may get an item again while the engine still has its first
-    /// try.</summary>
+    /// <summary>
+    /// Its id in the engine. It differs from the item's id, because this worker may get an item again while the engine still has it.
+    /// </summary>
     public string Id => id;
     public WorkItem Item => item;
     public GenerationRequest Request => request;
@@ -19,10 +20,12 @@ sealed class InFlightImage(string id, WorkItem item, GenerationRequest request, 
     /// <summary>Its slot in the engine's batch; -1 while it has none.</summary>
     public int Slot { get; set; } = -1;
     public int Step { get; set; }
+    /// <summary>Whether the engine still has it. If not, its outcome is being stored in Redis.</summary>
     public bool InEngine { get; set; } = true;
+    /// <summary>The timestamp of the last progress report.</summary>
     public long Reported { get; set; }
 
-    /// <summary>Whether a report is on the way to Redis.</summary>
+    /// <summary>Whether an action has not ended yet.</summary>
     public bool IsReporting
     {
         get { lock (gate) return !last.IsCompleted; }
@@ -34,9 +37,9 @@ sealed class InFlightImage(string id, WorkItem item, GenerationRequest request, 
         lock (gate)
             return last = After(last);
 
-        async Task After(Task before)
+        async Task After(Task previous)
         {
-            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // Its own caller sees how it ended.
+            await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // Its own caller sees its exception.
             await next();
         }
     }

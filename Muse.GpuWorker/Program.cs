@@ -4,8 +4,12 @@ using Muse.Queue;
 using Muse.ServiceDefaults;
 
 SettingsSection[] settings =
-    [new("Worker", typeof(WorkerOptions)), new("Engine", typeof(EngineOptions)), new("Device", typeof(DeviceOptions)),
-    new("Queue", typeof(QueueOptions))];
+[
+    new("Worker", typeof(WorkerOptions)),
+    new("Engine", typeof(EngineOptions)),
+    new("Device", typeof(DeviceOptions)),
+    new("Queue", typeof(QueueOptions)),
+];
 return await ProgramStart.RunAsync("Muse.GpuWorker", settings, async () =>
 {
     var builder = WebApplication.CreateBuilder(args);

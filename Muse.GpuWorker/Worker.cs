@@ -7,13 +7,13 @@ namespace Muse.GpuWorker;
 sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases,
     HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
 {
-    /// <summary>An image that is not handed back by then is left to its lease: the AppHost kills the process after 6 s.</summary>
+    /// <summary>The time to hand images back; after it their leases expire. The AppHost kills the process after 6 s.</summary>
     static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3.5);
 
     readonly CancellationTokenSource stopping = new(), giveUp = new();
     Task running = Task.CompletedTask, draining = Task.CompletedTask;
     readonly Lock gate = new();
-    bool drains;
+    bool isDraining;
 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
@@ -63,8 +63,9 @@ sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoo
     /// <summary>Ends the process with exit code 1: it can't generate any more, and must be replaced.</summary>
     void End(Exception exception)
     {
-        WorkerLog.CannotGenerate(logger, queue.Worker, exception.Message, exception is DeviceMemoryException or ModelFolderException ? null
-            : exception);
+        // The message of these exceptions says enough without a stack trace.
+        var logged = exception is DeviceMemoryException or ModelFolderException ? null : exception;
+        WorkerLog.CannotGenerate(logger, queue.Worker, exception.Message, logged);
         Environment.ExitCode = 1;
         lifetime.StopApplication();
     }
@@ -74,9 +75,9 @@ sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoo
     {
         lock (gate)
         {
-            if (drains)
+            if (isDraining)
                 return draining;
-            drains = true;
+            isDraining = true;
             context.TransitionTo(WorkerState.Draining);
             WorkerLog.Draining(logger, context.InFlight.Count);
             return draining = context.Engine.DrainAsync();

@@ -7,8 +7,9 @@ using Muse.ServiceDefaults;
 
 namespace Muse.GpuWorker;
 
-/// <summary>The worker's state, shared by its loops: the engine, the images in flight, and whether it is starting, ready or
-/// draining.</summary>
+/// <summary>
+/// The worker's state, shared by its loops: the engine, the images in flight, and whether it is starting, ready or draining.
+/// </summary>
 sealed class WorkerContext(
     IOptions<WorkerOptions> options,
     IOptions<EngineOptions> engineOptions,
@@ -28,8 +29,9 @@ sealed class WorkerContext(
     public int Slots => engineOptions.Value.MaxBatchSize;
     public DateTimeOffset StartedAt { get; } = time.GetUtcNow();
     public long Completed => Volatile.Read(ref completed);
-    /// <summary>Images completed here, those in flight counted by their share of steps done, so that a rate is right from a batch's first
-    /// second.</summary>
+    /// <summary>
+    /// Images completed here. Images in flight count by their share of completed steps, so that the rate is right during the first batch.
+    /// </summary>
     public double Progress => Volatile.Read(ref progress);
 
     /// <summary>All images that this worker holds: in the engine, or on their way to Redis.</summary>
@@ -71,12 +73,12 @@ sealed class WorkerContext(
     /// <summary>Adds an image; its span runs until <see cref="Release"/>.</summary>
     public InFlightImage Add(WorkItem item)
     {
-        var before = Activity.Current;
+        var loopSpan = Activity.Current;
         var span = item.StartActivity();
-        Activity.Current = before; // The span belongs to the image, not to the loop that took it.
+        Activity.Current = loopSpan; // The span belongs to the image, not to the loop that took it.
         var id = $"{item.Id}#{Interlocked.Increment(ref number)}";
-        var image =
-            new InFlightImage(id, item, RequestMapping.From(item, Model) with { Id = id, TraceContext = span?.Context ?? default }, span);
+        var request = RequestMapping.From(item, Model) with { Id = id, TraceContext = span?.Context ?? default };
+        var image = new InFlightImage(id, item, request, span);
         inFlight[id] = image;
         return image;
     }

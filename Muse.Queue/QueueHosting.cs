@@ -36,7 +36,9 @@ public static class QueueHosting
         static T Get<T>(IServiceProvider services) where T : notnull => services.GetRequiredService<T>();
     }
 
-    /// <summary>Adds Aspire's Redis client with a health check and traces of Muse's own, and validates the connection string at start.</summary>
+    /// <summary>
+    /// Adds Aspire's Redis client with Muse's own health check and traces. The connection string is validated at start.
+    /// </summary>
     static void AddRedis(IHostApplicationBuilder builder)
     {
         RedisConnectionString? connectionString = null;

@@ -3,15 +3,19 @@ using System.Text;
 
 namespace Muse.ServiceDefaults;
 
-/// <summary>The name under which a model folder is served: part of Redis keys, addresses and metrics, so it has letters, digits, dots,
-/// hyphens and underscores alone.</summary>
+/// <summary>
+/// The name under which a model folder is served. It is part of Redis keys, addresses and metrics, so it has only letters, digits, dots,
+/// hyphens and underscores.
+/// </summary>
 public static class ModelKey
 {
     const int MaxLength = 64, HashLength = 8;
 
-    /// <summary>The key of a folder: its name where that is safe; else what is safe of it, and a hash of it so that two folders never share
-    /// a key.</summary>
-    /// <param name="folder">The folder's path. Only its name counts, as each program may see it at another place.</param>
+    /// <summary>
+    /// The key of a folder: its name if all characters are safe; otherwise the safe ones and a hash of the name, so that two folders never
+    /// share a key.
+    /// </summary>
+    /// <param name="folder">The folder's path. Only its name counts, because programs may have it at different paths.</param>
     public static string Of(string folder)
     {
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));

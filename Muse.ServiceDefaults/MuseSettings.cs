@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace Muse.ServiceDefaults;
 
-/// <summary>The <c>MUSE_*</c> environment variables and the .NET options that they set: the one home of these names.</summary>
+/// <summary>The <c>MUSE_*</c> environment variables and the .NET options that they set.</summary>
 public static class MuseSettings
 {
     /// <summary>Each variable and the options it sets. The README's table lists the same.</summary>
@@ -27,10 +27,10 @@ public static class MuseSettings
         ("MUSE_TRACES_PER_SECOND", ["Telemetry:TracesPerSecond"]),
     ];
 
-    /// <summary>Those that are durations: a bare number is seconds (.NET would read days).</summary>
+    /// <summary>The variables that are durations. A number alone is seconds (.NET would read days).</summary>
     static readonly HashSet<string> Durations = ["MUSE_AUTOSCALE_INTERVAL", "MUSE_TARGET_WAIT", "MUSE_COLD_START"];
 
-    /// <summary>Adds the variables that are set, above all other configuration but the command line.</summary>
+    /// <summary>Adds the variables that are set. They override all configuration that was added before.</summary>
     public static IConfigurationManager AddMuseSettings(this IConfigurationManager configuration)
     {
         var values = new Dictionary<string, string?>();

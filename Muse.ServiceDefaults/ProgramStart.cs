@@ -14,17 +14,17 @@ namespace Muse.ServiceDefaults;
 /// <param name="Options">The options that it is bound to.</param>
 public readonly record struct SettingsSection(string Name, Type Options);
 
-/// <summary>Something that keeps a program from starting and that its user can mend; the message says it in a sentence.</summary>
+/// <summary>A reason why a program can't start that its user can fix. The message is one sentence.</summary>
 public sealed class CannotStartException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>How every Muse program starts: what stops it is said in a sentence with the setting's name and what is allowed, not with a stack.</summary>
+/// <summary>Starts a Muse program. A setting that stops it is reported in one sentence with its name and what is allowed.</summary>
 public static partial class ProgramStart
 {
     /// <summary>Builds and runs a program.</summary>
     /// <param name="program">Its name.</param>
     /// <param name="sections">Its settings.</param>
-    /// <param name="run">Builds it, checks it with <see cref="CheckSettings"/>, runs it, and gives the exit code.</param>
-    /// <returns>The exit code; 1 when it could not start.</returns>
+    /// <param name="run">Builds the program, checks it with <see cref="CheckSettings"/>, runs it, and returns the exit code.</param>
+    /// <returns>The exit code; 1 if the program could not start.</returns>
     public static async Task<int> RunAsync(string program, IReadOnlyList<SettingsSection> sections, Func<Task<int>> run)
     {
         sections = [.. sections, new("Telemetry", typeof(TelemetryOptions))];
@@ -32,51 +32,59 @@ public static partial class ProgramStart
         {
             return await run();
         }
-        catch (Exception problem) when (Sentence(problem, sections) is { } sentence)
+        catch (Exception exception) when (Sentence(exception, sections) is { } sentence)
         {
             await Console.Error.WriteLineAsync($"{program} can't start: {sentence}");
             return 1;
         }
     }
 
-    /// <summary>Checks all settings that are to be checked at start. Before the host does, which would log a stack.</summary>
+    /// <summary>Checks the settings. The host does so too, but logs a stack trace.</summary>
     public static void CheckSettings(this IHost app) => app.Services.GetService<IStartupValidator>()?.Validate();
 
-    static string? Sentence(Exception problem, IReadOnlyList<SettingsSection> sections) => problem switch
+    static string? Sentence(Exception exception, IReadOnlyList<SettingsSection> sections) => exception switch
     {
         CannotStartException { Message: var message } => message,
         IOException { InnerException: AddressInUseException, Message: var message } => message,
-        OptionsValidationException invalid => string.Join(' ', invalid.Failures.Select(failure => Invalid(failure, sections.FirstOrDefault(section => section.Options == invalid.OptionsType).Name))),
-        AggregateException { InnerExceptions: var several } when several.All(each => each is OptionsValidationException) => string.Join(' ', several.Select(each => Sentence(each, sections))),
-        InvalidOperationException { Message: var message } when Unreadable().Match(message) is { Success: true } found =>
-            Unread(found.Groups["path"].Value, found.Groups["value"].Value, sections),
+        OptionsValidationException invalid => string.Join(' ', invalid.Failures.Select(failure =>
+            InvalidValue(failure, sections.FirstOrDefault(section => section.Options == invalid.OptionsType).Name))),
+        AggregateException { InnerExceptions: var several } when several.All(each => each is OptionsValidationException) =>
+            string.Join(' ', several.Select(each => Sentence(each, sections))),
+        InvalidOperationException { Message: var message } when ConversionError().Match(message) is { Success: true } found =>
+            WrongType(found.Groups["path"].Value, found.Groups["value"].Value, sections),
         _ => null,
     };
 
-    /// <summary>What an attribute says of a property, with the setting's whole name; other checks name theirs themselves.</summary>
-    static string Invalid(string failure, string? section)
+    /// <summary>The message of a validation attribute, with the setting's full name. Other checks name their setting themselves.</summary>
+    static string InvalidValue(string failure, string? section)
     {
-        if (section is null || FromAttribute().Match(failure) is not { Success: true } found)
+        if (section is null || AttributeMessage().Match(failure) is not { Success: true } found)
             return failure;
-        var (member, said) = (found.Groups["member"].Value, found.Groups["error"].Value);
+        var (member, message) = (found.Groups["member"].Value, found.Groups["error"].Value);
         var path = $"{section}:{member}";
         foreach (var name in new[] { $"The field {member} ", $"The {member} field " })
         {
-            if (said.StartsWith(name, StringComparison.Ordinal))
-                return WithVariable($"{path} {said[name.Length..]}", path);
+            if (message.StartsWith(name, StringComparison.Ordinal))
+                return WithVariable($"{path} {message[name.Length..]}", path);
         }
 
-        return WithVariable($"{path}: {said}", path);
+        return WithVariable($"{path}: {message}", path);
     }
 
-    static string Unread(string path, string value, IReadOnlyList<SettingsSection> sections) =>
-        WithVariable($"{path} must be {(Property(path, sections) is { } property ? Allowed(property) : "something else")}; it is '{value}'.", path);
+    static string WrongType(string path, string value, IReadOnlyList<SettingsSection> sections)
+    {
+        var allowed = Property(path, sections) is { } property ? Allowed(property) : "something else";
+        return WithVariable($"{path} must be {allowed}; it is '{value}'.", path);
+    }
 
-    /// <summary>Adds the short variable, where that is what set it.</summary>
+    /// <summary>Adds the name of the environment variable, if it set the value.</summary>
     static string WithVariable(string sentence, string path)
     {
-        var variable = MuseSettings.All.FirstOrDefault(setting => setting.Options.Contains(path, StringComparer.OrdinalIgnoreCase)).Variable;
-        return variable is not null && Environment.GetEnvironmentVariable(variable) is { Length: > 0 } ? $"{sentence.TrimEnd('.')} ({variable} sets it)." : sentence;
+        var setting = MuseSettings.All.FirstOrDefault(each => each.Options.Contains(path, StringComparer.OrdinalIgnoreCase));
+        var variable = setting.Variable;
+        return variable is not null && Environment.GetEnvironmentVariable(variable) is { Length: > 0 }
+            ? $"{sentence.TrimEnd('.')} ({variable} sets it)."
+            : sentence;
     }
 
     static PropertyInfo? Property(string path, IReadOnlyList<SettingsSection> sections)
@@ -85,9 +93,10 @@ public static partial class ProgramStart
         {
             if (!path.StartsWith(section.Name + ':', StringComparison.OrdinalIgnoreCase))
                 continue;
+            const BindingFlags flags = BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase;
             PropertyInfo? property = null;
             foreach (var name in path[(section.Name.Length + 1)..].Split(':'))
-                property = (property?.PropertyType ?? section.Options).GetProperty(name, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase);
+                property = (property?.PropertyType ?? section.Options).GetProperty(name, flags);
             return property;
         }
         return null;
@@ -109,8 +118,8 @@ public static partial class ProgramStart
     }
 
     [GeneratedRegex("members: '(?<member>[^']+)' with the error: '(?<error>.*)'\\.$", RegexOptions.Singleline)]
-    private static partial Regex FromAttribute();
+    private static partial Regex AttributeMessage();
 
     [GeneratedRegex("^Failed to convert configuration value '(?<value>.*)' at '(?<path>[^']+)' to type", RegexOptions.Singleline)]
-    private static partial Regex Unreadable();
+    private static partial Regex ConversionError();
 }

@@ -20,20 +20,23 @@ public static class ServiceDefaultsExtensions
 
     static readonly KeyValuePair<string, string?>[] LogLevels =
     [
-        // A line for every request is what traces are for.
+        // Traces show the requests.
         new("Logging:LogLevel:Microsoft.AspNetCore", "Warning"),
         new("Logging:LogLevel:System.Net.Http", "Warning"),
-        // Each step of each connection. What fails is said by the queue.
+        // It logs each step of each connection. The queue logs failures.
         new("Logging:LogLevel:StackExchange.Redis", "Critical"),
-        // It calls a worker that is still starting an error. Who asks for /health gets the answer.
+        // It logs a worker that is still starting as an error.
         new("Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks", "Critical"),
     ];
 
-    /// <summary>Adds the <c>MUSE_*</c> settings, OpenTelemetry (logs, metrics, traces; metrics for Prometheus, all of it over OTLP where an endpoint is set) and health checks.</summary>
+    /// <summary>
+    /// Adds the <c>MUSE_*</c> settings, health checks, and OpenTelemetry: metrics for Prometheus, and logs, metrics and traces over OTLP if
+    /// an endpoint is set.
+    /// </summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         builder.Configuration.AddMuseSettings();
-        // First in the order, so that any other setting of it wins.
+        // The first source, so that any other one overrides it.
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddOptions<TelemetryOptions>().BindConfiguration("Telemetry").ValidateDataAnnotations().ValidateOnStart();
@@ -49,7 +52,7 @@ public static class ServiceDefaultsExtensions
                 .AddRuntimeInstrumentation()
                 .AddMeter("Muse.*")
                 .AddPrometheusExporter(options => options.ResourceConstantLabels = static name => name == ModelAttribute));
-        // Spans that nobody collects would cost each request a part of its time.
+        // Without an endpoint, spans would only cost time.
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
             telemetry
@@ -58,7 +61,8 @@ public static class ServiceDefaultsExtensions
                     .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
                     .AddHttpClientInstrumentation()
                     .SetSampler(services => new RequestSampler(
-                        services.GetRequiredService<IOptions<TelemetryOptions>>().Value.TracesPerSecond, services.GetRequiredService<TimeProvider>())))
+                        services.GetRequiredService<IOptions<TelemetryOptions>>().Value.TracesPerSecond,
+                        services.GetRequiredService<TimeProvider>())))
                 .UseOtlpExporter();
         }
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);

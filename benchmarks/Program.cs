@@ -18,10 +18,8 @@ if (args is ["all", var path])
     report.Line($"# Benchmarks");
     var (cores, framework) = (Environment.ProcessorCount, RuntimeInformation.FrameworkDescription);
     report.Line($"\nWritten by `./muse bench` on {DateTime.UtcNow:yyyy-MM-dd}, on {cores} cores ({Machine()}), {framework}.");
-    report.Line($"Clients, Redis, API and workers share these cores. Figures of one run are comparable with each other.");
-    report.Line($"Across machines only ratios are.");
-    report.Line($"A *simulated* device takes the stated time for a step without using the processor.");
-    report.Line($"It stands in for a GPU here, and nothing measured with it says how fast a real one is.");
+    report.Line($"Clients, Redis, API and workers share these cores. Figures of one run are comparable; across machines only ratios are.");
+    report.Line($"A *simulated* device takes the stated time for a step without using the processor. It says nothing about a real GPU.");
     foreach (var run in benchmarks.Values)
         await run(report, []);
     await report.SaveAsync(path);

@@ -3,14 +3,14 @@ using System.Text;
 
 namespace Muse.Benchmarks;
 
-/// <summary>What the benchmarks say, in Markdown: to the console as it comes, and to a file at the end.</summary>
+/// <summary>The report of a run in Markdown: written to the console line by line, and to a file at the end.</summary>
 sealed class Report
 {
     readonly StringBuilder text = new();
 
     public void Heading(FormattableString title) => Line($"\n## {title}\n");
 
-    /// <summary>Begins a table; its rows follow.</summary>
+    /// <summary>Begins a table. Its rows follow.</summary>
     public void Columns(params string[] names)
     {
         Row(names);

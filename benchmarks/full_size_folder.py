@@ -1,7 +1,7 @@
-"""Writes a model folder of Stable Diffusion 1.5's shapes with random weights, to measure an engine where the real weights can't be had.
+"""Writes a model folder with the shapes of Stable Diffusion 1.5 and random weights, to measure an engine without the real weights.
 
-Sizes are those of the published configurations of its UNet (860 million parameters), decoder (49 million) and text encoder (12 layers of 768);
-the tokenizer and the scheduler are the built-in model's. It paints nothing. Needs PyTorch and onnx; a GPU makes it faster.
+The sizes are those of the published configurations of its UNet (860 million parameters), decoder (49 million) and text encoder (12 layers
+of 768). The tokenizer and the scheduler are the built-in model's. Its images are noise. Needs PyTorch and onnx; a GPU makes it faster.
 
     python3 benchmarks/full_size_folder.py FOLDER [--small]     (--small: narrow networks, to try the script)
 """
@@ -24,11 +24,14 @@ class Attention(nn.Module):
     def __init__(self, width, context, heads, bias=False):
         super().__init__()
         self.heads = heads
-        self.query, self.key, self.value = nn.Linear(width, width, bias), nn.Linear(context, width, bias), nn.Linear(context, width, bias)
+        self.query = nn.Linear(width, width, bias)
+        self.key = nn.Linear(context, width, bias)
+        self.value = nn.Linear(context, width, bias)
         self.out = nn.Linear(width, width)
 
     def forward(self, x, context, mask=None):
-        q, k, v = (t.reshape(t.shape[0], -1, self.heads, t.shape[-1] // self.heads).transpose(1, 2) for t in (self.query(x), self.key(context), self.value(context)))
+        projections = self.query(x), self.key(context), self.value(context)
+        q, k, v = (t.reshape(t.shape[0], -1, self.heads, t.shape[-1] // self.heads).transpose(1, 2) for t in projections)
         scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5)
         if mask is not None:
             scores = scores + mask
@@ -105,7 +108,9 @@ class Unet(nn.Module):
         self.middle = nn.ModuleList([Residual(width, width, time), Transformer(width, context), Residual(width, width, time)])
         for level, after in reversed(list(enumerate(channels))):
             for block in range(3):
-                parts = [Residual(width + skips.pop(), after, time)] + ([] if level == len(channels) - 1 else [Transformer(after, context)])
+                parts = [Residual(width + skips.pop(), after, time)]
+                if level < len(channels) - 1:
+                    parts.append(Transformer(after, context))
                 width = after
                 if block == 2 and level > 0:
                     parts.append(Larger(width))
@@ -122,7 +127,12 @@ class Unet(nn.Module):
 
         def through(parts, x):
             for part in parts:
-                x = part(x, time) if isinstance(part, Residual) else part(x, encoder_hidden_states) if isinstance(part, Transformer) else part(x)
+                if isinstance(part, Residual):
+                    x = part(x, time)
+                elif isinstance(part, Transformer):
+                    x = part(x, encoder_hidden_states)
+                else:
+                    x = part(x)
             return x
 
         for parts in self.down:
@@ -139,7 +149,8 @@ class Decoder(nn.Module):
         super().__init__()
         width = channels[0]
         self.before, self.enter = nn.Conv2d(4, 4, 1), nn.Conv2d(4, width, 3, padding=1)
-        self.residual1, self.residual2, self.norm = Residual(width, width, epsilon=1e-6), Residual(width, width, epsilon=1e-6), nn.GroupNorm(GROUPS, width, 1e-6)
+        self.residual1, self.residual2 = (Residual(width, width, epsilon=1e-6) for _ in range(2))
+        self.norm = nn.GroupNorm(GROUPS, width, 1e-6)
         self.attention = Attention(width, width, 1, bias=True)
         up = []
         for level, after in enumerate(channels):
@@ -162,7 +173,16 @@ class Text(nn.Module):
     def __init__(self, width, layers, words):
         super().__init__()
         self.words, self.places = nn.Embedding(words, width), nn.Parameter(torch.randn(77, width) * 0.01)
-        self.layers = nn.ModuleList(nn.ModuleList([nn.LayerNorm(width), Attention(width, width, width // 64, bias=True), nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)]) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            nn.ModuleList([
+                nn.LayerNorm(width),
+                Attention(width, width, width // 64, bias=True),
+                nn.LayerNorm(width),
+                nn.Linear(width, 4 * width),
+                nn.Linear(4 * width, width),
+            ])
+            for _ in range(layers)
+        )
         self.last = nn.LayerNorm(width)
         self.register_buffer("mask", torch.full((77, 77), -1e4).triu(1))
 
@@ -182,11 +202,16 @@ def export(network, folder, inputs, outputs, dynamic, config, device, half):
     network = network.eval().requires_grad_(False).to(device)
     if half:
         network = network.half()
-    arguments = tuple(value.to(device).half() if half and value.is_floating_point() else value.to(device) for value in inputs.values())
+    arguments = tuple(
+        value.to(device).half() if half and value.is_floating_point() else value.to(device) for value in inputs.values()
+    )
     millions = sum(p.numel() for p in network.parameters()) / 1e6
-    # The exporter by tracing is what the exported folders in use were made with.
+    # Most published folders were exported by tracing.
     tracing = {"dynamo": False} if int(torch.__version__.split(".")[0]) >= 2 else {}
-    torch.onnx.export(network, arguments, str(folder / "model.onnx"), input_names=list(inputs), output_names=outputs, dynamic_axes=dynamic, opset_version=17, **tracing)
+    torch.onnx.export(
+        network, arguments, str(folder / "model.onnx"),
+        input_names=list(inputs), output_names=outputs, dynamic_axes=dynamic, opset_version=17, **tracing,
+    )
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     print(f"{folder.name}: {millions:.1f} million parameters", flush=True)
 
@@ -198,24 +223,58 @@ def main():
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     half = device == "cuda"  # PyTorch can't trace half precision on the CPU.
-    channels, decoder, width, layers = ((32, 64, 64, 64), (64, 64, 32, 32), 128, 2) if options.small else (CHANNELS, DECODER_CHANNELS, TEXT_WIDTH, 12)
+    if options.small:
+        channels, decoder, width, layers = (32, 64, 64, 64), (64, 64, 32, 32), 128, 2
+    else:
+        channels, decoder, width, layers = CHANNELS, DECODER_CHANNELS, TEXT_WIDTH, 12
     words = len(json.loads((SCENES / "tokenizer" / "vocab.json").read_text()))
     folder = options.folder
     for part in ("tokenizer", "scheduler"):
         shutil.copytree(SCENES / part, folder / part, dirs_exist_ok=True)
-    index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0", "scheduler": ["diffusers", "DPMSolverMultistepScheduler"], "tokenizer": ["transformers", "CLIPTokenizer"]}
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": "0.30.0",
+        "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+    }
     index |= {part: ["diffusers", "OnnxRuntimeModel"] for part in ("text_encoder", "unet", "vae_decoder")}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     torch.manual_seed(0)
     image = {0: "batch", 2: "height", 3: "width"}
-    export(Text(width, layers, words), folder / "text_encoder", {"input_ids": torch.zeros(1, 77, dtype=torch.int64)}, ["last_hidden_state", "pooler_output"],
-           {"input_ids": {0: "batch"}, "last_hidden_state": {0: "batch"}, "pooler_output": {0: "batch"}}, {"hidden_size": width, "vocab_size": words}, device, half)
-    export(Unet(channels, width), folder / "unet",
-           {"sample": torch.randn(2, 4, 64, 64), "timestep": torch.tensor([1, 500]), "encoder_hidden_states": torch.randn(2, 77, width)}, ["out_sample"],
-           {"sample": image, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": image},
-           {"in_channels": 4, "out_channels": 4, "sample_size": 64, "cross_attention_dim": width, "block_out_channels": channels}, device, half)
-    export(Decoder(decoder), folder / "vae_decoder", {"latent_sample": torch.randn(1, 4, 64, 64)}, ["sample"], {"latent_sample": image, "sample": image},
-           {"latent_channels": 4, "out_channels": 3, "sample_size": 512, "scaling_factor": 0.18215, "block_out_channels": list(reversed(decoder))}, device, half)
+    export(
+        Text(width, layers, words), folder / "text_encoder",
+        {"input_ids": torch.zeros(1, 77, dtype=torch.int64)},
+        ["last_hidden_state", "pooler_output"],
+        {"input_ids": {0: "batch"}, "last_hidden_state": {0: "batch"}, "pooler_output": {0: "batch"}},
+        {"hidden_size": width, "vocab_size": words},
+        device, half,
+    )
+    export(
+        Unet(channels, width), folder / "unet",
+        {
+            "sample": torch.randn(2, 4, 64, 64),
+            "timestep": torch.tensor([1, 500]),
+            "encoder_hidden_states": torch.randn(2, 77, width),
+        },
+        ["out_sample"],
+        {"sample": image, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": image},
+        {"in_channels": 4, "out_channels": 4, "sample_size": 64, "cross_attention_dim": width, "block_out_channels": channels},
+        device, half,
+    )
+    export(
+        Decoder(decoder), folder / "vae_decoder",
+        {"latent_sample": torch.randn(1, 4, 64, 64)},
+        ["sample"],
+        {"latent_sample": image, "sample": image},
+        {
+            "latent_channels": 4,
+            "out_channels": 3,
+            "sample_size": 512,
+            "scaling_factor": 0.18215,
+            "block_out_channels": list(reversed(decoder)),
+        },
+        device, half,
+    )
 
 
 main()

@@ -1,11 +1,11 @@
 """Users of Muse, for Locust.
 
 Two kinds, chosen by MUSE_LOAD_PROFILE:
-  people  (default) think between pictures, mix sizes and steps, sometimes stream previews, sometimes hang up;
-  blog    ask again as soon as they have their picture, as in the measurements of Lightning's Muse of 2022.
+  people  (default) pause between requests, mix sizes and steps, sometimes stream previews, sometimes disconnect;
+  blog    send the next request at once, as in Lightning's measurements of Muse (2022).
 
-Every picture that comes back is checked: a whole PNG of the size asked for, and not blank (a simulated device
-paints blank ones unless it was told how many bytes they have).
+Every image is checked: a whole PNG of the requested size, and not blank (a simulated device gives blank images
+unless its setting says how many bytes they have).
 
 Stages come from MUSE_LOAD_STAGES, "users@seconds" each: "60@30,300@60,1200@120". Without it, Locust's own
 settings (its page, or -u and -r) decide.
@@ -41,14 +41,14 @@ PROMPTS = [
 
 
 class Client(FastHttpUser):
-    """What both kinds of users can do."""
+    """What both kinds of users do."""
 
     abstract = True
     network_timeout = 600
     connection_timeout = 10
 
-    def paint(self, name, width=128, height=128, **extra):
-        """Asks for one picture, waits for it and checks it."""
+    def request_image(self, name, width=128, height=128, **extra):
+        """Requests one image, waits for it and checks it."""
         body = {"prompt": random.choice(PROMPTS), "size": f"{width}x{height}", "response_format": "b64_json", **extra}
         with self.client.post("/v1/images/generations", json=body, name=name, catch_response=True) as response:
             if response.status_code != 200:
@@ -56,85 +56,93 @@ class Client(FastHttpUser):
                 return
             self.check(response, response.json()["data"][0]["b64_json"], width, height)
 
-    def check(self, response, picture, width, height):
-        """Fails the request if the picture is not what was asked for."""
-        fault = pictures.fault(base64.b64decode(picture), width, height, MAY_BE_BLANK)
+    def check(self, response, image, width, height):
+        """Fails the request if the image is not as requested."""
+        fault = pictures.fault(base64.b64decode(image), width, height, MAY_BE_BLANK)
         if fault:
             response.failure(fault)
 
-    def watch(self, name):
-        """Asks for one picture with previews; the last event must be the picture."""
+    def stream_image(self, name):
+        """Requests one image with previews. The last event must be the image."""
         body = {"prompt": random.choice(PROMPTS), "size": "128x128", "stream": True, "partial_images": 2}
         with self.client.post("/v1/images/generations", json=body, name=name, catch_response=True) as response:
             if response.status_code != 200:
                 response.failure(f"HTTP {response.status_code}: {(response.text or '')[:200]}")
                 return
-            told = [json.loads(line[5:]) for line in response.text.splitlines() if line.startswith("data:") and line[5:].strip() != "[DONE]"]
-            if not told or told[-1].get("type") != "image_generation.completed":
+            data = [line[5:].strip() for line in response.text.splitlines() if line.startswith("data:")]
+            sent = [json.loads(line) for line in data if line != "[DONE]"]
+            if not sent or sent[-1].get("type") != "image_generation.completed":
                 response.failure("the stream ended without image_generation.completed")
                 return
-            self.check(response, told[-1]["b64_json"], 128, 128)
+            self.check(response, sent[-1]["b64_json"], 128, 128)
 
-    def hang_up(self, name):
-        """Asks and does not wait for the answer, as somebody who closes the page."""
+    def disconnect(self, name):
+        """Sends a request and disconnects after 0.2 s, as a user who closes the page."""
         begin = time.perf_counter()
         server = urllib.parse.urlsplit(self.host)
         connection = http.client.HTTPConnection(server.hostname, server.port, timeout=10)
         fault = None
         try:
-            connection.request("POST", "/v1/images/generations", json.dumps({"prompt": random.choice(PROMPTS), "steps": 50}), {"Content-Type": "application/json"})
+            body = json.dumps({"prompt": random.choice(PROMPTS), "steps": 50})
+            connection.request("POST", "/v1/images/generations", body, {"Content-Type": "application/json"})
             gevent.sleep(0.2)
         except OSError as error:
             fault = error
         finally:
             connection.close()
         self.environment.events.request.fire(
-            request_type="POST", name=name, response_time=(time.perf_counter() - begin) * 1000, response_length=0, response=None, context={}, exception=fault
+            request_type="POST",
+            name=name,
+            response_time=(time.perf_counter() - begin) * 1000,
+            response_length=0,
+            response=None,
+            context={},
+            exception=fault,
         )
 
 
 class Person(Client):
-    """Thinks 5 to 15 seconds, then asks for something."""
+    """Waits 5 to 15 seconds between requests."""
 
     abstract = PROFILE != "people"
     wait_time = between(5, 15)
 
     @task(12)
-    def an_ordinary_picture(self):
-        self.paint("picture")
+    def default_image(self):
+        self.request_image("picture")
 
     @task(3)
-    def a_quick_one(self):
-        self.paint("picture, 8 steps", steps=8)
+    def few_steps(self):
+        self.request_image("picture, 8 steps", steps=8)
 
     @task(3)
-    def a_wide_one(self):
-        self.paint("picture, wide", width=160, height=96)
+    def wide_image(self):
+        self.request_image("picture, wide", width=160, height=96)
 
     @task(2)
-    def one_with_previews(self):
-        self.watch("picture, streamed")
+    def previews(self):
+        self.stream_image("picture, streamed")
 
     @task(1)
-    def one_not_waited_for(self):
-        self.hang_up("hung up")
+    def disconnected(self):
+        self.disconnect("disconnected")
 
 
 class BlogUser(Client):
-    """Asks again at once."""
+    """Sends the next request at once."""
 
     abstract = PROFILE != "blog"
     wait_time = constant(0)
 
     @task
-    def a_picture(self):
-        self.paint("picture")
+    def default_image(self):
+        self.request_image("picture")
 
 
 if STAGES:
 
     class Stages(LoadTestShape):
-        """Holds each number of users for its time, then the next; ends after the last. Newcomers come within twenty seconds."""
+        """Holds each number of users for its time, then the next. New users start within twenty seconds."""
 
         stages = [(int(users), float(seconds)) for users, seconds in (stage.split("@") for stage in STAGES.split(","))]
 
@@ -148,5 +156,5 @@ if STAGES:
 
 
 events.test_start.add_listener(recorder.start)
-events.request.add_listener(recorder.answer)
+events.request.add_listener(recorder.request_ended)
 events.test_stop.add_listener(recorder.finish)

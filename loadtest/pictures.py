@@ -1,4 +1,4 @@
-"""Checks a PNG without a library: a load generator has no time for more than one look at each."""
+"""Checks a PNG without a library, to cost the load generator little time."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def fault(data, width, height, may_be_blank=False):
-    """Says what is wrong with a picture that should be a whole PNG of this size and not blank, or None."""
+    """What is wrong with an image that should be a whole PNG of this size and not blank, or None."""
     if not data.startswith(SIGNATURE):
         return f"not a PNG: begins with {data[:8]!r}"
     pixels = []
@@ -25,5 +25,5 @@ def fault(data, width, height, may_be_blank=False):
     if found != (width, height):
         return f"a PNG of {found[0]}x{found[1]} instead of {width}x{height}"
     if not may_be_blank and len(set(zlib.decompress(b"".join(pixels))[:: max(1, width // 8)])) < 8:
-        return "a blank picture"
+        return "a blank image"
     return None

@@ -1,7 +1,7 @@
-"""Keeps what happens during a test, where MUSE_LOAD_RECORD names a folder.
+"""Records a test, if MUSE_LOAD_RECORD names a folder.
 
-record.jsonl    what the system says of itself, one line a second, from the stream that the operations page reads
-requests.csv    every request when it ended: its name, how long it took, what was wrong
+record.jsonl    the state of the system, one line a second, from the event stream of the operations page
+requests.csv    every request when it ended: its name, duration and error
 """
 
 import csv
@@ -15,30 +15,30 @@ import requests
 
 FOLDER = os.environ.get("MUSE_LOAD_RECORD", "")
 ended = gevent.event.Event()
-answers = []
+ended_requests = []
 
 
 def start(environment, **_):
     """Records until the test has ended."""
     if FOLDER:
         ended.clear()
-        answers.clear()
+        ended_requests.clear()
         gevent.spawn(_record, environment)
 
 
-def answer(name, response_time, exception, **_):
-    """Takes a request that has ended."""
+def request_ended(name, response_time, exception, **_):
+    """Records a request that has ended."""
     if FOLDER:
-        answers.append((f"{time.time():.3f}", name, f"{response_time / 1000:.4f}", exception or ""))
+        ended_requests.append((f"{time.time():.3f}", name, f"{response_time / 1000:.4f}", exception or ""))
 
 
 def finish(**_):
-    """Ends it when the system has had time to say how it is after the last answer."""
+    """Ends the recording, 3 s after the last response, so that the last state of the system is recorded."""
     if FOLDER:
         gevent.sleep(3)
         ended.set()
         with open(os.path.join(FOLDER, "requests.csv"), "w", newline="", encoding="utf-8") as out:
-            csv.writer(out).writerows([("at", "name", "seconds", "fault"), *answers])
+            csv.writer(out).writerows([("at", "name", "seconds", "fault"), *ended_requests])
 
 
 def _record(environment):
@@ -52,7 +52,7 @@ def _record(environment):
                     if not line.startswith(b"data:"):
                         continue
                     now = json.loads(line[5:])
-                    if "queue" in now:  # the stream begins with the last hour's points, which are not ours
+                    if "queue" in now:  # not the points of the last hour, with which the stream begins
                         _write(users=environment.runner.user_count, ops=now)
         except requests.RequestException as error:
             _write(error=str(error))

@@ -31,7 +31,8 @@ public static class GenerationsEndpoints
             .WithSummary("The changes of a job as server-sent events")
             .ProducesProblems(400, 404).Produces(204)
             .WithDescription("The first event is the present state. Each change follows as 'update', the last one as 'end'. "
-                + "While the job waits, 'position' follows each change of its position in the queue. Last-Event-ID resumes after a lost connection.");
+                + "While the job waits, 'position' follows each change of its position in the queue. "
+                + "Last-Event-ID resumes after a lost connection.");
         jobs.MapGet("/{id}/images/{index:int}", ImageAsync).WithName(RouteNames.GetGenerationImage).WithSummary("A completed picture")
             .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
         jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName(RouteNames.GetGenerationPreview)

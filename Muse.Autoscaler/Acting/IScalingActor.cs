@@ -6,7 +6,7 @@ namespace Muse.Autoscaler;
 /// </summary>
 public interface IScalingActor
 {
-    /// <summary>Starts or stops workers, or asks for it.</summary>
+    /// <summary>Starts or stops workers, or requests it.</summary>
     Task ActAsync(ScalingDecision decision, CancellationToken cancellation);
 }
 

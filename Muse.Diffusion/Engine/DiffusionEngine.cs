@@ -69,9 +69,8 @@ public sealed class DiffusionEngine : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, disposing.Token);
-        warmUp =
-            Task.Factory.StartNew(() => loop.WarmUp(warmUpSizes, either.Token), either.Token, TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
+        warmUp = Task.Factory.StartNew(
+            () => loop.WarmUp(warmUpSizes, either.Token), either.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         await warmUp;
         lock (gate)
         {

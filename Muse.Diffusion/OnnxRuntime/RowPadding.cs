@@ -1,13 +1,10 @@
 namespace Muse.Diffusion;
 
-/// <summary>How many rows to run on a device that prepares itself anew whenever their number changes: sometimes more than are
-/// needed.</summary>
+/// <summary>The number of rows to run on a device that is slow when it changes. It may be larger than the number that is needed.</summary>
 /// <remarks>
-/// ONNX Runtime's CUDA provider builds the plans of all convolutions again when a shape differs from the one before it, also from one it
-/// had earlier
-/// (https://github.com/microsoft/onnxruntime/issues/23006), which takes as long as many steps. So more rows come by doublings, and fewer
-/// only when the rows
-/// that nobody needs have cost as much as preparing for fewer would have: rent or buy, at most twice what it would cost to know the future.
+/// ONNX Runtime's CUDA provider builds the plans of all convolutions again when a shape differs from the last one, even if it had the shape
+/// before (https://github.com/microsoft/onnxruntime/issues/23006). That takes as long as many steps. So the number goes up by doublings. It
+/// goes down when the padded rows have cost as much as a change. This ski-rental rule costs at most about twice the optimum.
 /// </remarks>
 sealed class RowPadding
 {

@@ -63,15 +63,16 @@ public sealed class PendingWebhooks
 
     /// <summary>The stored delivery of a job, or null.</summary>
     public Task<WebhookDelivery?> FindAsync(string jobId, CancellationToken cancellation) =>
-        connection.TryAsync(async database => QueueJson.ReadDelivery(await database.HashGetAsync(connection.Keys.WebhookDeliveries,
-            jobId)), cancellation);
+        connection.TryAsync(
+            async database => QueueJson.ReadDelivery(await database.HashGetAsync(connection.Keys.WebhookDeliveries, jobId)), cancellation);
 
     /// <summary>All deliveries that have failed so far, the oldest first.</summary>
     public Task<IReadOnlyList<WebhookDelivery>> ListAsync(CancellationToken cancellation) =>
         connection.TryAsync<IReadOnlyList<WebhookDelivery>>(async database =>
-            [.. (await database.HashValuesAsync(connection.Keys.WebhookDeliveries)).Select(QueueJson.ReadDelivery).OfType<WebhookDelivery>()
-                .OrderBy(delivery => delivery.FirstTry)],
-            cancellation);
+        {
+            var values = await database.HashValuesAsync(connection.Keys.WebhookDeliveries);
+            return [.. values.Select(QueueJson.ReadDelivery).OfType<WebhookDelivery>().OrderBy(delivery => delivery.FirstTry)];
+        }, cancellation);
 
     /// <summary>Starts the tries of a delivery again. The process that looks next sends it.</summary>
     public async Task ResendAsync(WebhookDelivery delivery, CancellationToken cancellation)

@@ -4,8 +4,7 @@ namespace Muse.Queue;
 
 /// <summary>
 /// Group commit: items that arrive during a call are sent together in the next one. When idle, an item is sent at once and alone. Under
-/// load,
-/// items share the fixed cost of a call.
+/// load, items share the fixed cost of a call.
 /// </summary>
 /// <param name="commit">
 /// The call: takes items in the order of arrival and returns one answer each. An exception goes to all of them.

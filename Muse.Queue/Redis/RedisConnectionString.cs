@@ -15,7 +15,9 @@ sealed class RedisConnectionString
 
     RedisConnectionString(string endpoint, Action<ConfigurationOptions> applyUri) => (StackExchange, this.applyUri) = (endpoint, applyUri);
 
-    /// <summary>The part in StackExchange.Redis' format. For a URI, it is the endpoint only: that format can't hold every password.</summary>
+    /// <summary>
+    /// The part in StackExchange.Redis' format. For a URI, it is the endpoint only: that format can't hold every password.
+    /// </summary>
     public string StackExchange { get; }
 
     /// <summary>Sets what the URI says beside the endpoint.</summary>

@@ -7,8 +7,12 @@ public sealed class FuzzTests
 {
     static readonly (string Path, string Body)[] Seeds =
     [
-        ("/v1/images/generations", """{"prompt":"a fox","n":1,"size":"128x128","quality":"low","response_format":"b64_json","output_format":"png","seed":7,"steps":2,"guidance_scale":3.5,"negative_prompt":"fog","scheduler":"ddim","user":"u"}"""),
-        ("/v1/images/generations", """{"prompt":"a fox","stream":true,"partial_images":2,"output_format":"jpeg","output_compression":40,"background":"auto","moderation":"low","style":"vivid","model":"gpt-image-1"}"""),
+        ("/v1/images/generations",
+            """{"prompt":"a fox","n":1,"size":"128x128","quality":"low","response_format":"b64_json","output_format":"png","""
+            + """ "seed":7,"steps":2,"guidance_scale":3.5,"negative_prompt":"fog","scheduler":"ddim","user":"u"}"""),
+        ("/v1/images/generations",
+            """{"prompt":"a fox","stream":true,"partial_images":2,"output_format":"jpeg","output_compression":40,"""
+            + """ "background":"auto","moderation":"low","style":"vivid","model":"gpt-image-1"}"""),
         ("/v1/generations", """{"prompt":"a fox","n":2,"previews":3,"priority":"batch","deadline_seconds":60,"size":"auto"}"""),
         ("/api/predict", """{"prompt":"a fox","high_quality":false}"""),
     ];
@@ -24,8 +28,9 @@ public sealed class FuzzTests
 
     static readonly string[] Values = ["null", "true", "-1", "0", "1e308", "1e999", "99999999999999999999", "1.5", "\"\"", "\"\\u0000\"",
         "\"\\ud800\"", "\"\\u202e\\ud83d\\ude00\"", "[]", "{}", "[[[[[[1]]]]]]", "\"128x128\"", "\"0x0\"", "\"-8x8\"", "\"99999x99999\"",
-        "\"١٢٨x128\"", "\"a\\nb\"", "1.0", "10e-1", "18446744073709551615", "-0", "1e-400", "\"\\udc00\\ud800\"", "\"1024x1024\"", "\"gpt-image-9\"",
-        "\"(a:1.3) BREAK <lora:x:1>\"", Long + "画", Long + "é", Long + "\\u0001", Long + "\\ud83d\\ude00", Long + "😀", Long + "\u2028"];
+        "\"١٢٨x128\"", "\"a\\nb\"", "1.0", "10e-1", "18446744073709551615", "-0", "1e-400", "\"\\udc00\\ud800\"", "\"1024x1024\"",
+        "\"gpt-image-9\"", "\"(a:1.3) BREAK <lora:x:1>\"",
+        Long + "画", Long + "é", Long + "\\u0001", Long + "\\ud83d\\ude00", Long + "😀", Long + "\u2028"];
 
     /// <summary>Marks a value that is a text at the limit of a prompt's length.</summary>
     const string Long = "long:";
@@ -140,7 +145,8 @@ public sealed class FuzzTests
             request.Headers.TryAddWithoutValidation(
                 ((string[])["Idempotency-Key", "x-stainless-retry-count", "Prefer", "Last-Event-ID", "Authorization", "x-api-key",
                     "Accept", "traceparent", "X-Forwarded-For", "Content-Encoding", "If-None-Match", "Range",
-                    "Origin", "Host", "Access-Control-Request-Method", "X-Forwarded-Prefix", "Forwarded", "If-Range", "If-Modified-Since", "Expect"])[random.Next(20)],
+                    "Origin", "Host", "Access-Control-Request-Method", "X-Forwarded-Prefix", "Forwarded", "If-Range", "If-Modified-Since",
+                    "Expect"])[random.Next(20)],
                 random.Next(4) == 0 ? new string('x', random.Next(1, 9000)) : Junk(random, "wait=1 Bearer \"-,;9"));
         }
     }
@@ -170,7 +176,10 @@ public sealed class FuzzTests
                     return body;
                 var colon = colons[random.Next(colons.Count)];
                 var end = text.IndexOfAny([',', '}'], colon);
-                return end < 0 ? body : [.. Encoding.Latin1.GetBytes(text[..(colon + 1)]), .. Encoding.UTF8.GetBytes(Value(random)), .. Encoding.Latin1.GetBytes(text[end..])];
+                if (end < 0)
+                    return body;
+                var (before, after) = (Encoding.Latin1.GetBytes(text[..(colon + 1)]), Encoding.Latin1.GetBytes(text[end..]));
+                return [.. before, .. Encoding.UTF8.GetBytes(Value(random)), .. after];
         }
     }
 

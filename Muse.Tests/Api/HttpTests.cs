@@ -169,7 +169,8 @@ public sealed class HttpTests : IAsyncLifetime
     public async Task An_empty_optional_field_counts_as_absent()
     {
         var fields = """
-            "prompt":"a fox","model":"","size":"","quality":"","user":"","negative_prompt":"","scheduler":"","output_format":"","seed":"","n":""
+            "prompt":"a fox","model":"","size":"","quality":"","user":"","negative_prompt":"","scheduler":"",
+            "output_format":"","seed":"","n":""
             """;
         using var image = await PostAsync("/v1/images/generations",
             $$"""{{{fields}},"response_format":"","background":"","moderation":"","style":""}""");

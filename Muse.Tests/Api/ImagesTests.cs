@@ -82,7 +82,8 @@ public sealed class ImagesTests : IAsyncLifetime
         await using var idle = await ApiServer.StartAsync(withoutPainter: true);
         var (queue, job) = (idle.Services.GetRequiredService<JobQueue>(), Queue.Samples.Job());
         await queue.SubmitAsync(job, null, CancellationToken.None);
-        await queue.CancelAsync("nobody", CancellationToken.None); // Its script is known to Redis from now on: a cancellation needs one message.
+        // Redis knows the script from now on, so that a cancellation needs one message.
+        await queue.CancelAsync("nobody", CancellationToken.None);
         idle.Redis.Pause();
         try
         {

@@ -9,7 +9,7 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.AppHost;
 
-/// <summary>The AppHost as a process of its own, with all that real Aspire starts for it: orchestrator, dashboard, Redis, programs.</summary>
+/// <summary>The AppHost as a process of its own, with all that Aspire starts for it: orchestrator, dashboard, Redis, programs.</summary>
 [UnsupportedOSPlatform("windows")]
 sealed partial class AppHostProcess : IAsyncDisposable
 {
@@ -27,8 +27,11 @@ sealed partial class AppHostProcess : IAsyncDisposable
         DashboardPort = RedisServer.FreePort();
         // No docker client of this machine: the same Redis everywhere.
         Script("docker", "exit 1");
-        var path = redisServerOnPath ? $"{folder}:{Environment.GetEnvironmentVariable("PATH")}" : $"{folder}:{Path.GetDirectoryName(DotNet)}";
-        var start = new ProcessStartInfo(DotNet, [Path.Combine(Repository.Root, "Muse.AppHost", BuildFolder, "Muse.AppHost.dll"), .. arguments])
+        var path = redisServerOnPath
+            ? $"{folder}:{Environment.GetEnvironmentVariable("PATH")}"
+            : $"{folder}:{Path.GetDirectoryName(DotNet)}";
+        var program = Path.Combine(Repository.Root, "Muse.AppHost", BuildFolder, "Muse.AppHost.dll");
+        var start = new ProcessStartInfo(DotNet, [program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -97,14 +100,16 @@ sealed partial class AppHostProcess : IAsyncDisposable
 
     /// <summary>All processes that it has started, however they detached. They inherit its environment; Redis overwrites its own.</summary>
     public IReadOnlyList<int> Offspring() =>
-        [.. Processes.All.Where(id => Processes.HasEnvironment(id, $"MUSE_HTTP_PORT={HttpPort}") || Processes.WorkingFolder(id) == $"{dataFolder}/redis")];
+        [.. Processes.All.Where(id =>
+            Processes.HasEnvironment(id, $"MUSE_HTTP_PORT={HttpPort}") || Processes.WorkingFolder(id) == $"{dataFolder}/redis")];
 
     /// <summary>The ids of the workers' processes.</summary>
     public IReadOnlyList<int> WorkerProcesses() =>
         [.. Offspring().Where(id => Processes.Command(id).EndsWith("Muse.GpuWorker.dll ", StringComparison.Ordinal))];
 
     /// <summary>The Redis that it started.</summary>
-    public string RedisConnectionString => RedisTitle().Match(string.Join('\n', Offspring().Select(Processes.Command))).Groups["address"].Value;
+    public string RedisConnectionString =>
+        RedisTitle().Match(string.Join('\n', Offspring().Select(Processes.Command))).Groups["address"].Value;
 
     /// <summary>Submits a job.</summary>
     /// <returns>Its id.</returns>
@@ -128,6 +133,15 @@ sealed partial class AppHostProcess : IAsyncDisposable
             await timer.WaitForNextTickAsync(late.Token);
         }
     }
+
+    /// <summary>The state of a job.</summary>
+    public static string? State(JsonElement generation) => generation.GetProperty("state").GetString();
+
+    /// <summary>Whether a job is being generated.</summary>
+    public static bool IsRunning(JsonElement generation) => State(generation) == "running";
+
+    /// <summary>Whether a job has ended, well or not.</summary>
+    public static bool HasEnded(JsonElement generation) => State(generation) is not ("queued" or "running");
 
     public void Send(Signal signal) => signal.SendTo(process.Id);
 

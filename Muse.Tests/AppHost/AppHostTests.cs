@@ -18,7 +18,8 @@ public sealed partial class AppHostTests
         await using var host = await AppHostProcess.StartAsync(("MUSE_MAX_WORKERS", "1"), ("Queue__Lease", "00:00:05"));
         using var answer = await host.Http.PostAsJsonAsync("v1/images/generations", new { prompt = "a red circle on a blue background" });
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        var image = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64();
+        var first = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("data")[0];
+        var image = first.GetProperty("b64_json").GetBytesFromBase64();
         Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], image[..4]);
         var commands = host.Offspring().Select(Processes.Command).ToList();
         foreach (var program in (string[])
@@ -28,10 +29,10 @@ public sealed partial class AppHostTests
         }
 
         var job = await host.SubmitAsync(images: 4, steps: 200);
-        await host.UntilAsync(job, IsRunning);
+        await host.UntilAsync(job, AppHostProcess.IsRunning);
         var killed = host.WorkerProcesses().Single();
         Signal.Kill.SendTo(killed);
-        Assert.Equal("succeeded", State(await host.UntilAsync(job, HasEnded)));
+        Assert.Equal("succeeded", AppHostProcess.State(await host.UntilAsync(job, AppHostProcess.HasEnded)));
         Assert.NotEqual(killed, host.WorkerProcesses().Single());
         Assert.Contains("worker-0 ended unasked", host.Output);
 
@@ -57,7 +58,7 @@ public sealed partial class AppHostTests
             await using var host = await AppHostProcess.StartAsync(settings);
             jobs ??= await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => host.SubmitAsync(images: 6, steps: 100)));
             foreach (var job in jobs)
-                await host.UntilAsync(job, IsRunning);
+                await host.UntilAsync(job, AppHostProcess.IsRunning);
             host.Send(signal);
             await host.WaitForExitAsync();
             await AllProcessesEndAsync(host);
@@ -65,8 +66,8 @@ public sealed partial class AppHostTests
         await using var last = await AppHostProcess.StartAsync(settings);
         foreach (var job in jobs!)
         {
-            var generation = await last.UntilAsync(job, HasEnded);
-            Assert.Equal("succeeded", State(generation));
+            var generation = await last.UntilAsync(job, AppHostProcess.HasEnded);
+            Assert.Equal("succeeded", AppHostProcess.State(generation));
             Assert.Equal(6, generation.GetProperty("images").GetArrayLength());
         }
     }
@@ -76,12 +77,13 @@ public sealed partial class AppHostTests
     {
         await using var host = await AppHostProcess.StartAsync(
             ("MUSE_GPU_TYPE", "simulated:base=2000ms,picture=0ms"), ("MUSE_MAX_WORKERS", "4"), ("MUSE_MAX_BATCH_SIZE", "4"),
-            ("MUSE_AUTOSCALE_INTERVAL", "1"), ("MUSE_TARGET_WAIT", "2"), ("MUSE_COLD_START", "2"), ("Autoscaler__StabilisationWindow", "00:00:05"));
+            ("MUSE_AUTOSCALE_INTERVAL", "1"), ("MUSE_TARGET_WAIT", "2"), ("MUSE_COLD_START", "2"),
+            ("Autoscaler__StabilisationWindow", "00:00:05"));
         var jobs = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => host.SubmitAsync(images: 10, steps: 20)));
         await Processes.UntilAsync(() => host.WorkerProcesses().Count == 4, AppHostProcess.Limit, () => host.Output);
         foreach (var job in jobs)
         {
-            Assert.Equal("succeeded", State(await host.UntilAsync(job, HasEnded)));
+            Assert.Equal("succeeded", AppHostProcess.State(await host.UntilAsync(job, AppHostProcess.HasEnded)));
         }
         await Processes.UntilAsync(() => host.WorkerProcesses().Count == 1, AppHostProcess.Limit, () => host.Output);
     }
@@ -115,19 +117,14 @@ public sealed partial class AppHostTests
     public async Task The_published_manifest_is_as_recorded()
     {
         using var folder = new TemporaryFolder();
-        await using var host = AppHostProcess.Launch(redisServerOnPath: false, ["--operation", "publish", "--publisher", "manifest", "--output-path", $"{folder.Path}/manifest.json"]);
+        await using var host = AppHostProcess.Launch(redisServerOnPath: false,
+            ["--operation", "publish", "--publisher", "manifest", "--output-path", $"{folder.Path}/manifest.json"]);
         await host.WaitForExitAsync();
         Assert.True(host.ExitCode == 0, host.Output);
         // Paths are relative to the folder of the manifest.
         var manifest = RelativePath().Replace(await File.ReadAllTextAsync($"{folder.Path}/manifest.json"), "../");
         Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "Muse.Tests/AppHost/manifest.json")), manifest);
     }
-
-    static string? State(JsonElement generation) => generation.GetProperty("state").GetString();
-
-    static bool IsRunning(JsonElement generation) => State(generation) == "running";
-
-    static bool HasEnded(JsonElement generation) => State(generation) is not ("queued" or "running");
 
     static Task AllProcessesEndAsync(AppHostProcess host) =>
         Processes.UntilAsync(() => host.Offspring().Count == 0, AppHostProcess.Limit,

@@ -46,7 +46,8 @@ public sealed class DashboardTests(Browser browser, RunningAppHost running) : IC
         await Expect(visit.Page.GetByText("Hosting environment: Development")).ToBeVisibleAsync();
         await Expect(visit.Page.GetByText("is ready").First).ToBeVisibleAsync();
         await SaveAsync(visit, "logs");
-        var errors = visit.Page.Locator("fluent-data-grid-row, tr").Filter(new() { Has = visit.Page.GetByText("Error", new() { Exact = true }) });
+        var errors = visit.Page.Locator("fluent-data-grid-row, tr")
+            .Filter(new() { Has = visit.Page.GetByText("Error", new() { Exact = true }) });
         await Expect(errors).ToHaveCountAsync(0);
     }
 
@@ -86,13 +87,13 @@ public sealed class DashboardTests(Browser browser, RunningAppHost running) : IC
         await using var visit = await VisitAsync(host);
         var drained = host.WorkerProcesses().Single();
         var submission = await host.SubmitAsync(images: 2, steps: 100);
-        await host.UntilAsync(submission, generation => generation.GetProperty("state").GetString() == "running");
+        await host.UntilAsync(submission, AppHostProcess.IsRunning);
         var worker = Row(visit, "worker-").Filter(new() { HasText = "Running" });
         await worker.GetByRole(AriaRole.Button, new() { Name = "Actions" }).ClickAsync();
         await visit.Page.GetByRole(AriaRole.Menuitem, new() { Name = "Drain" }).ClickAsync();
 
-        var done = await host.UntilAsync(submission, generation => generation.GetProperty("state").GetString() is not ("queued" or "running"));
-        Assert.Equal("succeeded", done.GetProperty("state").GetString());
+        var done = await host.UntilAsync(submission, AppHostProcess.HasEnded);
+        Assert.Equal("succeeded", AppHostProcess.State(done));
         await Processes.UntilAsync(() => !Processes.IsAlive(drained) && host.WorkerProcesses().Count == 1, AppHostProcess.Limit);
         Assert.Contains("is drained: it hands back", host.Output);
         Assert.DoesNotContain("ended unasked", host.Output);

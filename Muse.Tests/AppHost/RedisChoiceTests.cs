@@ -11,7 +11,8 @@ public sealed class RedisChoiceTests
     [InlineData(null, true, "/usr/bin/redis-server", "Container")]
     [InlineData("", true, null, "Container")]
     [InlineData(null, false, "/usr/bin/redis-server", "Executable")]
-    public void The_users_connection_string_wins_then_a_container_then_the_program(string? connectionString, bool engineAnswers, string? program, string source) =>
+    public void The_users_connection_string_wins_then_a_container_then_the_program(
+        string? connectionString, bool engineAnswers, string? program, string source) =>
         Assert.Equal(source, RedisExtensions.Choose(connectionString, () => engineAnswers, program).ToString());
 
     [Fact]
@@ -25,14 +26,18 @@ public sealed class RedisChoiceTests
 
     [Fact]
     public void A_container_engine_is_not_asked_where_the_user_gave_a_connection_string() =>
-        Assert.Equal(RedisSource.ConnectionString, RedisExtensions.Choose("elsewhere:6379", () => throw new InvalidOperationException("asked"), null));
+        Assert.Equal(RedisSource.ConnectionString,
+            RedisExtensions.Choose("elsewhere:6379", () => throw new InvalidOperationException("asked"), null));
 
     [Fact]
     public void A_data_folder_has_one_owner_at_a_time()
     {
         var folder = Directory.CreateTempSubdirectory("muse-data-");
         using (RedisExtensions.LockDataFolder(folder.FullName))
-            Assert.Contains("MUSE_DATA", Assert.Throws<CannotStartException>(() => RedisExtensions.LockDataFolder(folder.FullName)).Message);
+        {
+            var exception = Assert.Throws<CannotStartException>(() => RedisExtensions.LockDataFolder(folder.FullName));
+            Assert.Contains("MUSE_DATA", exception.Message);
+        }
         RedisExtensions.LockDataFolder(folder.FullName).Dispose();
         folder.Delete(recursive: true);
     }

@@ -87,8 +87,13 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     {
         for (var index = 0; index < max; index++)
             builder.AddExecutable(WorkerPool.Name(index), "/bin/sh", folder, "-c", script).WithExplicitStart();
-        builder.Services.AddHostedService(services => new WorkerPool(fleet, new AppHostSettings { MinWorkers = min, MaxWorkers = max }, services.GetRequiredService<ResourceNotificationService>(),
-            services.GetRequiredService<ResourceCommandService>(), TimeProvider.System, NullLogger<WorkerPool>.Instance));
+        builder.Services.AddHostedService(services => new WorkerPool(
+            fleet,
+            new AppHostSettings { MinWorkers = min, MaxWorkers = max },
+            services.GetRequiredService<ResourceNotificationService>(),
+            services.GetRequiredService<ResourceCommandService>(),
+            TimeProvider.System,
+            NullLogger<WorkerPool>.Instance));
         app = builder.Build();
         _ = FollowAsync(app.ResourceNotifications);
         await app.StartAsync();

@@ -3,7 +3,7 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Architecture;
 
-/// <summary>Data flows one way: HTTP → queue → engine → results → HTTP. Who may know whom is held here.</summary>
+/// <summary>Data flows one way: HTTP → queue → engine → results → HTTP. These tests check which project refers to which.</summary>
 public class ArrowTests
 {
     [Theory]
@@ -13,20 +13,19 @@ public class ArrowTests
     [InlineData("Muse.Api", new[] { "Muse.Queue", "Muse.ServiceDefaults" })]
     [InlineData("Muse.Autoscaler", new[] { "Muse.Queue", "Muse.ServiceDefaults" })]
     [InlineData("Muse.GpuWorker", new[] { "Muse.Diffusion", "Muse.Queue", "Muse.ServiceDefaults" })]
-    public void A_project_knows_only_what_it_may(string project, string[] allowed) =>
+    public void A_project_refers_only_to_the_projects_that_it_may(string project, string[] allowed) =>
         Assert.Equal(allowed, References(project).Where(name => name.StartsWith("Muse.", StringComparison.Ordinal)).Order());
 
     [Theory]
     [InlineData("StackExchange.Redis", "Muse.Queue")]
     [InlineData("Microsoft.ML.OnnxRuntime", "Muse.Diffusion")]
-    public void Only_one_project_knows_the_library(string library, string owner)
+    public void Only_one_project_uses_the_library(string library, string owner)
     {
         string[] projects =
             ["Muse.Queue", "Muse.Diffusion", "Muse.ServiceDefaults", "Muse.Api", "Muse.Autoscaler", "Muse.GpuWorker", "Muse.AppHost"];
-        var knowing =
-            projects.Where(project => Sources(project)
-            .Any(file => File.ReadAllText(file).Contains($"using {library}", StringComparison.Ordinal)));
-        Assert.Equal([owner], knowing);
+        var users = projects.Where(project =>
+            Sources(project).Any(file => File.ReadAllText(file).Contains($"using {library}", StringComparison.Ordinal)));
+        Assert.Equal([owner], users);
     }
 
     static IEnumerable<string> References(string project) =>

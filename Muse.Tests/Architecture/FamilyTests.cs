@@ -9,9 +9,10 @@ public class FamilyTests
     static readonly string Engine = Path.Combine(Repository.Root, "Muse.Diffusion");
     static readonly string Families = Path.Combine(Engine, "Families");
 
-    // Words for kinds of models, as types, diffusers' pipelines and folders spell them.
+    // Names of kinds of models in types, in diffusers' pipelines and in folders.
     static readonly Regex Kinds = new(
-        @"StableDiffusion|\bSdxl|LatentConsistency|\bFlux|Pipeline\b|PipelineI|timestep_cond|text_embeds|time_ids|pooled_projections|text_encoder_2|tokenizer_2",
+        @"StableDiffusion|\bSdxl|LatentConsistency|\bFlux|Pipeline\b|PipelineI"
+        + "|timestep_cond|text_embeds|time_ids|pooled_projections|text_encoder_2|tokenizer_2",
         RegexOptions.IgnoreCase);
 
     [Fact]

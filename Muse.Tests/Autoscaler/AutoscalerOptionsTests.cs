@@ -14,7 +14,7 @@ public class AutoscalerOptionsTests
     [InlineData("MaxWorkers", "0", "MaxWorkers", "between 1 and 1000")]
     [InlineData("Interval", "-00:00:30", "Interval", "between 00:00:01 and 01:00:00")]
     [InlineData("Interval", "00:00:00", "Interval", "between 00:00:01 and 01:00:00")]
-    [InlineData("Interval", "30", "Interval", "between 00:00:01 and 01:00:00")] // thirty days to .NET
+    [InlineData("Interval", "30", "Interval", "between 00:00:01 and 01:00:00")] // .NET reads this as thirty days.
     [InlineData("Policy", "magic", "Policy", "must be drain or step")]
     [InlineData("Actor", "magic", "Actor", "must be aspire, kubernetes, keda or none")]
     [InlineData("TargetWait", "00:00:00", "TargetWait", "between 00:00:00.1")]
@@ -32,7 +32,7 @@ public class AutoscalerOptionsTests
     }
 
     [Fact]
-    public async Task Several_wrong_settings_are_told_together()
+    public async Task All_wrong_settings_are_reported_together()
     {
         var error = await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync(("MaxWorkers", "0"), ("Policy", "magic")));
         Assert.Contains("MaxWorkers", error.Message);
@@ -48,7 +48,7 @@ public class AutoscalerOptionsTests
             new("urls", "http://127.0.0.1:0"),
         ]);
         builder.AddAutoscaler();
-        // Never reached: the settings are checked first.
+        // Not used: the settings are checked first.
         builder.Services.AddSingleton<IFleet>(services => new FakeFleet(TimeProvider.System)).AddSingleton(TimeProvider.System);
         await using var app = builder.Build();
         await app.StartAsync();

@@ -3,7 +3,7 @@ using Muse.Queue;
 
 namespace Muse.Tests.Autoscaler;
 
-/// <summary>Snapshots for policy tables.</summary>
+/// <summary>Snapshots of a fleet for the tests of the policies.</summary>
 static class Facts
 {
     public static readonly DateTimeOffset Now = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
@@ -19,13 +19,15 @@ static class Facts
             Slots = 12,
             Desired = desired,
             Workers =
-        [
-            .. Enumerable.Range(0, ready ?? desired).Select(i => new WorkerFacts($"ready{i}", WorkerState.Ready, TimeSpan.FromHours(1))),
-            .. Enumerable.Range(0, starting).Select(i => new WorkerFacts($"starting{i}", WorkerState.Starting, TimeSpan.FromSeconds(age))),
-        ],
+            [
+                .. Enumerable.Range(0, ready ?? desired)
+                    .Select(i => new WorkerFacts($"ready{i}", WorkerState.Ready, TimeSpan.FromHours(1))),
+                .. Enumerable.Range(0, starting)
+                    .Select(i => new WorkerFacts($"starting{i}", WorkerState.Starting, TimeSpan.FromSeconds(age))),
+            ],
         };
 
-    /// <summary>The policy recommended this number at every measurement of the past.</summary>
+    /// <summary>The same snapshot, after the policy has recommended this number at every measurement for this long.</summary>
     public static FleetSnapshot Steadily(this FleetSnapshot snapshot, int workers, TimeSpan since) => snapshot with
     {
         Recommended = [.. Enumerable.Range(0, (int)(since / TimeSpan.FromSeconds(30)) + 1).Reverse()

@@ -3,7 +3,7 @@ using Muse.Queue;
 
 namespace Muse.Tests.Autoscaler;
 
-/// <summary>A fleet whose numbers a test sets.</summary>
+/// <summary>A fleet whose state the test sets.</summary>
 sealed class FakeFleet(TimeProvider time) : IFleet
 {
     public long Waiting { get; set; }
@@ -12,11 +12,11 @@ sealed class FakeFleet(TimeProvider time) : IFleet
     public List<WorkerHeartbeat> Workers { get; } = [];
     public List<ScalingDecision> Decisions { get; } = [];
     /// <summary>Thrown by every call while set.</summary>
-    public Exception? Away { get; set; }
-    /// <summary>How far Redis' clock is ahead of ours.</summary>
+    public Exception? Failure { get; set; }
+    /// <summary>How far the clock of Redis is ahead of the autoscaler's.</summary>
     public TimeSpan Ahead { get; set; }
-    /// <summary>Redis' clock stands still while set.</summary>
-    public DateTimeOffset? Frozen { get; set; }
+    /// <summary>The time of Redis, while set: its clock stands still.</summary>
+    public DateTimeOffset? FixedTime { get; set; }
     public TaskCompletionSource Change { get; private set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     public TaskCompletionSource Waited { get; private set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -39,15 +39,15 @@ sealed class FakeFleet(TimeProvider time) : IFleet
     };
 
     public Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation) =>
-        Answer(new QueueMeasurement(Waiting, Pending, null, Arrivals, 0, Frozen ?? time.GetUtcNow() + Ahead));
+        Result(new QueueMeasurement(Waiting, Pending, null, Arrivals, 0, FixedTime ?? time.GetUtcNow() + Ahead));
 
     public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) =>
-        Answer<IReadOnlyList<WorkerHeartbeat>>([.. Workers]);
+        Result<IReadOnlyList<WorkerHeartbeat>>([.. Workers]);
 
     public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation)
     {
-        if (Away is not null)
-            return Task.FromException(Away);
+        if (Failure is not null)
+            return Task.FromException(Failure);
         lock (Decisions)
             Decisions.Add(decision);
         return Task.CompletedTask;
@@ -56,17 +56,17 @@ sealed class FakeFleet(TimeProvider time) : IFleet
     public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation)
     {
         lock (Decisions)
-            return Answer(Decisions.LastOrDefault());
+            return Result(Decisions.LastOrDefault());
     }
 
     public async Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation)
     {
-        if (Away is not null)
-            throw Away;
+        if (Failure is not null)
+            throw Failure;
         Waited.TrySetResult();
         await Change.Task.WaitAsync(cancellation);
         Change = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    Task<T> Answer<T>(T value) => Away is null ? Task.FromResult(value) : Task.FromException<T>(Away);
+    Task<T> Result<T>(T value) => Failure is null ? Task.FromResult(value) : Task.FromException<T>(Failure);
 }

@@ -6,33 +6,33 @@ using Muse.Queue;
 
 namespace Muse.Tests.Chaos;
 
-/// <summary>What a client asks for, and what became of it.</summary>
-sealed class Wish(string key, string prompt, long seed, int count, bool waits)
+/// <summary>A request of a client, and its outcome.</summary>
+sealed class ClientRequest(string key, string prompt, long seed, int count, bool waits)
 {
     public string Key => key;
     public string Prompt => prompt;
     public long Seed => seed;
     public int Count => count;
-    /// <summary>Whether it waits on an open connection (the images API), or asks for its job again and again (the jobs API).</summary>
+    /// <summary>Whether it waits on an open connection (the images API) or polls its job (the jobs API).</summary>
     public bool Waits => waits;
     public string? JobId { get; set; }
-    /// <summary>When the client heard that it was accepted.</summary>
+    /// <summary>When the client received the acceptance.</summary>
     public DateTimeOffset AcceptedAt { get; set; }
-    /// <summary>The <see cref="WorkerFleet.Hash"/> of each picture that the client got; null until then.</summary>
-    public string[]? Pictures { get; set; }
+    /// <summary>The <see cref="ExpectedImages.Hash"/> of each image that the client received; null until then.</summary>
+    public string[]? ImageHashes { get; set; }
 
-    /// <summary>The job that it must have become.</summary>
+    /// <summary>The job that the request must lead to.</summary>
     public ImageJob Job =>
         new() { Id = JobId!, Owner = "", Prompt = prompt, Seed = seed, Count = count, Steps = ChaosClient.Steps, CreatedAt = default };
 }
 
 /// <summary>
-/// A client of the API that does what it is told: it sends an <c>Idempotency-Key</c>, and comes back after a 503 or a lost connection.
+/// A client that follows the API's rules: it sends an <c>Idempotency-Key</c> and retries after a 503 or a lost connection.
 /// </summary>
-sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) : IDisposable
+sealed class ChaosClient(Uri address, TimeProvider time, Action<ClientRequest> accepted) : IDisposable
 {
     public const int Steps = 10;
-    static readonly TimeSpan ComeBackAfter = TimeSpan.FromMilliseconds(100);
+    static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(100);
 
     readonly HttpClient http =
         new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(2) })
@@ -40,135 +40,135 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) 
             BaseAddress = address,
             Timeout = TimeSpan.FromMinutes(2)
         };
-    int refusals, lostConnections;
+    int unavailable, lostConnections;
 
-    /// <summary>Answers of 503.</summary>
-    public int Refusals => refusals;
+    /// <summary>Responses with status 503.</summary>
+    public int Unavailable => unavailable;
     /// <summary>Connections that broke or could not be made.</summary>
     public int LostConnections => lostConnections;
 
     /// <summary>
-    /// Has the wish painted. Where a crash has taken its job with it, a client that waits asks anew, and one that went away is left without
-    /// pictures.
+    /// Gets the images of a request. If a crash of Redis has lost the job, a client that waits sends it again, and a client that polls gets
+    /// none.
     /// </summary>
-    public async Task PaintAsync(Wish wish)
+    public async Task RunAsync(ClientRequest request)
     {
-        if (wish.Waits)
-            await WaitAsync(wish);
+        if (request.Waits)
+            await WaitAsync(request);
         else
-            await AskAndComeBackAsync(wish);
+            await PollAsync(request);
     }
 
-    async Task WaitAsync(Wish wish)
+    async Task WaitAsync(ClientRequest request)
     {
         while (true)
         {
-            using var response = await SendAsync(() => Post("/v1/images/generations", wish));
+            using var response = await SendAsync(() => Post("/v1/images/generations", request));
             if (response.StatusCode == HttpStatusCode.NotFound)
                 continue;
-            await DemandAsync(wish, response, HttpStatusCode.OK);
+            await AssertStatusAsync(request, response, HttpStatusCode.OK);
             if (await TryReadAsync(response, ApiJson.Default.ImagesResponseBody) is not { } answer)
                 continue;
-            Accept(wish, answer.Id);
-            wish.Pictures = [.. answer.Data.Select(picture => WorkerFleet.Hash(Convert.FromBase64String(picture.B64Json!)))];
+            Accept(request, answer.Id);
+            request.ImageHashes = [.. answer.Data.Select(picture => ExpectedImages.Hash(Convert.FromBase64String(picture.B64Json!)))];
             return;
         }
     }
 
-    async Task AskAndComeBackAsync(Wish wish)
+    async Task PollAsync(ClientRequest request)
     {
-        while (wish.JobId is null)
+        while (request.JobId is null)
         {
-            using var response = await SendAsync(() => Post("/v1/generations", wish));
+            using var response = await SendAsync(() => Post("/v1/generations", request));
             if (response.StatusCode == HttpStatusCode.NotFound)
-                continue; // Accepted and gone before the answer was written.
-            await DemandAsync(wish, response, HttpStatusCode.Accepted, HttpStatusCode.OK);
+                continue; // Accepted, and lost before the response was written.
+            await AssertStatusAsync(request, response, HttpStatusCode.Accepted, HttpStatusCode.OK);
             if (await TryReadAsync(response, ApiJson.Default.Generation) is { } job)
-                Accept(wish, job.Id);
+                Accept(request, job.Id);
         }
         while (true)
         {
             using var response =
-                await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{wish.JobId}") { Headers = { { "Prefer", "wait=5" } } });
+                await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{request.JobId}") { Headers = { { "Prefer", "wait=5" } } });
             if (response.StatusCode == HttpStatusCode.NotFound)
                 return;
-            await DemandAsync(wish, response, HttpStatusCode.OK);
+            await AssertStatusAsync(request, response, HttpStatusCode.OK);
             if (await TryReadAsync(response, ApiJson.Default.Generation) is not { } job || job.State is "queued" or "running")
                 continue;
             if (job.State != "succeeded")
-                throw new Xunit.Sdk.XunitException($"{wish.JobId} ended as {job.State}: {job.Error?.Message}");
-            if (await FetchAsync(wish) is not { } pictures)
+                throw new Xunit.Sdk.XunitException($"{request.JobId} ended as {job.State}: {job.Error?.Message}");
+            if (await FetchAsync(request) is not { } hashes)
                 continue;
-            wish.Pictures = pictures;
+            request.ImageHashes = hashes;
             return;
         }
     }
 
-    async Task<string[]?> FetchAsync(Wish wish)
+    async Task<string[]?> FetchAsync(ClientRequest request)
     {
-        var pictures = new List<string>();
-        while (pictures.Count < wish.Count)
+        var hashes = new List<string>();
+        while (hashes.Count < request.Count)
         {
-            using var response = await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{wish.JobId}/images/{pictures.Count}"));
+            using var response = await SendAsync(() => new(HttpMethod.Get, $"/v1/generations/{request.JobId}/images/{hashes.Count}"));
             if (response.StatusCode == HttpStatusCode.NotFound)
-                return null; // Its result went with a crash: it is painted again.
-            await DemandAsync(wish, response, HttpStatusCode.OK);
+                return null; // A crash has lost the result: it is generated again.
+            await AssertStatusAsync(request, response, HttpStatusCode.OK);
             try
             {
-                pictures.Add(WorkerFleet.Hash(await response.Content.ReadAsByteArrayAsync()));
+                hashes.Add(ExpectedImages.Hash(await response.Content.ReadAsByteArrayAsync()));
             }
-            catch (HttpRequestException) { Interlocked.Increment(ref lostConnections); } // Broke off: once more.
+            catch (HttpRequestException) { Interlocked.Increment(ref lostConnections); } // The connection broke: try again.
         }
-        return [.. pictures];
+        return [.. hashes];
     }
 
-    static HttpRequestMessage Post(string path, Wish wish) => new(HttpMethod.Post, path)
+    static HttpRequestMessage Post(string path, ClientRequest request) => new(HttpMethod.Post, path)
     {
-        Headers = { { "Idempotency-Key", wish.Key } },
-        Content = JsonContent.Create(new { prompt = wish.Prompt, seed = wish.Seed, n = wish.Count, steps = Steps }),
+        Headers = { { "Idempotency-Key", request.Key } },
+        Content = JsonContent.Create(new { prompt = request.Prompt, seed = request.Seed, n = request.Count, steps = Steps }),
     };
 
-    /// <summary>Sends it until somebody answers anything but 503.</summary>
+    /// <summary>Sends it until the response is anything but 503.</summary>
     async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make)
     {
         while (true)
         {
             if (await TrySendAsync(make) is { } response)
                 return response;
-            await Task.Delay(ComeBackAfter);
+            await Task.Delay(RetryAfter);
         }
     }
 
     async Task<HttpResponseMessage?> TrySendAsync(Func<HttpRequestMessage> make)
     {
-        using var request = make();
+        using var message = make();
         HttpResponseMessage response;
         try
         {
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            response = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
         }
-        catch (Exception problem) when (problem is HttpRequestException or SocketException)
+        catch (Exception exception) when (exception is HttpRequestException or SocketException)
         {
-            // A server that is killed just when it has taken the connection: .NET lets the socket's own exception through.
+            // A server that is killed just after it accepted the connection gives a SocketException.
             Interlocked.Increment(ref lostConnections);
             return null;
         }
         if (response.StatusCode != HttpStatusCode.ServiceUnavailable)
             return response;
-        Interlocked.Increment(ref refusals);
-        Assert.True(response.Headers.RetryAfter?.Delta > TimeSpan.Zero, "A 503 does not say when to come back.");
+        Interlocked.Increment(ref unavailable);
+        Assert.True(response.Headers.RetryAfter?.Delta > TimeSpan.Zero, "A 503 has no Retry-After.");
         response.Dispose();
         return null;
     }
 
-    /// <summary>Asks until it is refused.</summary>
-    public async Task DemandRefusalAsync(Wish wish)
+    /// <summary>Sends the request until the response is 503.</summary>
+    public async Task AssertUnavailableAsync(ClientRequest request)
     {
-        var before = refusals;
-        while (refusals == before)
+        var before = unavailable;
+        while (unavailable == before)
         {
-            using var response = await TrySendAsync(() => Post("/v1/generations", wish));
-            Assert.True(response is null, $"It was answered {response?.StatusCode} while Redis was away.");
+            using var response = await TrySendAsync(() => Post("/v1/generations", request));
+            Assert.True(response is null, $"The status was {response?.StatusCode} while Redis was paused.");
         }
     }
 
@@ -179,25 +179,25 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<Wish> accepted) 
         {
             return await response.Content.ReadFromJsonAsync(type);
         }
-        catch (Exception problem) when (problem is HttpRequestException or IOException)
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
             Interlocked.Increment(ref lostConnections);
-            return null; // The answer broke off.
+            return null; // The response is incomplete.
         }
     }
 
-    void Accept(Wish wish, string id)
+    void Accept(ClientRequest request, string id)
     {
-        (wish.JobId, wish.AcceptedAt) = (id, time.GetUtcNow());
-        accepted(wish);
+        (request.JobId, request.AcceptedAt) = (id, time.GetUtcNow());
+        accepted(request);
     }
 
-    static async Task DemandAsync(Wish wish, HttpResponseMessage response, params HttpStatusCode[] expected)
+    static async Task AssertStatusAsync(ClientRequest request, HttpResponseMessage response, params HttpStatusCode[] expected)
     {
         if (!expected.Contains(response.StatusCode))
         {
             throw new Xunit.Sdk.XunitException(
-                $"{wish.Key} was answered {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
+                $"{request.Key} got the status {(int)response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
         }
     }
 

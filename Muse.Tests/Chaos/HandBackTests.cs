@@ -7,11 +7,11 @@ namespace Muse.Tests.Chaos;
 
 public sealed class HandBackTests
 {
-    // 50 ms a step, whoever is in the batch.
+    // 50 ms a step for any batch.
     const string Device = "simulated:base=2500ms,picture=0ms,steps=50";
 
     [RedisFact]
-    public async Task A_terminated_worker_hands_twelve_pictures_back_in_time_and_another_goes_on_at_their_step()
+    public async Task A_terminated_worker_hands_twelve_images_back_and_another_continues_at_their_steps()
     {
         await using var fixture = await QueueFixture.StartAsync();
         var api = fixture.Start();
@@ -19,37 +19,39 @@ public sealed class HandBackTests
         foreach (var job in jobs)
             await api.Jobs.SubmitAsync(job, null, Limit());
 
-        await using var first = WorkerFleet.Start(fixture.Redis, Device);
+        await using var first = WorkerProcess.Start(fixture.Redis, Device);
         await EventuallyAsync(() => SnapshotsAsync(), all => all.All(job => job.Pictures[0].Step >= 10));
         first.Terminate();
         await first.WaitForExitAsync(Limit());
         Assert.Equal(0, first.ExitCode);
 
-        var back = await SnapshotsAsync();
-        Assert.All(back, job => Assert.Equal(JobState.Queued, job.Pictures[0].State));
-        Assert.All(back, job => Assert.InRange(job.Pictures[0].Step, 10, 49));
+        var handedBack = await SnapshotsAsync();
+        Assert.All(handedBack, job => Assert.Equal(JobState.Queued, job.Pictures[0].State));
+        Assert.All(handedBack, job => Assert.InRange(job.Pictures[0].Step, 10, 49));
 
-        // Nobody else takes a step that was done: the first that is heard of each is the one it was handed back at.
-        var firstHeard = new int[12];
-        var watching = jobs.Select(async (job, i) =>
+        // No step is done twice: the first step that the second worker reports is not below the one at the hand-back.
+        var firstReported = new int[12];
+        var watches = jobs.Select(async (job, i) =>
         {
-            await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, back[i].Revision, Limit()))
+            await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, handedBack[i].Revision, Limit()))
             {
-                if (snapshot.Pictures[0] is { State: JobState.Running, Step: var step } && (firstHeard[i] == 0 || step < firstHeard[i]))
-                    firstHeard[i] = step;
+                if (snapshot.Pictures[0] is not { State: JobState.Running, Step: var step })
+                    continue;
+                if (firstReported[i] == 0 || step < firstReported[i])
+                    firstReported[i] = step;
             }
         }).ToList();
-        await using var second = WorkerFleet.Start(fixture.Redis, Device);
-        await Task.WhenAll(watching);
+        await using var second = WorkerProcess.Start(fixture.Redis, Device);
+        await Task.WhenAll(watches);
         for (var i = 0; i < 12; i++)
         {
-            Assert.True(firstHeard[i] >= back[i].Pictures[0].Step,
-                $"Picture {i} was handed back at {back[i].Pictures[0].Step} and went on at {firstHeard[i]}.");
+            Assert.True(firstReported[i] >= handedBack[i].Pictures[0].Step,
+                $"Image {i} was handed back at {handedBack[i].Pictures[0].Step} and continued at {firstReported[i]}.");
         }
 
-        var expected = await WorkerFleet.PaintAsync(jobs);
+        var expected = await ExpectedImages.GenerateAsync(jobs);
         foreach (var job in jobs)
-            Assert.Equal(expected[$"{job.Id}/0"], WorkerFleet.Hash((await api.Jobs.FindPictureAsync(job.Id, 0, Limit()))!.Bytes.Span));
+            Assert.Equal(expected[$"{job.Id}/0"], ExpectedImages.Hash((await api.Jobs.FindPictureAsync(job.Id, 0, Limit()))!.Bytes.Span));
         Assert.Empty(await api.Dead.ListAsync(10, Limit()));
 
         async Task<JobSnapshot[]> SnapshotsAsync() => (await Task.WhenAll(jobs.Select(job => api.Jobs.FindAsync(job.Id, Limit()))))!;

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Muse.Tests.Infrastructure;
 
-/// <summary>One of Muse's programs as a process of its own, ended by its id alone.</summary>
+/// <summary>One of Muse's programs as a process of its own.</summary>
 public sealed class ProgramProcess : IAsyncDisposable
 {
     readonly Process process;
@@ -24,7 +24,12 @@ public sealed class ProgramProcess : IAsyncDisposable
     {
         var build = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)); // …/bin/<configuration>/<framework>
         var binary = Path.Combine(Repository.Root, project, "bin", build.Parent!.Name, build.Name, project + ".dll");
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+        };
         start.ArgumentList.Add(binary);
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["DOTNET_TieredPGO"] = "0";
@@ -42,7 +47,7 @@ public sealed class ProgramProcess : IAsyncDisposable
     public bool HasExited => process.HasExited;
     public int ExitCode => process.ExitCode;
 
-    /// <summary>What it wrote.</summary>
+    /// <summary>Its standard output and error so far.</summary>
     public string Output
     {
         get { lock (output) return output.ToString(); }

@@ -25,7 +25,8 @@ public sealed class RedisCluster : IAsyncDisposable
             for (var i = 0; i < masters; i++)
             {
                 buses.Add(RedisServer.FreePort());
-                servers.Add(await RedisServer.StartAsync("--cluster-enabled", "yes", "--cluster-port", $"{buses[i]}", "--appendonly", "yes"));
+                servers.Add(await RedisServer.StartAsync(
+                    "--cluster-enabled", "yes", "--cluster-port", $"{buses[i]}", "--appendonly", "yes"));
                 var (first, last) = (Slots * i / masters, Slots * (i + 1) / masters - 1);
                 await AskAsync(servers[i], "ADDSLOTSRANGE", first, last);
                 await AskAsync(servers[i], "SET-CONFIG-EPOCH", i + 1);
@@ -35,7 +36,9 @@ public sealed class RedisCluster : IAsyncDisposable
             foreach (var server in servers)
             {
                 await Queue.Samples.EventuallyAsync(() => AskAsync(server, "INFO"), info =>
-                    info.Contains("cluster_state:ok") && info.Contains($"cluster_slots_ok:{Slots}") && info.Contains($"cluster_known_nodes:{masters}"));
+                    info.Contains("cluster_state:ok")
+                    && info.Contains($"cluster_slots_ok:{Slots}")
+                    && info.Contains($"cluster_known_nodes:{masters}"));
             }
 
             return cluster;
@@ -50,7 +53,9 @@ public sealed class RedisCluster : IAsyncDisposable
     static async Task<string> AskAsync(RedisServer server, params object[] command)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync($"{server.ConnectionString},allowAdmin=true");
-        return (await connection.GetServers().Single(node => node.EndPoint.ToString()!.EndsWith($":{server.Port}", StringComparison.Ordinal)).ExecuteAsync("CLUSTER", command)).ToString();
+        var node = connection.GetServers()
+            .Single(candidate => candidate.EndPoint.ToString()!.EndsWith($":{server.Port}", StringComparison.Ordinal));
+        return (await node.ExecuteAsync("CLUSTER", command)).ToString();
     }
 
     public async ValueTask DisposeAsync()

@@ -16,7 +16,8 @@ public sealed class RedisServer : IAsyncDisposable
     RedisServer(int port, string[] arguments) => (Port, this.arguments) = (port, arguments);
 
     public int Port { get; }
-    public string ConnectionString => $"127.0.0.1:{Port},abortConnect=false,connectTimeout=5000"; // Busy machines take their time; one that is not there is told at once.
+    // A generous timeout for a busy machine. A server that is not there refuses the connection at once.
+    public string ConnectionString => $"127.0.0.1:{Port},abortConnect=false,connectTimeout=5000";
     public int ProcessId => process?.Id ?? throw new InvalidOperationException("It is not running.");
 
     /// <summary>Starts one and waits until it answers. Skips the test where there is no redis-server.</summary>
@@ -41,7 +42,8 @@ public sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>The file to which it appends, once it has begun one.</summary>
-    public FileInfo AppendOnlyFile => new DirectoryInfo(Path.Combine(folder, "appendonlydir")).EnumerateFiles("*.incr.aof").OrderBy(file => file.Name.Length).ThenBy(file => file.Name).Last();
+    public FileInfo AppendOnlyFile => new DirectoryInfo(Path.Combine(folder, "appendonlydir"))
+        .EnumerateFiles("*.incr.aof").OrderBy(file => file.Name.Length).ThenBy(file => file.Name).Last();
 
     /// <summary>SIGSTOP: it is there and says nothing.</summary>
     public void Pause() => Signal.Stop.SendTo(ProcessId);
@@ -53,13 +55,15 @@ public sealed class RedisServer : IAsyncDisposable
     public async Task LaunchAsync()
     {
         var start = new ProcessStartInfo(Executable!) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--maxmemory-policy", "noeviction", .. arguments])
+        string[] own = ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--maxmemory-policy", "noeviction"];
+        foreach (var argument in own.Concat(arguments))
             start.ArgumentList.Add(argument);
         process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},abortConnect=false,connectRetry=50,connectTimeout=200");
+        await using var connection =
+            await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},abortConnect=false,connectRetry=50,connectTimeout=200");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (true)
         {
@@ -82,7 +86,10 @@ public sealed class RedisServer : IAsyncDisposable
     static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
 
-    /// <summary>A loopback port that nobody listens on. Below those that the system gives to clients: a server that is restarted finds it free again.</summary>
+    /// <summary>
+    /// A loopback port that is not in use. It is below the ports that the system gives to clients, so that it stays free while a server is
+    /// restarted.
+    /// </summary>
     public static int FreePort()
     {
         while (true)

@@ -1,10 +1,11 @@
 namespace Muse.Tests.Infrastructure;
 
-/// <summary>Where things lie on disk, found by walking up from the test's binary.</summary>
+/// <summary>Folders of the repository, found from the folder of the test's binary upwards.</summary>
 public static class Repository
 {
     /// <summary>The folder that holds <c>Muse.slnx</c>.</summary>
-    public static string Root { get; } = Ancestors(AppContext.BaseDirectory).First(folder => File.Exists(Path.Combine(folder, "Muse.slnx")));
+    public static string Root { get; } =
+        Ancestors(AppContext.BaseDirectory).First(folder => File.Exists(Path.Combine(folder, "Muse.slnx")));
 
     /// <summary>A file or folder of the shared reference data; skips the test where the data isn't there.</summary>
     public static string Reference(params string[] parts)

@@ -7,15 +7,15 @@ namespace Muse.Tests.Load;
 public sealed class BatchingRatioTests
 {
     [Fact]
-    public async Task A_batch_of_twelve_completes_nearly_as_many_times_more_pictures_as_the_device_allows()
+    public async Task The_gain_of_a_batch_of_twelve_is_close_to_what_the_device_allows()
     {
-        // A step takes 50 ms for one picture and 160 ms for twelve: 3.75 times as many pictures per second.
-        var one = await PicturesPerSecondAsync(count: 1);
-        var twelve = await PicturesPerSecondAsync(count: 12);
+        // A step takes 50 ms for one image and 160 ms for twelve: 3.75 times as many images per second.
+        var one = await ImagesPerSecondAsync(count: 1);
+        var twelve = await ImagesPerSecondAsync(count: 12);
         Assert.InRange(twelve / one, 3, 4.5);
     }
 
-    static async Task<double> PicturesPerSecondAsync(int count)
+    static async Task<double> ImagesPerSecondAsync(int count)
     {
         var time = new StepTime();
         var model = DiffusionModels.Open(

@@ -5,11 +5,11 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Muse.Tests.Pages;
 
-/// <summary>What holds for both pages: light enough, accessible, at home on every screen, from this server alone.</summary>
+/// <summary>What holds for both pages: size, accessibility, layout, colours, security policy.</summary>
 [Collection(nameof(Browser))]
 public sealed class BothPagesTests(Browser browser)
 {
-    const int MostBytes = 150_000;
+    const int MaxBytes = 150_000;
 
     [SkippableTheory]
     [InlineData("/")]
@@ -22,12 +22,13 @@ public sealed class BothPagesTests(Browser browser)
         await session.SendAsync("Network.enable");
         double bytes = 0;
         session.Event("Network.dataReceived").OnEvent += (_, data) => bytes += data!.Value.GetProperty("encodedDataLength").GetDouble();
-        session.Event("Network.responseReceived").OnEvent += (_, data) => bytes += data!.Value.GetProperty("response").GetProperty("encodedDataLength").GetDouble();
+        session.Event("Network.responseReceived").OnEvent += (_, data) =>
+            bytes += data!.Value.GetProperty("response").GetProperty("encodedDataLength").GetDouble();
         await visit.Page.GotoAsync(path, new() { WaitUntil = WaitUntilState.Load });
         await visit.Page.EvaluateAsync("document.fonts.ready.then(() => true)");
         await Expect(visit.Page.Locator("h1")).ToBeVisibleAsync();
-        Assert.InRange(bytes, 20_000, MostBytes);
-        visit.HadNoTrouble();
+        Assert.InRange(bytes, 20_000, MaxBytes);
+        visit.AssertNoProblems();
     }
 
     [SkippableTheory]
@@ -35,13 +36,13 @@ public sealed class BothPagesTests(Browser browser)
     [InlineData("/", ColorScheme.Dark, 390)]
     [InlineData("/ops", ColorScheme.Light, 390)]
     [InlineData("/ops", ColorScheme.Dark, 1360)]
-    public async Task The_page_is_accessible_and_fits(string path, ColorScheme scheme, int width)
+    public async Task The_page_is_accessible_and_fits_the_screen(string path, ColorScheme scheme, int width)
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address, scheme, width, reducedMotion: true);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("a large red star above a small blue house at night");
-        await visit.ExpectPaintedAsync();
+        await visit.SubmitAsync("a large red star above a small blue house at night");
+        await visit.ExpectFinishedAsync();
         if (path == "/ops")
         {
             await visit.Page.GotoAsync(path);
@@ -53,11 +54,11 @@ public sealed class BothPagesTests(Browser browser)
         }
         await visit.IsAccessibleAsync();
         await visit.FitsTheWidthAsync();
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task The_colours_follow_the_system_until_a_person_chooses_and_the_choice_is_kept()
+    public async Task The_colours_follow_the_system_until_the_user_chooses_and_the_choice_is_kept()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address, ColorScheme.Dark);
@@ -69,7 +70,7 @@ public sealed class BothPagesTests(Browser browser)
         Assert.True(await BrightnessAsync(visit) > 0.8);
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Colours: light" }).ClickAsync();
         Assert.True(await BrightnessAsync(visit) < 0.2);
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
     }
 
     [SkippableTheory]
@@ -86,7 +87,7 @@ public sealed class BothPagesTests(Browser browser)
         Assert.DoesNotContain("https:", policy, StringComparison.Ordinal);
     }
 
-    /// <summary>The background's red as a part of 1.</summary>
+    /// <summary>The red of the background, from 0 to 1.</summary>
     static async Task<double> BrightnessAsync(Visit visit)
     {
         var colour = await visit.Page.EvaluateAsync<string>("getComputedStyle(document.body).backgroundColor");

@@ -15,8 +15,9 @@ public sealed class Browser : IAsyncLifetime
     IPlaywright? playwright;
     IBrowser? browser;
 
-    /// <summary>A window of its own, as a visitor with these habits has it. Skips the test where there is no Chromium.</summary>
-    public async Task<Visit> VisitAsync(Uri address, ColorScheme scheme = ColorScheme.Light, int width = 1360, int height = 900, bool reducedMotion = false)
+    /// <summary>Opens a window of its own with these settings. Skips the test if there is no Chromium.</summary>
+    public async Task<Visit> VisitAsync(Uri address, ColorScheme scheme = ColorScheme.Light, int width = 1360, int height = 900,
+        bool reducedMotion = false)
     {
         Skip.If(Executable is null, "There is no chromium on the PATH: ./muse test installs one.");
         await starting.WaitAsync();
@@ -43,7 +44,7 @@ public sealed class Browser : IAsyncLifetime
 
     public Task InitializeAsync()
     {
-        // As generous as the context's own limit: a busy machine is slow, not wrong.
+        // The same as the context's timeout: a busy machine may be slow.
         Assertions.SetDefaultExpectTimeout(30_000);
         return Task.CompletedTask;
     }
@@ -57,9 +58,10 @@ public sealed class Browser : IAsyncLifetime
     }
 
     static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
-        .SelectMany(folder => (string[])[Path.Combine(folder, "chromium"), Path.Combine(folder, "chromium-browser")]).FirstOrDefault(File.Exists);
+        .SelectMany(folder => (string[])[Path.Combine(folder, "chromium"), Path.Combine(folder, "chromium-browser")])
+        .FirstOrDefault(File.Exists);
 }
 
-/// <summary>The tests that share the browser; one after the other, as a browser alone keeps two cores busy.</summary>
+/// <summary>The tests that share the browser. They run one after the other, since a browser alone keeps two cores busy.</summary>
 [CollectionDefinition(nameof(Browser))]
 public sealed class BrowserCollection : ICollectionFixture<Browser>;

@@ -1,19 +1,19 @@
 namespace Muse.Tests.Pages;
 
-/// <summary>Waits for what comes true in its own time, on the other side of the system.</summary>
+/// <summary>Waits for a condition that another process or thread makes true.</summary>
 static class Eventually
 {
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    static readonly TimeSpan Between = TimeSpan.FromMilliseconds(20);
+    static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Asks again and again until the condition holds.</summary>
+    /// <summary>Checks the condition until it holds; fails after 30 s.</summary>
     public static async Task IsTrueAsync(Func<bool> condition, string what)
     {
         using var limit = new CancellationTokenSource(Limit);
-        using var timer = new PeriodicTimer(Between);
+        using var timer = new PeriodicTimer(Interval);
         while (!condition())
         {
-            Assert.False(limit.IsCancellationRequested, $"It did not come true within {Limit.TotalSeconds} s that {what}.");
+            Assert.False(limit.IsCancellationRequested, $"Not within {Limit.TotalSeconds} s: {what}.");
             await timer.WaitForNextTickAsync();
         }
     }

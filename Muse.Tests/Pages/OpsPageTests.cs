@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 using Muse.Queue;
@@ -12,48 +13,48 @@ namespace Muse.Tests.Pages;
 public sealed class OpsPageTests(Browser browser)
 {
     [SkippableFact]
-    public async Task A_batch_is_seen_filling_place_by_place_and_each_picture_at_its_own_step()
+    public async Task Each_place_of_a_batch_shows_its_image_and_that_images_step()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#live")).ToHaveTextAsync("Live");
         await Expect(visit.Page.Locator("#workers")).ToContainTextAsync("No worker is up");
-        var taken = visit.Page.Locator(".well.taken");
-        for (var seats = 0; seats <= 12; seats += 4)
+        var taken = visit.Page.Locator(".slot.taken");
+        for (var images = 0; images <= 12; images += 4)
         {
-            await BeatAsync(server, seats);
-            await Expect(taken).ToHaveCountAsync(seats);
+            await BeatAsync(server, images);
+            await Expect(taken).ToHaveCountAsync(images);
         }
-        await Expect(visit.Page.Locator(".well")).ToHaveCountAsync(12);
-        await Expect(visit.Page.Locator(".well .at")).ToHaveTextAsync([.. Enumerable.Range(1, 12).Select(step => $"{step}")]);
-        await Expect(visit.Page.Locator(".well .hidden").Nth(2)).ToHaveTextAsync("place 3: picture 1 of job job2, step 3 of 20");
+        await Expect(visit.Page.Locator(".slot")).ToHaveCountAsync(12);
+        await Expect(visit.Page.Locator(".slot .step")).ToHaveTextAsync([.. Enumerable.Range(1, 12).Select(step => $"{step}")]);
+        await Expect(visit.Page.Locator(".slot .hidden").Nth(2)).ToHaveTextAsync("place 3: picture 1 of job job2, step 3 of 20");
         await Expect(visit.Page.Locator("#busy")).ToHaveTextAsync("12");
         await Expect(visit.Page.Locator(".worker")).ToContainTextAsync("simulated");
         await BeatAsync(server, 5);
         await Expect(taken).ToHaveCountAsync(5);
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task Requests_that_wait_are_counted_live()
+    public async Task Waiting_requests_are_counted_live()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#waiting")).ToHaveTextAsync("0");
-        using (var painting = await AskAsync(3))
-            Assert.True(painting.IsSuccessStatusCode);
+        using (var response = await SubmitAsync(3))
+            Assert.True(response.IsSuccessStatusCode);
         await Expect(visit.Page.Locator("#waiting")).ToHaveTextAsync("3");
         await Expect(visit.Page.Locator("#oldest")).ToContainTextAsync("the oldest for");
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
 
-        Task<HttpResponseMessage> AskAsync(int pictures) =>
-            server.Client.PostAsync("/v1/generations", new StringContent($$"""{"prompt":"a boat","n":{{pictures}}}""", null, "application/json"));
+        Task<HttpResponseMessage> SubmitAsync(int images) =>
+            server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a boat", n = images });
     }
 
     [SkippableFact]
-    public async Task The_last_decision_is_told_with_its_reason_and_the_earlier_ones()
+    public async Task The_latest_decision_is_shown_with_its_reason_and_the_earlier_ones()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         var fleet = server.Services.GetRequiredService<Fleet>();
@@ -66,7 +67,7 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(visit.Page.Locator("#decision .why")).ToHaveTextAsync("40 <b>pictures</b> wait.");
         await Expect(visit.Page.Locator("#decisions li")).ToHaveCountAsync(1);
         await Expect(visit.Page.Locator("#decisions")).ToContainTextAsync("Nothing waits.");
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
 
         Task DecideAsync(int workers, string reason, DateTimeOffset when) =>
             fleet.DecideAsync(new(workers, reason, when, "drain", new(0, 0, null, 0, 0, when)), default);
@@ -78,34 +79,42 @@ public sealed class OpsPageTests(Browser browser)
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("explode");
-        await Expect(visit.Where).ToHaveTextAsync("Not painted");
+        await visit.SubmitAsync("explode");
+        await Expect(visit.Status).ToHaveTextAsync("Not painted");
         await using (var redis = await ConnectionMultiplexer.ConnectAsync(server.Redis.ConnectionString))
         {
             await redis.GetDatabase().StreamAddAsync("muse:{scenes}:dead",
-                [new("job", server.Painter!.Seen.Single().Id), new("index", 0), new("lane", "interactive"), new("entry", "1-1"), new("reason", "Workers crashed on it 3 times.")]);
+            [
+                new("job", server.Painter!.Seen.Single().Id),
+                new("index", 0),
+                new("lane", "interactive"),
+                new("entry", "1-1"),
+                new("reason", "Workers crashed on it 3 times."),
+            ]);
         }
 
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#dead")).ToContainTextAsync("Workers crashed on it 3 times.");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Requeue" }).ClickAsync();
         await Expect(visit.Page.Locator("#dead")).ToContainTextAsync("nothing has been given up");
-        await Eventually.IsTrueAsync(() => server.Painter.Seen.Count == 2, "the picture is tried again");
-        visit.HadNoTrouble();
+        await Eventually.IsTrueAsync(() => server.Painter.Seen.Count == 2, "the image is tried again");
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task An_operators_key_is_asked_for_and_a_callers_key_is_not_enough()
+    public async Task The_page_asks_for_an_operators_key_and_rejects_a_callers()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:Keys"] = "ada:a-secret-of-ada-1815,grace:a-secret-of-grace-1906:operator" });
+        const string keys = "ada:a-secret-of-ada-1815,grace:a-secret-of-grace-1906:operator";
+        await using var server =
+            await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:Keys"] = keys });
         await using var visit = await browser.VisitAsync(server.Address);
-        visit.Expects("401 (Unauthorized)", "403 (Forbidden)");
+        visit.AllowConsoleErrors("401 (Unauthorized)", "403 (Forbidden)");
         await visit.Page.GotoAsync("/ops");
         await EnterAsync("a-secret-of-ada-1815");
         await Expect(visit.Page.Locator("#key-why")).ToContainTextAsync("operator");
         await EnterAsync("a-secret-of-grace-1906");
         await Expect(visit.Page.Locator("#live")).ToHaveTextAsync("Live");
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
 
         async Task EnterAsync(string key)
         {
@@ -115,18 +124,18 @@ public sealed class OpsPageTests(Browser browser)
     }
 
     [SkippableFact]
-    public async Task Without_the_charts_script_the_figures_are_there_and_all_else_works()
+    public async Task Without_the_script_of_the_charts_the_figures_are_shown_as_text()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         await using var visit = await browser.VisitAsync(server.Address);
-        visit.Expects("ERR_FAILED");
+        visit.AllowConsoleErrors("ERR_FAILED");
         await visit.Page.RouteAsync("**/uPlot.iife.min.js", route => route.AbortAsync());
         await visit.Page.GotoAsync("/ops");
         await BeatAsync(server, 7);
-        await Expect(visit.Page.Locator(".well.taken")).ToHaveCountAsync(7);
+        await Expect(visit.Page.Locator(".slot.taken")).ToHaveCountAsync(7);
         await Expect(visit.Page.Locator("#charts-note")).ToContainTextAsync("could not be loaded");
         await Expect(visit.Page.Locator("#charts")).ToContainTextAsync("now 0, at most 0, at least 0");
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
@@ -137,11 +146,11 @@ public sealed class OpsPageTests(Browser browser)
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#charts canvas")).ToHaveCountAsync(4);
         await Expect(visit.Page.Locator("#charts-note")).ToBeEmptyAsync();
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
     }
 
-    /// <summary>A worker says who sits in its batch: a picture of its own job in each of the first places, at steps 1, 2, 3 and so on.</summary>
-    static Task BeatAsync(ApiServer server, int seats)
+    /// <summary>Sends a worker's heartbeat with this many images in its batch, each of its own job, at steps 1, 2, 3 and so on.</summary>
+    static Task BeatAsync(ApiServer server, int images)
     {
         var now = DateTimeOffset.UtcNow;
         return server.Services.GetRequiredService<Fleet>().BeatAsync(new()
@@ -152,7 +161,7 @@ public sealed class OpsPageTests(Browser browser)
             StartedAt = now.AddMinutes(-5),
             At = now,
             Slots = 12,
-            Batch = [.. Enumerable.Range(0, seats).Select(place => new BatchPlace(place, $"job{place}", 0, place + 1, 20))],
+            Batch = [.. Enumerable.Range(0, images).Select(place => new BatchPlace(place, $"job{place}", 0, place + 1, 20))],
         }, default);
     }
 }

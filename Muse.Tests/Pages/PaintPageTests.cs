@@ -5,129 +5,130 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Muse.Tests.Pages;
 
-/// <summary>The page at <c>/</c>, in a real browser, over the real API and a real Redis, with a worker that paints flat pictures.</summary>
+/// <summary>The page at <c>/</c>, in a real browser, over the real API, a real Redis and a worker whose images have one colour.</summary>
 [Collection(nameof(Browser))]
 public sealed partial class PaintPageTests(Browser browser)
 {
     [SkippableFact]
-    public async Task A_picture_is_painted_from_a_prompt_with_progress_seen_on_the_way()
+    public async Task A_prompt_becomes_an_image_and_the_page_shows_its_progress()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions { Steps = 4 });
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("hold a large red star at night");
+        await visit.SubmitAsync("hold a large red star at night");
 
-        await Expect(visit.Where).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
         await Expect(visit.Page.GetByRole(AriaRole.Progressbar)).ToHaveAttributeAsync("aria-valuenow", "25");
         await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Painting has begun");
-        await Expect(visit.Page.Locator("#stage img.preview")).ToHaveJSPropertyAsync("naturalWidth", 32);
+        await Expect(visit.Page.Locator("#current-job img.preview")).ToHaveJSPropertyAsync("naturalWidth", 32);
         server.Painter!.Release();
-        await visit.ExpectPaintedAsync();
+        await visit.ExpectFinishedAsync();
 
         await Expect(visit.Page.GetByRole(AriaRole.Progressbar)).ToBeHiddenAsync();
-        await Expect(visit.Hung).ToHaveCountAsync(1);
-        await Expect(visit.Page.Locator("#stage .placard .words")).ToHaveTextAsync("hold a large red star at night");
-        visit.HadNoTrouble();
+        await Expect(visit.GalleryItems).ToHaveCountAsync(1);
+        await Expect(visit.Page.Locator("#current-job .job-info .words")).ToHaveTextAsync("hold a large red star at night");
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_waiting_job_shows_its_position_and_leaves_when_cancelled()
+    public async Task A_waiting_job_shows_its_position_until_it_is_cancelled()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("a first picture");
-        await Expect(visit.Where).ToContainTextAsync("Next in the queue");
-        await visit.PaintAsync("a second picture");
-        await Expect(visit.Where).ToContainTextAsync("Position 2 in the queue");
-        await visit.Hung.Last.ClickAsync();
+        await visit.SubmitAsync("a first picture");
+        await Expect(visit.Status).ToContainTextAsync("Next in the queue");
+        await visit.SubmitAsync("a second picture");
+        await Expect(visit.Status).ToContainTextAsync("Position 2 in the queue");
+        await visit.GalleryItems.Last.ClickAsync();
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
-        await Expect(visit.Where).ToHaveTextAsync("Cancelled");
-        await visit.Hung.First.ClickAsync();
-        await Expect(visit.Where).ToContainTextAsync("Next in the queue");
-        visit.HadNoTrouble();
+        await Expect(visit.Status).ToHaveTextAsync("Cancelled");
+        await visit.GalleryItems.First.ClickAsync();
+        await Expect(visit.Status).ToContainTextAsync("Next in the queue");
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_running_picture_is_cancelled_and_leaves_its_worker()
+    public async Task A_running_image_can_be_cancelled_and_its_worker_stops_it()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("hold a boat on the sea");
-        await Expect(visit.Where).ToHaveTextAsync("Painting: step 1 of 4");
+        await visit.SubmitAsync("hold a boat on the sea");
+        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
-        await Expect(visit.Where).ToHaveTextAsync("Cancelled");
+        await Expect(visit.Status).ToHaveTextAsync("Cancelled");
         await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Cancelled");
         await Expect(visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" })).ToBeHiddenAsync();
-        await Eventually.IsTrueAsync(() => server.Painter!.Cancelled == 1, "the worker stops painting it");
-        visit.HadNoTrouble();
+        await Eventually.IsTrueAsync(() => server.Painter!.Cancelled == 1, "the worker stops generating it");
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_failed_picture_says_why_and_can_be_tried_again()
+    public async Task A_failed_image_shows_its_error_and_can_be_tried_again()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("explode");
+        await visit.SubmitAsync("explode");
         await Expect(visit.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The engine fell over.");
-        await Expect(visit.Where).ToHaveTextAsync("Not painted");
+        await Expect(visit.Status).ToHaveTextAsync("Not painted");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Try again" }).ClickAsync();
-        await Expect(visit.Hung).ToHaveCountAsync(2);
-        visit.HadNoTrouble();
+        await Expect(visit.GalleryItems).ToHaveCountAsync(2);
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_request_that_is_refused_says_at_the_field_what_is_allowed()
+    public async Task A_rejected_request_shows_at_the_field_what_is_allowed()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:RefusedWords"] = "forbidden" });
+        await using var server =
+            await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:RefusedWords"] = "forbidden" });
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await visit.Paint.ClickAsync();
+        await visit.PaintButton.ClickAsync();
         await Expect(visit.Page.Locator("#prompt-error")).ToContainTextAsync("Write what you would like to see");
-        await Expect(visit.Prompt).ToBeFocusedAsync();
+        await Expect(visit.PromptField).ToBeFocusedAsync();
 
-        visit.Expects("400 (Bad Request)");
-        await visit.PaintAsync("a forbidden thing");
+        visit.AllowConsoleErrors("400 (Bad Request)");
+        await visit.SubmitAsync("a forbidden thing");
         await Expect(visit.Page.Locator("#prompt-error")).ToContainTextAsync("does not allow");
-        await Expect(visit.Prompt).ToHaveAttributeAsync("aria-invalid", "true");
-        await visit.Prompt.FillAsync("a boat");
+        await Expect(visit.PromptField).ToHaveAttributeAsync("aria-invalid", "true");
+        await visit.PromptField.FillAsync("a boat");
         await Expect(visit.Page.Locator("#prompt-error")).ToBeEmptyAsync();
 
         await visit.Page.GetByLabel("Other").CheckAsync(new() { Force = true });
         await visit.Page.GetByLabel("Width").FillAsync("100");
-        await visit.Paint.ClickAsync();
+        await visit.PaintButton.ClickAsync();
         await Expect(visit.Page.Locator("#size-error")).ToContainTextAsync("multiples of 8 from 64 to 512");
-        visit.HadNoTrouble();
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_reload_keeps_the_gallery_newest_first_and_goes_on_with_what_is_being_painted()
+    public async Task After_a_reload_the_gallery_is_the_same_and_the_running_job_is_followed()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         foreach (var prompt in (string[])["the first", "the second"])
         {
-            await visit.PaintAsync(prompt);
-            await visit.ExpectPaintedAsync();
-            await Expect(visit.Page.Locator("#stage .placard .words")).ToHaveTextAsync(prompt);
+            await visit.SubmitAsync(prompt);
+            await visit.ExpectFinishedAsync();
+            await Expect(visit.Page.Locator("#current-job .job-info .words")).ToHaveTextAsync(prompt);
         }
-        await visit.PaintAsync("hold the third");
-        await Expect(visit.Where).ToHaveTextAsync("Painting: step 1 of 4");
+        await visit.SubmitAsync("hold the third");
+        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
 
         await visit.Page.ReloadAsync();
-        await Expect(visit.Hung.Locator(".words")).ToHaveTextAsync(["hold the third", "the second", "the first"]);
-        await Expect(visit.Where).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.GalleryItems.Locator(".words")).ToHaveTextAsync(["hold the third", "the second", "the first"]);
+        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
         server.Painter!.Release();
-        await visit.ExpectPaintedAsync();
-        await Expect(visit.Page.Locator("#wall img.painted")).ToHaveCountAsync(3);
-        visit.HadNoTrouble();
+        await visit.ExpectFinishedAsync();
+        await Expect(visit.Page.Locator("#gallery-list img.finished")).ToHaveCountAsync(3);
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task Too_many_requests_show_as_waiting_and_are_sent_again_as_late_as_the_server_asks()
+    public async Task After_a_429_the_request_shows_as_waiting_and_is_sent_again_after_Retry_After()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string>
         {
@@ -137,42 +138,42 @@ public sealed partial class PaintPageTests(Browser browser)
             ["Api:TrustedProxies"] = "127.0.0.1",
         });
         await using var visit = await browser.VisitAsync(server.Address);
-        // Somebody on this machine is its operator, and not limited.
+        // A local request has operator rights and is not limited, so the request must look forwarded.
         await visit.Page.SetExtraHTTPHeadersAsync(new Dictionary<string, string> { ["X-Forwarded-For"] = "203.0.113.7" });
-        visit.Expects("429 (Too Many Requests)");
+        visit.AllowConsoleErrors("429 (Too Many Requests)");
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("the first");
-        await visit.ExpectPaintedAsync();
-        await visit.PaintAsync("the second");
-        await Expect(visit.Where).ToContainTextAsync(NextTry());
+        await visit.SubmitAsync("the first");
+        await visit.ExpectFinishedAsync();
+        await visit.SubmitAsync("the second");
+        await Expect(visit.Status).ToContainTextAsync(NextTry());
         await Expect(visit.Page.Locator("#announcer")).ToContainTextAsync("Muse is busy. Your request waits");
-        await visit.ExpectPaintedAsync();
-        await Expect(visit.Hung).ToHaveCountAsync(2);
-        visit.HadNoTrouble();
+        await visit.ExpectFinishedAsync();
+        await Expect(visit.GalleryItems).ToHaveCountAsync(2);
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_queue_that_is_away_shows_as_waiting_until_it_is_back()
+    public async Task While_Redis_is_unreachable_the_request_shows_as_waiting()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
-        visit.Expects("503 (Service Unavailable)");
+        visit.AllowConsoleErrors("503 (Service Unavailable)");
         await visit.Page.GotoAsync("/");
         await Expect(visit.Page.GetByLabel("Steps")).ToHaveValueAsync("20");
         await server.Redis.KillAsync();
-        await visit.PaintAsync("a boat");
-        await Expect(visit.Where).ToContainTextAsync("Your request waits");
+        await visit.SubmitAsync("a boat");
+        await Expect(visit.Status).ToContainTextAsync("Your request waits");
         await server.Redis.LaunchAsync();
-        await Expect(visit.Where).Not.ToContainTextAsync("Your request waits");
-        await Expect(visit.Hung).ToHaveCountAsync(1);
+        await Expect(visit.Status).Not.ToContainTextAsync("Your request waits");
+        await Expect(visit.GalleryItems).ToHaveCountAsync(1);
     }
 
     [SkippableFact]
-    public async Task A_wish_that_waits_can_be_taken_back()
+    public async Task A_request_that_waits_can_be_given_up()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
-        visit.Expects("429 (Too Many Requests)");
+        visit.AllowConsoleErrors("429 (Too Many Requests)");
         await visit.Page.GotoAsync("/");
         await visit.Page.RouteAsync("**/v1/generations", async route =>
         {
@@ -181,15 +182,15 @@ public sealed partial class PaintPageTests(Browser browser)
             else
                 await route.ContinueAsync();
         });
-        await visit.PaintAsync("a boat");
-        await Expect(visit.Where).ToContainTextAsync(NextTry());
+        await visit.SubmitAsync("a boat");
+        await Expect(visit.Status).ToContainTextAsync(NextTry());
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Stop trying" }).ClickAsync();
-        await Expect(visit.Stage).ToContainTextAsync("An empty easel");
-        visit.HadNoTrouble();
+        await Expect(visit.CurrentJob).ToContainTextAsync("An empty easel");
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task Again_with_this_seed_fills_the_form_with_everything_that_paints_the_same_picture()
+    public async Task Again_with_this_seed_fills_the_form_with_the_settings_that_give_the_same_image()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
@@ -200,54 +201,56 @@ public sealed partial class PaintPageTests(Browser browser)
         await visit.Page.GetByLabel("Guidance").FillAsync("7.5");
         await visit.Page.GetByLabel("Sampler").SelectOptionAsync("euler");
         await visit.Page.GetByLabel("Pictures", new() { Exact = true }).FillAsync("2");
-        await visit.PaintAsync("a boat");
-        await visit.ExpectPaintedAsync();
-        await Expect(visit.Painted).ToHaveCountAsync(2);
-        Assert.Equal("192", await visit.Painted.First.EvaluateAsync<string>("image => String(image.naturalWidth)"));
+        await visit.SubmitAsync("a boat");
+        await visit.ExpectFinishedAsync();
+        await Expect(visit.FinishedImages).ToHaveCountAsync(2);
+        Assert.Equal("192", await visit.FinishedImages.First.EvaluateAsync<string>("image => String(image.naturalWidth)"));
         var first = server.Painter!.Seen.First();
 
         await visit.Page.ReloadAsync();
-        await visit.Hung.First.ClickAsync();
+        await visit.GalleryItems.First.ClickAsync();
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Again with this seed" }).Nth(1).ClickAsync();
-        await visit.Paint.ClickAsync();
+        await visit.PaintButton.ClickAsync();
         await Eventually.IsTrueAsync(() => server.Painter.Seen.Count >= 3, "the second request arrives");
 
         var again = server.Painter.Seen.Last();
-        Assert.Equal(first with { Id = again.Id, CreatedAt = again.CreatedAt, TraceParent = again.TraceParent, Count = 1, Seed = first.Seed + 1 }, again);
-        visit.HadNoTrouble();
+        var expected = first with { Count = 1, Seed = first.Seed + 1 };
+        Assert.Equal(expected with { Id = again.Id, CreatedAt = again.CreatedAt, TraceParent = again.TraceParent }, again);
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_picture_can_be_downloaded_and_its_link_opened_by_anyone()
+    public async Task An_image_can_be_downloaded_and_its_link_works_without_a_key()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.Context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync("a boat");
-        await visit.ExpectPaintedAsync();
+        await visit.SubmitAsync("a boat");
+        await visit.ExpectFinishedAsync();
 
-        var download = await visit.Page.RunAndWaitForDownloadAsync(() => visit.Page.GetByRole(AriaRole.Button, new() { Name = "Download" }).ClickAsync());
+        var button = visit.Page.GetByRole(AriaRole.Button, new() { Name = "Download" });
+        var download = await visit.Page.RunAndWaitForDownloadAsync(() => button.ClickAsync());
         Assert.Matches(@"^muse-\d+\.png$", download.SuggestedFilename);
 
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Copy link" }).ClickAsync();
         await Expect(visit.Page.Locator("#announcer")).ToContainTextAsync("link is copied");
         var link = await visit.Page.EvaluateAsync<string>("navigator.clipboard.readText()");
-        using var stranger = new HttpClient();
-        Assert.Equal("image/png", (await stranger.GetAsync(link)).Content.Headers.ContentType?.MediaType);
-        visit.HadNoTrouble();
+        using var otherClient = new HttpClient();
+        Assert.Equal("image/png", (await otherClient.GetAsync(link)).Content.Headers.ContentType?.MediaType);
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task Surprise_me_paints_a_prompt_of_its_own()
+    public async Task Surprise_me_submits_a_random_prompt()
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Surprise me" }).ClickAsync();
-        await visit.ExpectPaintedAsync();
-        await Expect(visit.Prompt).ToHaveValueAsync(SomeWords());
-        visit.HadNoTrouble();
+        await visit.ExpectFinishedAsync();
+        await Expect(visit.PromptField).ToHaveValueAsync(SomeWords());
+        visit.AssertNoProblems();
     }
 
     [SkippableFact]
@@ -256,40 +259,47 @@ public sealed partial class PaintPageTests(Browser browser)
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await Expect(visit.Prompt).ToBeFocusedAsync();
+        await Expect(visit.PromptField).ToBeFocusedAsync();
         await visit.Page.Keyboard.TypeAsync("hold a boat");
         await visit.Page.Keyboard.PressAsync("Control+Enter");
-        await Expect(visit.Where).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
         await FocusAsync(visit, "Cancel");
         await visit.Page.Keyboard.PressAsync("Enter");
-        await Expect(visit.Where).ToHaveTextAsync("Cancelled");
+        await Expect(visit.Status).ToHaveTextAsync("Cancelled");
 
-        await visit.Prompt.FocusAsync();
+        await visit.PromptField.FocusAsync();
         await visit.Page.Keyboard.PressAsync("Control+A");
         await visit.Page.Keyboard.TypeAsync("a fish");
         await FocusAsync(visit, "Paint");
         await visit.Page.Keyboard.PressAsync("Space");
-        await visit.ExpectPaintedAsync();
+        await visit.ExpectFinishedAsync();
         await FocusAsync(visit, "Again with this seed");
         await visit.Page.Keyboard.PressAsync("Enter");
-        await Expect(visit.Prompt).ToBeFocusedAsync();
+        await Expect(visit.PromptField).ToBeFocusedAsync();
         await FocusAsync(visit, "a fish");
         await visit.Page.Keyboard.PressAsync("Enter");
-        await Expect(visit.Stage).ToBeFocusedAsync();
-        visit.HadNoTrouble();
+        await Expect(visit.CurrentJob).ToBeFocusedAsync();
+        visit.AssertNoProblems();
     }
 
-    /// <summary>Tabs on until the focus is on what starts with this text.</summary>
+    /// <summary>Presses Tab until the focused element starts with this text.</summary>
     static async Task FocusAsync(Visit visit, string text)
     {
         for (var pressed = 0; pressed < 60; pressed++)
         {
-            if (await visit.Page.EvaluateAsync<bool>("text => document.activeElement !== document.body && document.activeElement.tagName !== 'TEXTAREA' && document.activeElement.textContent.trim().startsWith(text)", text))
+            if (await visit.Page.EvaluateAsync<bool>(IsFocused, text))
                 return;
             await visit.Page.Keyboard.PressAsync("Tab");
         }
         Assert.Fail($"'{text}' is not reached by the Tab key.");
     }
+
+    const string IsFocused = """
+        text => {
+          const focused = document.activeElement;
+          return focused !== document.body && focused.tagName !== "TEXTAREA" && focused.textContent.trim().startsWith(text);
+        }
+        """;
 
     public static TheoryData<string> HostilePrompts() => new()
     {
@@ -303,23 +313,24 @@ public sealed partial class PaintPageTests(Browser browser)
 
     [SkippableTheory]
     [MemberData(nameof(HostilePrompts))]
-    public async Task A_hostile_prompt_is_shown_as_it_is_and_breaks_nothing(string prompt)
+    public async Task A_hostile_prompt_is_shown_unchanged_and_breaks_nothing(string prompt)
     {
         await using var server = await ApiServer.StartAsync(new PainterOptions());
         await using var visit = await browser.VisitAsync(server.Address, width: 390, height: 844);
         await visit.Page.GotoAsync("/");
-        await visit.PaintAsync(prompt);
-        await visit.ExpectPaintedAsync();
-        await ShownAsync();
+        await visit.SubmitAsync(prompt);
+        await visit.ExpectFinishedAsync();
+        await AssertShownAsync();
         await visit.Page.ReloadAsync();
-        await visit.Hung.First.ClickAsync();
-        await Expect(visit.Painted).ToHaveCountAsync(1);
-        await ShownAsync();
-        visit.HadNoTrouble();
+        await visit.GalleryItems.First.ClickAsync();
+        await Expect(visit.FinishedImages).ToHaveCountAsync(1);
+        await AssertShownAsync();
+        visit.AssertNoProblems();
 
-        async Task ShownAsync()
+        async Task AssertShownAsync()
         {
-            Assert.Equal(prompt, await visit.Page.Locator("#stage .placard .words").EvaluateAsync<string>("element => element.textContent"));
+            var shown = visit.Page.Locator("#current-job .job-info .words");
+            Assert.Equal(prompt, await shown.EvaluateAsync<string>("element => element.textContent"));
             Assert.Equal("Muse: paint", await visit.Page.TitleAsync());
             Assert.Equal(0, await visit.Page.Locator("main script, main style, main img[src=x]").CountAsync());
             await visit.FitsTheWidthAsync();
@@ -327,20 +338,21 @@ public sealed partial class PaintPageTests(Browser browser)
     }
 
     [SkippableFact]
-    public async Task Where_keys_are_on_the_page_asks_for_one_and_then_paints()
+    public async Task If_the_API_needs_a_key_the_page_asks_for_it()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:Keys"] = "ada:a-secret-of-ada-1815" });
+        await using var server =
+            await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:Keys"] = "ada:a-secret-of-ada-1815" });
         await using var visit = await browser.VisitAsync(server.Address);
-        visit.Expects("401 (Unauthorized)");
+        visit.AllowConsoleErrors("401 (Unauthorized)");
         await visit.Page.GotoAsync("/");
         await visit.Page.GetByLabel("Key", new() { Exact = true }).FillAsync("a-secret-of-ada-1815");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Use this key" }).ClickAsync();
-        await visit.PaintAsync("a boat");
-        await visit.ExpectPaintedAsync();
+        await visit.SubmitAsync("a boat");
+        await visit.ExpectFinishedAsync();
         await visit.Page.ReloadAsync();
-        await Expect(visit.Page.Locator("#wall img.painted")).ToHaveCountAsync(1);
-        await Expect(visit.Page.Locator("#wall img.painted")).ToHaveJSPropertyAsync("complete", true);
-        visit.HadNoTrouble();
+        await Expect(visit.Page.Locator("#gallery-list img.finished")).ToHaveCountAsync(1);
+        await Expect(visit.Page.Locator("#gallery-list img.finished")).ToHaveJSPropertyAsync("complete", true);
+        visit.AssertNoProblems();
     }
 
     [GeneratedRegex(@"Your request waits; next try in \d+ s")]

@@ -5,12 +5,12 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Muse.Tests.Pages;
 
-/// <summary>Both pages over the whole system: the API, a real Redis, and a real worker that paints with the built-in model on the CPU.</summary>
+/// <summary>Both pages over the whole system: the API, a real Redis, and a real worker with the built-in model on the CPU.</summary>
 [Collection(nameof(Browser))]
 public sealed class RealWorkerTests(Browser browser)
 {
     [SkippableFact]
-    public async Task A_prompt_becomes_a_picture_that_sharpens_on_the_way_and_the_batch_is_seen_filling()
+    public async Task A_prompt_becomes_images_with_previews_and_the_batch_is_shown()
     {
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
@@ -23,31 +23,34 @@ public sealed class RealWorkerTests(Browser browser)
         await Expect(visit.Page.GetByLabel("Other")).ToBeAttachedAsync();
         await visit.Page.GetByLabel("Pictures", new() { Exact = true }).FillAsync("10");
         await visit.Page.GetByLabel("Steps").FillAsync("50");
-        // Every preview that appears counts, however quickly the next one replaces it.
+        // Counts every preview that appears, even if the next one replaces it at once.
         await visit.Page.EvaluateAsync("""
             window.previews = new Set();
-            new MutationObserver(changes => changes.forEach(change => change.addedNodes.forEach(node => { if (node.classList?.contains("preview")) window.previews.add(node.dataset.path); })))
-              .observe(document.getElementById("stage"), { childList: true, subtree: true });
+            const onChanges = changes => {
+              for (const node of changes.flatMap(change => [...change.addedNodes]))
+                if (node.classList?.contains("preview")) window.previews.add(node.dataset.path);
+            };
+            new MutationObserver(onChanges).observe(document.getElementById("current-job"), { childList: true, subtree: true });
             """);
-        await visit.PaintAsync("a large red star above a small blue house at night");
-        await Expect(watching.Page.Locator(".well.taken")).ToHaveCountAsync(10);
-        await visit.ExpectPaintedAsync();
-        await Expect(watching.Page.Locator(".well.taken")).ToHaveCountAsync(0);
+        await visit.SubmitAsync("a large red star above a small blue house at night");
+        await Expect(watching.Page.Locator(".slot.taken")).ToHaveCountAsync(10);
+        await visit.ExpectFinishedAsync();
+        await Expect(watching.Page.Locator(".slot.taken")).ToHaveCountAsync(0);
 
-        await Expect(visit.Painted).ToHaveCountAsync(10);
+        await Expect(visit.FinishedImages).ToHaveCountAsync(10);
         Assert.InRange(await visit.Page.EvaluateAsync<int>("window.previews.size"), 3, int.MaxValue);
-        Assert.True(await ColoursAsync(visit.Painted.First) > 20, "The picture is blank.");
-        visit.HadNoTrouble();
-        watching.HadNoTrouble();
+        Assert.True(await ColoursAsync(visit.FinishedImages.First) > 20, "The picture is blank.");
+        visit.AssertNoProblems();
+        watching.AssertNoProblems();
     }
 
     static Task<int> ColoursAsync(ILocator image) => image.EvaluateAsync<int>("""
         image => {
           const canvas = document.createElement("canvas");
           [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-          const pen = canvas.getContext("2d");
-          pen.drawImage(image, 0, 0);
-          const bytes = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+          const context = canvas.getContext("2d");
+          context.drawImage(image, 0, 0);
+          const bytes = context.getImageData(0, 0, canvas.width, canvas.height).data;
           const colours = new Set();
           for (let i = 0; i < bytes.length; i += 4) colours.add(bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2]);
           return colours.size;

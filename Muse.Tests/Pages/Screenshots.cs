@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
 using Microsoft.Playwright;
 using Muse.Tests.Api;
@@ -26,8 +26,8 @@ public sealed class Screenshots(Browser browser)
         "a brown house in a snowy field at night",
     ];
 
-    /// <summary>One for each picture of the page.</summary>
-    static readonly string[] OnTheEasel =
+    /// <summary>The prompt of the current job, one for each screenshot of the page.</summary>
+    static readonly string[] CurrentJobPrompts =
     [
         "a large red star above a small blue house at night",
         "a big yellow sun above a purple house in the hills",
@@ -36,20 +36,21 @@ public sealed class Screenshots(Browser browser)
     ];
 
     [SkippableFact]
-    public async Task Both_pages_light_and_dark_on_a_desk_and_on_a_phone()
+    public async Task Both_pages_light_and_dark_on_a_desktop_and_a_phone()
     {
         Skip.IfNot(Environment.GetEnvironmentVariable("MUSE_SCREENSHOTS") == "1", "Set MUSE_SCREENSHOTS=1 to draw docs/img anew.");
         await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         foreach (var (prompt, index) in Prompts.Select((prompt, index) => (prompt, index)))
-            await AskAsync(server, new { prompt, seed = 1000 + index });
+            await SubmitAsync(server, new { prompt, seed = 1000 + index });
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
         {
             foreach (var (name, width, height) in Screens)
-                await PaintAsync(server, scheme, name, width, height);
+                await ShootPaintPageAsync(server, scheme, name, width, height);
         }
 
-        await using var simulated = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=400ms,picture=100ms"));
+        await using var simulated =
+            new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "simulated:base=400ms,picture=100ms"));
         await using var autoscaler = new ProgramProcess("Muse.Autoscaler", server.Redis, ("MUSE_AUTOSCALE_INTERVAL", "00:00:05"));
         var visits = new List<(Visit Visit, string File)>();
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
@@ -61,14 +62,14 @@ public sealed class Screenshots(Browser browser)
                 visits.Add((visit, $"ops-{name}-{Word(scheme)}.png"));
             }
         }
-        // Three waves, so that the charts and the looms have something to show, and the pictures while a fourth rises.
+        // Three waves of requests fill the charts and timelines. The screenshots are taken during a fourth.
         await FeedAsync(server, 0, Waves + Rush / 2, CancellationToken.None);
         using var enough = new CancellationTokenSource();
         var feeding = FeedAsync(server, Waves, int.MaxValue, enough.Token);
         foreach (var (visit, file) in visits)
         {
             await Expect(visit.Page.Locator(".worker")).ToHaveCountAsync(2);
-            await Expect(visit.Page.Locator(".well.taken").Nth(19)).ToBeVisibleAsync();
+            await Expect(visit.Page.Locator(".slot.taken").Nth(19)).ToBeVisibleAsync();
             await ShootAsync(visit, file, fullPage: true);
             await visit.DisposeAsync();
         }
@@ -85,7 +86,7 @@ public sealed class Screenshots(Browser browser)
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(150));
         for (var job = from; job < to && !enough.IsCancellationRequested; job++)
         {
-            await AskAsync(server, new { prompt = Prompts[job % Prompts.Length], steps = random.Next(8, 60), n = random.Next(1, 4) });
+            await SubmitAsync(server, new { prompt = Prompts[job % Prompts.Length], steps = random.Next(8, 60), n = random.Next(1, 4) });
             pace.Period = TimeSpan.FromMilliseconds(job >= Waves || job % (Rush + Calm) < Rush ? 150 : 800);
             await pace.WaitForNextTickAsync();
         }
@@ -93,30 +94,36 @@ public sealed class Screenshots(Browser browser)
 
     static readonly (string Name, int Width, int Height)[] Screens = [("desktop", 1360, 900), ("phone", 390, 844)];
 
-    async Task PaintAsync(ApiServer server, ColorScheme scheme, string name, int width, int height)
+    async Task ShootPaintPageAsync(ApiServer server, ColorScheme scheme, string name, int width, int height)
     {
         await using var visit = await browser.VisitAsync(server.Address, scheme, width, height);
         await visit.Page.GotoAsync("/");
-        await Expect(visit.Page.Locator("#wall img.painted")).ToHaveCountAsync(Prompts.Length + painted, new() { Timeout = 120_000 });
-        await visit.PaintAsync(OnTheEasel[painted]);
-        await visit.ExpectPaintedAsync();
-        painted++;
+        await Expect(visit.Page.Locator("#gallery-list img.finished"))
+            .ToHaveCountAsync(Prompts.Length + submitted, new() { Timeout = 120_000 });
+        await visit.SubmitAsync(CurrentJobPrompts[submitted]);
+        await visit.ExpectFinishedAsync();
+        submitted++;
         await visit.Page.Mouse.MoveAsync(0, 0);
         await visit.Page.EvaluateAsync("scrollTo(0, 0)");
         await ShootAsync(visit, $"paint-{name}-{Word(scheme)}.png", fullPage: true);
     }
 
-    int painted;
+    int submitted;
 
     static string Word(ColorScheme scheme) => scheme == ColorScheme.Dark ? "dark" : "light";
 
     static Task ShootAsync(Visit visit, string file, bool fullPage) =>
-        visit.Page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Root, "docs", "img", file), FullPage = fullPage, Animations = ScreenshotAnimations.Disabled });
+        visit.Page.ScreenshotAsync(new()
+        {
+            Path = Path.Combine(Repository.Root, "docs", "img", file),
+            FullPage = fullPage,
+            Animations = ScreenshotAnimations.Disabled,
+        });
 
-    static async Task AskAsync(ApiServer server, object body)
+    static async Task SubmitAsync(ApiServer server, object body)
     {
-        using var answer = await server.Client.PostAsJsonAsync("/v1/generations", body);
-        // The queue may be as full as it allows: enough is under way then.
-        Assert.True(answer.IsSuccessStatusCode || (int)answer.StatusCode == 429, ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture));
+        using var response = await server.Client.PostAsJsonAsync("/v1/generations", body);
+        // A full queue (429) is fine.
+        Assert.True(response.IsSuccessStatusCode || response.StatusCode == HttpStatusCode.TooManyRequests, $"{response.StatusCode}");
     }
 }

@@ -5,12 +5,12 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Muse.Tests.Pages;
 
-/// <summary>One visitor's window on the pages, and what went wrong in it.</summary>
+/// <summary>A browser window on the pages, and the problems that it reported.</summary>
 public sealed class Visit : IAsyncDisposable
 {
     readonly IBrowserContext context;
-    readonly ConcurrentQueue<string> troubles = new();
-    readonly List<string> expected = [];
+    readonly ConcurrentQueue<string> problems = new();
+    readonly List<string> allowed = [];
 
     public Visit(IBrowserContext context, IPage page, Uri address)
     {
@@ -18,61 +18,64 @@ public sealed class Visit : IAsyncDisposable
         page.Console += (_, message) =>
         {
             if (message.Type is "error" or "warning")
-                troubles.Enqueue($"console {message.Type}: {message.Text} at {message.Location}");
+                problems.Enqueue($"console {message.Type}: {message.Text} at {message.Location}");
         };
-        page.PageError += (_, error) => troubles.Enqueue($"script error: {error}");
+        page.PageError += (_, error) => problems.Enqueue($"script error: {error}");
         page.Request += (_, request) =>
         {
             var url = new Uri(request.Url);
             if (url.Scheme is not ("blob" or "data") && url.Authority != address.Authority)
-                troubles.Enqueue($"request to another host: {request.Url}");
+                problems.Enqueue($"request to another host: {request.Url}");
         };
     }
 
     public IPage Page { get; }
-    public ILocator Prompt => Page.GetByLabel("Describe the picture");
-    public ILocator Paint => Page.GetByRole(AriaRole.Button, new() { Name = "Paint", Exact = true });
-    public ILocator Stage => Page.Locator("#stage");
-    /// <summary>Where the job at hand stands, in a sentence.</summary>
-    public ILocator Where => Page.Locator("#stage .where");
-    /// <summary>The painted pictures on the easel.</summary>
-    public ILocator Painted => Page.Locator("#stage img.painted");
-    /// <summary>What hangs in the gallery.</summary>
-    public ILocator Hung => Page.Locator("#wall .hook");
+    public ILocator PromptField => Page.GetByLabel("Describe the picture");
+    public ILocator PaintButton => Page.GetByRole(AriaRole.Button, new() { Name = "Paint", Exact = true });
+    public ILocator CurrentJob => Page.Locator("#current-job");
+    /// <summary>The current job's state, in a sentence.</summary>
+    public ILocator Status => Page.Locator("#current-job .status-text");
+    /// <summary>The finished images of the current job.</summary>
+    public ILocator FinishedImages => Page.Locator("#current-job img.finished");
+    /// <summary>The images in the gallery.</summary>
+    public ILocator GalleryItems => Page.Locator("#gallery-list .open-job");
 
-    /// <summary>Writes a prompt and sends it.</summary>
-    public async Task PaintAsync(string prompt)
+    /// <summary>Enters a prompt and submits it.</summary>
+    public async Task SubmitAsync(string prompt)
     {
-        await Prompt.FillAsync(prompt);
-        await Paint.ClickAsync();
+        await PromptField.FillAsync(prompt);
+        await PaintButton.ClickAsync();
     }
 
-    /// <summary>Waits until the job at hand is painted and its picture is loaded.</summary>
-    public async Task ExpectPaintedAsync()
+    /// <summary>Waits until the current job has succeeded and its image is loaded.</summary>
+    public async Task ExpectFinishedAsync()
     {
-        await Expect(Where).ToContainTextAsync("Painted in", new() { Timeout = 60_000 });
-        await Expect(Painted.First).ToHaveJSPropertyAsync("complete", true);
-        Assert.True(await Painted.First.EvaluateAsync<int>("image => image.naturalWidth") > 0);
+        await Expect(Status).ToContainTextAsync("Painted in", new() { Timeout = 60_000 });
+        await Expect(FinishedImages.First).ToHaveJSPropertyAsync("complete", true);
+        Assert.True(await FinishedImages.First.EvaluateAsync<int>("image => image.naturalWidth") > 0);
     }
 
-    /// <summary>The browser reports an answer above 399 as a console error: these the test provoked.</summary>
-    public void Expects(params string[] parts) => expected.AddRange(parts);
+    /// <summary>Allows console errors with these texts. The browser reports each status above 399 as one.</summary>
+    public void AllowConsoleErrors(params string[] parts) => allowed.AddRange(parts);
 
     /// <summary>No error or warning on the console, no script error, no request to another host.</summary>
-    public void HadNoTrouble() => Assert.DoesNotContain(troubles, trouble => !expected.Any(part => trouble.Contains(part, StringComparison.Ordinal)));
+    public void AssertNoProblems() =>
+        Assert.DoesNotContain(problems, problem => !allowed.Any(part => problem.Contains(part, StringComparison.Ordinal)));
 
     /// <summary>axe-core finds nothing serious or critical.</summary>
     public async Task IsAccessibleAsync()
     {
         var found = await Page.RunAxe();
         var faults = found.Violations.Where(violation => violation.Impact is "serious" or "critical")
-            .Select(violation => $"{violation.Id}: {violation.Help}: {string.Join("; ", violation.Nodes.Select(node => node.Html))}").ToList();
+            .Select(violation => $"{violation.Id}: {violation.Help}: {string.Join("; ", violation.Nodes.Select(node => node.Html))}")
+            .ToList();
         Assert.True(faults.Count == 0, string.Join('\n', faults));
     }
 
-    /// <summary>Nothing sticks out to the side.</summary>
+    /// <summary>The page does not scroll sideways.</summary>
     public async Task FitsTheWidthAsync() =>
-        Assert.True(await Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "The page scrolls sideways.");
+        Assert.True(await Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= document.documentElement.clientWidth"),
+            "The page scrolls sideways.");
 
     public ValueTask DisposeAsync() => context.DisposeAsync();
 }

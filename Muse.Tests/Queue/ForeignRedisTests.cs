@@ -8,7 +8,9 @@ using static Muse.Tests.Queue.Samples;
 
 namespace Muse.Tests.Queue;
 
-/// <summary>A Redis that the operator brings: ACL users, passwords, TLS, URIs, protocols. It works, or a sentence says what is missing.</summary>
+/// <summary>
+/// A Redis that the operator brings: ACL users, passwords, TLS, URIs, protocols. It works, or a sentence says what is missing.
+/// </summary>
 public sealed class ForeignRedisTests
 {
     [RedisFact]

@@ -4,11 +4,14 @@ namespace Muse.Tests.Queue;
 
 public sealed class RedisErrorsTests
 {
+    // Redis 6 puts this before an error of a script.
+    const string Redis6Prefix = "ERR Error running script (call to f_12ab): @user_script:";
+
     [Theory]
     [InlineData("OOM command not allowed when used memory > 'maxmemory'.")] // Redis 7
-    [InlineData("ERR Error running script (call to f_12ab): @user_script:203: @user_script: 203: -OOM command not allowed when used memory > 'maxmemory'.")] // Redis 6
+    [InlineData(Redis6Prefix + "203: @user_script: 203: -OOM command not allowed when used memory > 'maxmemory'.")]
     [InlineData("@user_script: 203: -OOM command not allowed when used memory > 'maxmemory'.")] // Redis 6, from pcall
-    [InlineData("ERR Error running script (call to f_12ab): @user_script:9: @user_script: 9: -READONLY You can't write against a read only replica.")]
+    [InlineData(Redis6Prefix + "9: @user_script: 9: -READONLY You can't write against a read only replica.")]
     [InlineData("LOADING Redis is loading the dataset in memory")]
     [InlineData("NOPERM this user has no permissions to access one of the channels used as arguments")]
     [InlineData("ERR The user executing the script can't publish to the channel mentioned in the command script: 0a, on @user_script:1.")]
@@ -16,12 +19,12 @@ public sealed class RedisErrorsTests
 
     [Theory]
     [InlineData("WRONGTYPE Operation against a key holding the wrong kind of value")]
-    [InlineData("ERR Error running script (call to f_12ab): @user_script:203: @user_script: 203: -WRONGTYPE Operation against a key")]
+    [InlineData(Redis6Prefix + "203: @user_script: 203: -WRONGTYPE Operation against a key")]
     [InlineData("ERR value is not an integer or out of range")]
     public void Damaged_data_is_damaged_later_too(string reply) => Assert.False(RedisErrors.IsTransient(reply));
 
     [Theory]
-    [InlineData("ERR Error running script (call to f_12ab): @user_script:203: @user_script: 203: -ERR syntax error")] // XPENDING … IDLE, 6.0
+    [InlineData(Redis6Prefix + "203: @user_script: 203: -ERR syntax error")] // XPENDING … IDLE, 6.0
     [InlineData("ERR unknown command `XPENDING`, with args beginning with: ")]
     public void An_old_Redis_is_told_the_oldest_supported_version(string reply) =>
         Assert.Contains("Muse needs Redis 6.2 or newer", RedisErrors.Explain(reply), StringComparison.Ordinal);

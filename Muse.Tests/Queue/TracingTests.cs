@@ -39,7 +39,8 @@ public sealed class TracingTests
                 }
             }, succeeded => succeeded);
             // Commands are exported some seconds after they were sent, with all others of that time, polling included.
-            await EventuallyAsync(() => Task.FromResult(Requests().Count(spans => HasCommandsOf(spans, "api") && HasCommandsOf(spans, "worker"))),
+            await EventuallyAsync(
+                () => Task.FromResult(Requests().Count(spans => HasCommandsOf(spans, "api") && HasCommandsOf(spans, "worker"))),
                 complete => complete >= request);
         }
 
@@ -59,7 +60,8 @@ public sealed class TracingTests
         }
 
         IEnumerable<List<ExportedSpan>> Requests() => collector.Spans.GroupBy(span => span.TraceId).Select(trace => trace.ToList())
-            .Where(trace => trace.Any(span => span is { Service: "api", ParentId: "" } && span.Name.StartsWith("POST", StringComparison.Ordinal)));
+            .Where(trace => trace.Any(span =>
+                span is { Service: "api", ParentId: "" } && span.Name.StartsWith("POST", StringComparison.Ordinal)));
 
         static bool HasCommandsOf(List<ExportedSpan> spans, string service) =>
             spans.Any(span => span.Source == RedisSource && span.Service == service);

@@ -13,7 +13,7 @@ public class ModelKeyTests
     public void A_safe_folder_name_is_the_key(string folder, string key) => Assert.Equal(key, ModelKey.Of(folder));
 
     [Fact]
-    public void Any_other_folder_name_has_a_key_that_the_queue_takes() =>
+    public void Any_other_folder_name_has_a_key_that_the_queue_accepts() =>
         Gen.OneOf(Gen.String, Gen.Const("my modèl"), Gen.Const("画"), Gen.Const(new string('a', 200)), Gen.Const("a:b{c}"))
             .Where(name => name.Length > 0 && !name.Contains('/') && !name.Contains('\0') && name.Trim('.').Length > 0)
             .Sample(name =>
@@ -23,7 +23,7 @@ public class ModelKeyTests
             });
 
     [Fact]
-    public void Folders_whose_names_differ_only_in_what_is_not_safe_have_different_keys()
+    public void Folders_whose_names_differ_only_in_unsafe_characters_have_different_keys()
     {
         string[] names = ["my modèl", "my modél", "my model", "my-model", "my_model", new string('a', 70), new string('a', 71)];
         Assert.Equal(names.Length, names.Select(ModelKey.Of).Distinct().Count());

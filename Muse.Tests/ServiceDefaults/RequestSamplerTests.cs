@@ -10,7 +10,7 @@ public sealed class RequestSamplerTests
     readonly FakeTimeProvider time = new();
 
     [Fact]
-    public void A_trace_that_would_begin_with_a_call_to_Redis_is_polling_and_is_dropped() =>
+    public void A_call_to_Redis_outside_a_request_is_polling_and_is_dropped() =>
         Assert.False(Records(new RequestSampler(10, time), ActivityKind.Client));
 
     [Fact]
@@ -32,7 +32,7 @@ public sealed class RequestSamplerTests
     }
 
     [Fact]
-    public void Requests_are_recorded_up_to_so_many_a_second()
+    public void Requests_are_recorded_up_to_the_limit_a_second()
     {
         var sampler = new RequestSampler(10, time);
         Assert.Equal(10, RecordedOf(sampler, 100));
@@ -47,9 +47,13 @@ public sealed class RequestSamplerTests
         Enumerable.Range(0, requests).Count(_ => Records(sampler, ActivityKind.Server));
 
     static bool Records(RequestSampler sampler, ActivityKind kind, ActivityContext parent = default, ActivityContext[]? links = null) =>
-        sampler.ShouldSample(new(parent, ActivityTraceId.CreateRandom(), "span", kind, [], links?.Select(context => new ActivityLink(context))))
+        sampler.ShouldSample(new(
+            parent, ActivityTraceId.CreateRandom(), "span", kind, [], links?.Select(context => new ActivityLink(context))))
             .Decision == SamplingDecision.RecordAndSample;
 
     static ActivityContext Context(bool recorded) => new(
-        ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), recorded ? ActivityTraceFlags.Recorded : ActivityTraceFlags.None, isRemote: true);
+        ActivityTraceId.CreateRandom(),
+        ActivitySpanId.CreateRandom(),
+        recorded ? ActivityTraceFlags.Recorded : ActivityTraceFlags.None,
+        isRemote: true);
 }

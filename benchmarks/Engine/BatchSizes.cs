@@ -8,8 +8,8 @@ static class BatchSizes
 {
     public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, int steps, int rounds)
     {
-        report.Heading($"Pictures a second by batch size: {name}, {steps} steps with guidance");
-        report.Columns("batch", "pictures/s", "against 1");
+        report.Heading($"Images a second by batch size: {name}, {steps} steps with guidance");
+        report.Columns("batch", "images/s", "against 1");
         double single = 0;
         foreach (var size in (int[])[1, 2, 4, 8, 12])
         {

@@ -3,20 +3,29 @@ using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>How the engine does by batch size, continuous against static batching, and what it costs above the bare ONNX Runtime call.</summary>
+/// <summary>The engine by batch size, continuous against static batching, and its overhead above the ONNX Runtime call.</summary>
 static class EngineBenchmark
 {
-    // Costs of the shape of a GPU's: a step has a fixed part, and each picture adds a quarter of it.
+    // Costs as on a GPU: a step has a fixed part, and each image adds a quarter of it.
     static readonly SimulationSpec Spec = SimulationSpec.Parse("simulated:base=40ms,picture=10ms,steps=20");
     static readonly string Simulated = $"a simulated device, {Spec}";
 
-    /// <param name="report">Where figures go.</param>
-    /// <param name="args">Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of <c>sizes,arrivals,changes,overhead</c> (changes is of a simulated device always, and must be named), and how many seconds requests arrive in each round.</param>
+    /// <param name="report">Receives the figures.</param>
+    /// <param name="args">
+    /// Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of
+    /// <c>sizes,arrivals,changes,overhead</c>, and the seconds for which requests arrive in each round. The part <c>changes</c> always uses
+    /// a simulated device and must be named.
+    /// </param>
     public static async Task RunAsync(Report report, string[] args)
     {
         var folder = args.Length > 0 ? args[0] : Path.Combine("models", "scenes");
         var device = args.Length > 1 ? args[1] : "auto";
-        var parts = args.Length > 2 ? args[2].Split(',') : args.Length > 0 ? ["sizes", "arrivals", "overhead"] : ["sizes", "arrivals", "changes", "overhead"];
+        string[] parts = args.Length switch
+        {
+            > 2 => args[2].Split(','),
+            > 0 => ["sizes", "arrivals", "overhead"],
+            _ => ["sizes", "arrivals", "changes", "overhead"],
+        };
         var real = () => Models.Open(folder, device);
         var seconds = args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : 25;
         Func<IDiffusionModel>? simulated = args.Length > 0 ? null : () => Models.Simulated(Spec);

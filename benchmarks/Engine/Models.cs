@@ -17,12 +17,12 @@ static class Models
         return engine;
     }
 
-    /// <summary>Keeps an engine full, until it has had so many requests or time is up.</summary>
+    /// <summary>Submits requests as fast as the engine takes them, up to a number or until the time is up.</summary>
     /// <param name="engine">The engine.</param>
-    /// <param name="steps">Steps of the request with this number.</param>
-    /// <param name="count">Most requests.</param>
-    /// <param name="until">When time is up.</param>
-    /// <returns>How many requests it had.</returns>
+    /// <param name="steps">The steps of a request, by its number.</param>
+    /// <param name="count">The largest number of requests.</param>
+    /// <param name="until">Cancelled when the time is up.</param>
+    /// <returns>The number of submitted requests.</returns>
     public static async Task<int> FeedAsync(DiffusionEngine engine, Func<int, int> steps, int count, CancellationToken until)
     {
         for (var number = 0; number < count; number++)

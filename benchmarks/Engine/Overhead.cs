@@ -4,13 +4,13 @@ using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>What a step of the engine takes above the denoiser's call alone.</summary>
+/// <summary>The time of an engine's step above the denoiser's call.</summary>
 static class Overhead
 {
     const int Steps = 30;
 
-    /// <summary>A model that measures the denoiser's calls.</summary>
-    sealed class Timed(IDiffusionModel model) : IDiffusionModel
+    /// <summary>Measures the denoiser's calls of a model.</summary>
+    sealed class TimedModel(IDiffusionModel model) : IDiffusionModel
     {
         public TimeSpan InCalls { get; set; }
         public ModelTraits Traits => model.Traits;
@@ -23,12 +23,13 @@ static class Overhead
         public LatentShape Latent(int width, int height) => model.Latent(width, height);
         public Conditioning Encode(string? prompt, ConditioningShape? like = null) => model.Encode(prompt, like);
         public void Pack(LatentShape latent, Span<float> values) => model.Pack(latent, values);
-        public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) => new Rows(this, model.Batch(latent, conditioning, rows));
+        public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) =>
+            new Rows(this, model.Batch(latent, conditioning, rows));
         public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => model.Decode(latent, latents);
         public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => model.Preview(latent, values);
         public void Dispose() => model.Dispose();
 
-        sealed class Rows(Timed timed, DenoiserBatch batch) : DenoiserBatch
+        sealed class Rows(TimedModel timed, DenoiserBatch batch) : DenoiserBatch
         {
             public override int RowsRun => batch.RowsRun;
             public override Span<float> Input(int row) => batch.Input(row);
@@ -46,7 +47,7 @@ static class Overhead
 
     public static async Task RunAsync(Report report, string folder, string device)
     {
-        report.Heading($"A step of the engine against the bare call of ONNX Runtime inside it: {folder}");
+        report.Heading($"Overhead of an engine step above its ONNX Runtime call: {folder}");
         report.Columns("requests", "rows", "ms a step", "ms in the call", "overhead");
         foreach (var requests in (int[])[1, 4, 12])
             await RunAsync(report, folder, device, requests);
@@ -54,7 +55,7 @@ static class Overhead
 
     static async Task RunAsync(Report report, string folder, string device, int requests)
     {
-        var timed = new Timed(Models.Open(folder, device));
+        var timed = new TimedModel(Models.Open(folder, device));
         double steps = 0;
         var count = 0;
         long rows = 0;
@@ -78,6 +79,8 @@ static class Overhead
         }
 
         var inCalls = timed.InCalls.TotalSeconds;
-        report.Row($"{requests}", $"{(double)rows / count:F1}", $"{1000 * steps / count:F2}", $"{1000 * inCalls / count:F2}", $"{100 * (steps / inCalls - 1):F2} %");
+        report.Row(
+            $"{requests}", $"{(double)rows / count:F1}",
+            $"{1000 * steps / count:F2}", $"{1000 * inCalls / count:F2}", $"{100 * (steps / inCalls - 1):F2} %");
     }
 }

@@ -6,11 +6,11 @@ using Muse.Queue;
 namespace Muse.Benchmarks;
 
 /// <summary>
-/// What the queue itself costs: from a submission to the worker's hands, and whole jobs a second with a device that costs nothing.
+/// The queue alone: the time from a submission until a worker has it, and whole jobs a second without generating anything.
 /// </summary>
 static class QueueBenchmark
 {
-    const int Warm = 200, Measured = 1000, Clients = 64, PictureBytes = 1024;
+    const int Warm = 200, Measured = 1000, Clients = 64, ImageBytes = 1024;
 
     public static async Task RunAsync(Report report, string[] arguments)
     {
@@ -20,10 +20,10 @@ static class QueueBenchmark
         using var redis = Process.Start(new ProcessStartInfo("redis-server", settings) { RedirectStandardOutput = true })!;
         try
         {
-            using var front = Start(port);
-            using var back = Start(port);
-            var (jobs, work) = (front.Services.GetRequiredService<JobQueue>(), back.Services.GetRequiredService<WorkQueue>());
-            await ReadyAsync(front.Services.GetRequiredService<Fleet>());
+            using var api = Start(port);
+            using var worker = Start(port);
+            var (jobs, work) = (api.Services.GetRequiredService<JobQueue>(), worker.Services.GetRequiredService<WorkQueue>());
+            await ReadyAsync(api.Services.GetRequiredService<Fleet>());
             report.Heading($"The queue alone");
             report.Columns("what", "figure");
             await LatencyAsync(report, jobs, work);
@@ -75,21 +75,21 @@ static class QueueBenchmark
             var items = await work.ReadAsync(12, CancellationToken.None);
             var taken = Stopwatch.GetElapsedTime(since).TotalMilliseconds;
             foreach (var item in items)
-                await work.CompleteAsync(item, Painted(), CancellationToken.None);
+                await work.CompleteAsync(item, Image(), CancellationToken.None);
             if (items.Count > 0)
                 return taken;
             await work.WaitForWorkAsync(CancellationToken.None);
         }
     }
 
-    static FinishedPicture Painted() => new(new StoredPicture(new byte[PictureBytes], PictureFormat.Png, 8, 8), 1, default);
+    static FinishedPicture Image() => new(new StoredPicture(new byte[ImageBytes], PictureFormat.Png, 8, 8), 1, default);
 
     static async Task LatencyAsync(Report report, JobQueue jobs, WorkQueue work)
     {
         var times = new List<double>();
         for (var i = 0; i < Warm + Measured; i++)
         {
-            // The worker sleeps until it is called.
+            // The worker is idle and waits for the signal.
             var since = Stopwatch.GetTimestamp();
             var taking = TakeAsync(work, since);
             await jobs.SubmitAsync(Job(), null, CancellationToken.None);
@@ -98,23 +98,23 @@ static class QueueBenchmark
                 times.Add(time);
         }
         times.Sort();
-        report.Row($"from submission to the worker's hands, idle, median of {Measured}", $"{times[times.Count / 2]:0.00} ms");
+        report.Row($"from submission until a worker has it, idle, median of {Measured}", $"{times[times.Count / 2]:0.00} ms");
         report.Row($"the same, p95", $"{times[times.Count * 95 / 100]:0.00} ms");
     }
 
     static async Task ThroughputAsync(Report report, JobQueue jobs, WorkQueue work, TimeSpan time)
     {
         using var stop = new CancellationTokenSource();
-        var painting = Task.Run(async () =>
+        var working = Task.Run(async () =>
         {
-            var ending = new Queue<Task>();
+            var completions = new Queue<Task>();
             while (!stop.IsCancellationRequested)
             {
                 var items = await work.ReadAsync(12, CancellationToken.None);
                 foreach (var item in items)
-                    ending.Enqueue(work.CompleteAsync(item, Painted(), CancellationToken.None));
-                while (ending.TryPeek(out var first) && (first.IsCompleted || ending.Count > 256))
-                    await ending.Dequeue();
+                    completions.Enqueue(work.CompleteAsync(item, Image(), CancellationToken.None));
+                while (completions.TryPeek(out var first) && (first.IsCompleted || completions.Count > 256))
+                    await completions.Dequeue();
                 if (items.Count == 0)
                     await work.WaitForWorkAsync(CancellationToken.None);
             }
@@ -130,9 +130,9 @@ static class QueueBenchmark
                 Interlocked.Increment(ref count);
             }
         }));
-        report.Row($"submit, paint for nothing, wait with a {PictureBytes} B picture, {Clients} clients, no HTTP",
+        report.Row($"submit, complete with an image of {ImageBytes} B, wait; {Clients} clients, no HTTP",
             $"{count / clock.Elapsed.TotalSeconds:0} jobs/s");
         await stop.CancelAsync();
-        await painting;
+        await working;
     }
 }

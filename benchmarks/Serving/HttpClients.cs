@@ -6,10 +6,10 @@ using System.Text;
 
 namespace Muse.Benchmarks;
 
-/// <summary>What came of a load: answers that were 200, others, and how long each of the former took.</summary>
-/// <param name="Seconds">How long it was measured.</param>
-/// <param name="Latencies">Seconds of each good answer, ascending.</param>
-/// <param name="Failures">How many answers had which other status; 0 is a broken connection.</param>
+/// <summary>The responses to a load: the latencies of those with status 200, and the number of others.</summary>
+/// <param name="Seconds">The time of the measurement.</param>
+/// <param name="Latencies">Latency of each response with status 200, in seconds, ascending.</param>
+/// <param name="Failures">The number of responses by other status; 0 is a broken connection.</param>
 sealed record LoadResult(double Seconds, double[] Latencies, IReadOnlyDictionary<int, int> Failures)
 {
     public double PerSecond => Latencies.Length / Seconds;
@@ -17,13 +17,13 @@ sealed record LoadResult(double Seconds, double[] Latencies, IReadOnlyDictionary
 }
 
 /// <summary>
-/// Clients in a closed loop: each asks, waits for the answer, and asks again. Bare sockets, so that as little as possible of what is
-/// measured is the client.
+/// Clients in a closed loop: each sends a request, waits for the response, and sends the next. They use sockets directly, so that the
+/// clients are a small part of what is measured.
 /// </summary>
 static class HttpClients
 {
     /// <summary>
-    /// Posts the same JSON from so many connections; what ends within <paramref name="seconds"/> after <paramref name="warmUp"/> counts.
+    /// Posts the same JSON from many connections. Responses within <paramref name="seconds"/> after <paramref name="warmUp"/> count.
     /// </summary>
     public static async Task<LoadResult> RunAsync(int port, string path, string json, int clients, double seconds, double warmUp = 1)
     {
@@ -34,18 +34,18 @@ static class HttpClients
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Task.Run(async () =>
         {
-            var mine = new List<double>();
-            latencies.Add(mine);
+            var own = new List<double>();
+            latencies.Add(own);
             using var connection = new Connection(port);
             while (clock.Elapsed.TotalSeconds < warmUp + seconds)
             {
-                var asked = clock.Elapsed.TotalSeconds;
-                var status = await connection.AskAsync(request);
-                var answered = clock.Elapsed.TotalSeconds;
-                if (answered < warmUp || answered > warmUp + seconds)
+                var sent = clock.Elapsed.TotalSeconds;
+                var status = await connection.SendAsync(request);
+                var received = clock.Elapsed.TotalSeconds;
+                if (received < warmUp || received > warmUp + seconds)
                     continue;
                 if (status == 200)
-                    mine.Add(answered - asked);
+                    own.Add(received - sent);
                 else
                     failures.AddOrUpdate(status, 1, static (_, count) => count + 1);
             }
@@ -62,9 +62,9 @@ static class HttpClients
 
         public Connection(int port) => socket.Connect("127.0.0.1", port);
 
-        /// <summary>Sends a request and reads its whole answer.</summary>
-        /// <returns>The status, or 0 where the connection broke.</returns>
-        public async ValueTask<int> AskAsync(byte[] request)
+        /// <summary>Sends a request and reads the whole response.</summary>
+        /// <returns>The status, or 0 if the connection broke.</returns>
+        public async ValueTask<int> SendAsync(byte[] request)
         {
             await socket.SendAsync(request);
             int length = 0, body = -1, end = -1;

@@ -8,8 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Muse.Benchmarks;
 
 /// <summary>
-/// The least that an answer over HTTP can cost here: an ASP.NET endpoint in a process of its own that reads the JSON and answers with as
-/// many bytes.
+/// The lower bound for a response over HTTP: an ASP.NET endpoint in its own process that reads the JSON and responds with as many bytes.
 /// </summary>
 static class PlainEndpoint
 {
@@ -19,20 +18,20 @@ static class PlainEndpoint
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         var app = builder.Build();
-        var picture = new byte[int.Parse(args[1], CultureInfo.InvariantCulture)];
+        var image = new byte[int.Parse(args[1], CultureInfo.InvariantCulture)];
         app.MapPost("/", async (HttpRequest request) =>
         {
             var body = await JsonNode.ParseAsync(request.Body);
             return Results.Json(new JsonObject
             {
                 ["prompt"] = body!["prompt"]!.GetValue<string>(),
-                ["b64_json"] = Convert.ToBase64String(picture),
+                ["b64_json"] = Convert.ToBase64String(image),
             });
         });
         await app.RunAsync($"http://127.0.0.1:{args[0]}");
     }
 
-    /// <summary>Requests a second of it.</summary>
+    /// <summary>Starts the endpoint and measures its requests a second.</summary>
     public static async Task<LoadResult> MeasureAsync(int bytes, string json, int clients, double seconds)
     {
         var port = RunningMuse.FreePort();
@@ -44,7 +43,7 @@ static class PlainEndpoint
             {
                 try
                 {
-                    using var answer = await http.GetAsync($"http://127.0.0.1:{port}/");
+                    using var response = await http.GetAsync($"http://127.0.0.1:{port}/");
                     break;
                 }
                 catch (HttpRequestException)

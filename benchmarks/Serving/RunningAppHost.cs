@@ -128,9 +128,7 @@ sealed partial class RunningAppHost : IAsyncDisposable
             {
                 continue; // It ended meanwhile, or is somebody else's.
             }
-            var mine = environment.Split('\0').Contains($"MUSE_HTTP_PORT={Port}")
-                || workingFolder?.StartsWith(folder, StringComparison.Ordinal) == true && !command.Contains(folder, StringComparison.Ordinal);
-            if (mine)
+            if (environment.Split('\0').Contains($"MUSE_HTTP_PORT={Port}") || workingFolder == Path.Combine(folder, "data", "redis"))
                 yield return (id, KindOf(command));
         }
     }

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 
 namespace Muse.Benchmarks;
 
-/// <summary>A whole Muse of real processes on free ports: Redis, the API, workers.</summary>
+/// <summary>Muse as real processes on free ports: Redis, the API, workers.</summary>
 sealed class RunningMuse : IAsyncDisposable
 {
     readonly string folder = Directory.CreateTempSubdirectory("muse-bench-").FullName;
@@ -16,10 +16,10 @@ sealed class RunningMuse : IAsyncDisposable
 
     public int Port { get; } = FreePort();
 
-    /// <summary>Starts one and waits until all workers are ready.</summary>
+    /// <summary>Starts the processes and waits until all workers are ready.</summary>
     /// <param name="device">The workers' device.</param>
-    /// <param name="workers">How many.</param>
-    /// <param name="settings">Further settings, by the names of environment variables.</param>
+    /// <param name="workers">The number of workers.</param>
+    /// <param name="settings">Further environment variables.</param>
     public static Task<RunningMuse> StartAsync(string device, int workers, params (string Name, string Value)[] settings) =>
         StartAsync(device, workers, asAppHost: false, settings);
 
@@ -49,12 +49,12 @@ sealed class RunningMuse : IAsyncDisposable
         return muse;
     }
 
-    /// <summary>Processor seconds that each kind of process has used so far.</summary>
+    /// <summary>The processor time of each kind of process so far, in seconds.</summary>
     public Dictionary<string, double> ProcessorSeconds() =>
         processes.GroupBy(p => p.Name)
             .ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.TotalProcessorTime.TotalSeconds; }));
 
-    /// <summary>Megabytes that each kind of process holds now.</summary>
+    /// <summary>The working set of each kind of process, in megabytes.</summary>
     public Dictionary<string, double> Megabytes() =>
         processes.GroupBy(p => p.Name)
             .ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.WorkingSet64 / 1048576.0; }));
@@ -87,9 +87,9 @@ sealed class RunningMuse : IAsyncDisposable
         {
             try
             {
-                using var answer =
+                using var response =
                     await http.GetAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}{path}"), limit.Token);
-                if (answer.IsSuccessStatusCode && isReady(await answer.Content.ReadAsStringAsync(limit.Token)))
+                if (response.IsSuccessStatusCode && isReady(await response.Content.ReadAsStringAsync(limit.Token)))
                     return;
                 await Task.Delay(100, limit.Token);
             }
@@ -109,8 +109,9 @@ sealed class RunningMuse : IAsyncDisposable
     static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
 
     static string Up(string folder, Predicate<string> found) =>
-        found(folder) ? folder : Up(Path.GetDirectoryName(folder)
-        ?? throw new InvalidOperationException("This is not Muse's folder."), found);
+        found(folder)
+            ? folder
+            : Up(Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("This is not Muse's folder."), found);
 
     public static int FreePort()
     {

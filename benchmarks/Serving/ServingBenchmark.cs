@@ -2,7 +2,7 @@ using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>The whole way, HTTP → Redis → worker → Redis → HTTP, in real processes.</summary>
+/// <summary>The whole path HTTP → Redis → worker → Redis → HTTP, in real processes.</summary>
 static class ServingBenchmark
 {
     const string Path = "/v1/images/generations";
@@ -14,8 +14,8 @@ static class ServingBenchmark
 
     public static async Task RunAsync(Report report, string[] args)
     {
-        if (args is [] or ["blog"])
-            await BlogAsync(report);
+        if (args is [] or ["batching"])
+            await BatchingAndWorkersAsync(report);
         if (args is [] or ["efficiency"])
             await EfficiencyAsync(report);
         if (args is [] or ["overhead"])
@@ -26,13 +26,17 @@ static class ServingBenchmark
             await AppHostAsync(report);
     }
 
-    /// <summary>Batches and workers, as the blog compared them.</summary>
-    static async Task BlogAsync(Report report)
+    /// <summary>Batch sizes and workers, as Lightning's blog post on Muse (2022) compared them.</summary>
+    static async Task BatchingAndWorkersAsync(Report report)
     {
-        report.Heading($"Batching and workers: pictures a second through HTTP");
-        report.Columns("device", "batch", "workers", "clients", "pictures/s", "against batch 1", "p95 s");
-        foreach (var (name, device, model, counts) in ((string, string, string, int[])[])[("the built-in model, 20 steps", "cpu", "", [1]),
-            ("simulated, 40 ms + 10 ms a picture", "simulated:base=40ms,picture=10ms", "simulated", [1, 4])])
+        report.Heading($"Batching and workers: images a second over HTTP");
+        report.Columns("device", "batch", "workers", "clients", "images/s", "against batch 1", "p95 s");
+        var runs = new (string Name, string Device, string Model, int[] Workers)[]
+        {
+            ("the built-in model, 20 steps", "cpu", "", [1]),
+            ("simulated, 40 ms + 10 ms an image", "simulated:base=40ms,picture=10ms", "simulated", [1, 4]),
+        };
+        foreach (var (name, device, model, counts) in runs)
         {
             double single = 0;
             foreach (var (batch, workers) in counts.SelectMany(n => n == 1 ? ((int, int)[])[(1, 1), (12, 1)] : [(1, n), (12, n)]))
@@ -50,31 +54,31 @@ static class ServingBenchmark
         }
     }
 
-    /// <summary>Pictures a second through everything, over what the engine does with nothing around it.</summary>
+    /// <summary>Images a second over HTTP, divided by those of the same engine alone.</summary>
     static async Task EfficiencyAsync(Report report)
     {
-        var bare = await BareAsync(seconds: 8);
+        var bare = await EngineAloneAsync(seconds: 8);
         report.Heading($"Serving efficiency");
-        report.Line($"Simulated workers of 40 ms + 10 ms a picture, pictures of 300 KB.");
-        report.Line($"The same engine in a bare loop completes {bare:F1} a second (75 is what its device allows).");
-        report.Line($"Milliseconds of processor time a picture, by process.\n");
-        report.Columns("workers", "clients", "pictures/s", "efficiency", "p50 s", "p95 s", "API ms", "workers ms", "Redis ms",
+        report.Line($"Simulated workers of 40 ms + 10 ms an image, images of 300 KB.");
+        report.Line($"The same engine alone completes {bare:F1} images a second; its device allows 75.");
+        report.Line($"The last four columns are processor time, in milliseconds an image.\n");
+        report.Columns("workers", "clients", "images/s", "efficiency", "p50 s", "p95 s", "API ms", "workers ms", "Redis ms",
             "clients ms");
-        foreach (var (workers, crowds) in ((int, int[])[])[(1, [60, 1000]), (4, [120, 1000])])
+        foreach (var (workers, clientCounts) in ((int, int[])[])[(1, [60, 1000]), (4, [120, 1000])])
         {
             await using var muse =
                 await RunningMuse.StartAsync(Gpu, workers, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10"));
-            // In its first half minute the compiler takes as much of two cores as all else together.
-            await HttpClients.RunAsync(muse.Port, Path, Plain, crowds[0], seconds: 30);
-            foreach (var clients in crowds)
+            // The JIT compiler takes much of the first half minute.
+            await HttpClients.RunAsync(muse.Port, Path, Plain, clientCounts[0], seconds: 30);
+            foreach (var clients in clientCounts)
             {
-                var (before, own) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
-                // Long enough that a crowd's first wave, which arrives at once, is over.
+                var (before, ownBefore) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
+                // All clients send their first request at once: the warm-up is longer than these take.
                 var warmUp = Math.Max(4, clients / (75.0 * workers));
                 var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 15, warmUp);
                 var (after, count) = (muse.ProcessorSeconds(), result.Latencies.Length * (15 + warmUp) / 15);
                 double Cost(string name) => (after[name] - before[name]) / count * 1000;
-                var clientSeconds = (Environment.CpuUsage.TotalTime - own).TotalSeconds;
+                var clientSeconds = (Environment.CpuUsage.TotalTime - ownBefore).TotalSeconds;
                 report.Row(
                     $"{workers}", $"{clients}", $"{result.PerSecond:F1}", $"{result.PerSecond / (bare * workers):F3}",
                     $"{result.Percentile(0.5):F2}", $"{result.Percentile(0.95):F2}",
@@ -86,8 +90,8 @@ static class ServingBenchmark
         }
     }
 
-    /// <summary>Pictures a second of an engine that never waits for a request.</summary>
-    static async Task<double> BareAsync(double seconds)
+    /// <summary>Images a second of an engine for which requests always wait.</summary>
+    static async Task<double> EngineAloneAsync(double seconds)
     {
         await using var engine = await Models.StartAsync(Models.Open("simulated", Gpu), new EngineOptions());
         using var timeIsUp = new CancellationTokenSource();
@@ -107,31 +111,31 @@ static class ServingBenchmark
         return done / seconds;
     }
 
-    /// <summary>Requests a second with a device that costs nothing, beside an endpoint that does nothing.</summary>
+    /// <summary>Requests a second with a device that takes no time, beside a plain endpoint.</summary>
     static async Task OverheadAsync(Report report)
     {
         const int clients = 64;
         const double seconds = 10;
         var plain = await PlainEndpoint.MeasureAsync(1024, Small, clients, seconds);
         await using var muse = await RunningMuse.StartAsync(Free, 1, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10"));
-        await HttpClients.RunAsync(muse.Port, Path, Small, clients, seconds: 15); // Until the compiler has done its best.
-        var (before, own) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
+        await HttpClients.RunAsync(muse.Port, Path, Small, clients, seconds: 15); // Until the JIT compiler has optimized the code.
+        var (before, ownBefore) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
         var result = await HttpClients.RunAsync(muse.Port, Path, Small, clients, seconds, warmUp: 0);
-        var (after, used) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime - own);
-        report.Heading($"Overhead: a device that costs nothing, pictures of 1 KB, {clients} clients");
+        var (after, used) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime - ownBefore);
+        report.Heading($"Overhead: a device that takes no time, images of 1 KB, {clients} clients");
         report.Columns("what", "requests/s", "p50 ms", "p99 ms");
-        report.Row($"a plain ASP.NET endpoint that reads the JSON and answers 1 KB", $"{plain.PerSecond:F0}",
+        report.Row($"a plain ASP.NET endpoint that reads the JSON and responds with 1 KB", $"{plain.PerSecond:F0}",
             $"{1000 * plain.Percentile(0.5):F1}", $"{1000 * plain.Percentile(0.99):F1}");
         report.Row($"Muse", $"{result.PerSecond:F0}", $"{1000 * result.Percentile(0.5):F1}", $"{1000 * result.Percentile(0.99):F1}");
-        report.Line($"\nProcessor time a picture: API {Microseconds("api"):F0} µs, worker {Microseconds("worker"):F0} µs,");
+        report.Line($"\nProcessor time an image: API {Microseconds("api"):F0} µs, worker {Microseconds("worker"):F0} µs,");
         report.Line($"Redis {Microseconds("redis"):F0} µs, clients {used.TotalSeconds / result.Latencies.Length * 1e6:F0} µs;");
-        report.Line($"without an OTLP collector.");
+        report.Line($"without an OTLP endpoint.");
         ReportFailures(report, result);
 
         double Microseconds(string name) => (after[name] - before[name]) / result.Latencies.Length * 1e6;
     }
 
-    /// <summary>What the processes hold while a crowd waits, and whether they grow.</summary>
+    /// <summary>Memory while many clients wait, and after many requests.</summary>
     static async Task MemoryAsync(Report report)
     {
         report.Heading($"Memory of each process, MB");
@@ -140,10 +144,10 @@ static class ServingBenchmark
             ("MUSE_MODEL", "simulated")))
         {
             Sample("at the start", muse);
-            var crowd = HttpClients.RunAsync(muse.Port, Path, Plain, 1000, seconds: 16, warmUp: 0);
+            var load = HttpClients.RunAsync(muse.Port, Path, Plain, 1000, seconds: 16, warmUp: 0);
             await Task.Delay(TimeSpan.FromSeconds(14));
             Sample("1,000 clients wait", muse);
-            ReportFailures(report, await crowd);
+            ReportFailures(report, await load);
         }
         await using (var muse = await RunningMuse.StartAsync(Free, 1, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10")))
         {
@@ -158,8 +162,8 @@ static class ServingBenchmark
 
         void Sample(string when, RunningMuse muse)
         {
-            var held = muse.Megabytes();
-            report.Row($"{when}", $"{held["api"]:F0}", $"{held["worker"]:F0}", $"{held["redis"]:F0}");
+            var megabytes = muse.Megabytes();
+            report.Row($"{when}", $"{megabytes["api"]:F0}", $"{megabytes["worker"]:F0}", $"{megabytes["redis"]:F0}");
         }
     }
 
@@ -221,6 +225,6 @@ static class ServingBenchmark
     static void ReportFailures(Report report, LoadResult result)
     {
         foreach (var (status, count) in result.Failures)
-            report.Line($"\n**{count} answers had the status {status}.**\n");
+            report.Line($"\n**{count} responses had the status {status}.**\n");
     }
 }

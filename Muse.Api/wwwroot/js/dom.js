@@ -1,6 +1,6 @@
-// Builds elements. What a person wrote goes in as text nodes, never as markup.
+// Builds elements. Text becomes text nodes, never markup.
 
-/** An element with attributes (on… are listeners, true/false set or leave out) and children (nodes or text). */
+/** An element with attributes (on… are listeners; true sets one, false leaves it out) and children (nodes or text). */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -22,19 +22,19 @@ export function s(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A drawing from img/icons.svg, silent to screen readers. */
+/** A drawing from img/icons.svg, hidden from screen readers. */
 export const icon = name => s("svg", { class: "icon", "aria-hidden": "true" }, s("use", { href: `img/icons.svg#${name}` }));
 
 /** The element with this id. */
 export const byId = id => document.getElementById(id);
 
-/** Sets the text only where it differs, so that a live region does not repeat itself. */
+/** Sets the text only if it differs, so that a screen reader does not repeat a live region. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
 /**
- * Makes a parent's children match a list, keeping the elements of items that stay: focus and pictures survive an update.
+ * Makes a parent's children match a list. The elements of items that stay are kept, so focus and loaded images survive an update.
  * make(item) builds an element once; update(element, item) brings it up to date.
  */
 export function keyed(parent, items, key, make, update) {

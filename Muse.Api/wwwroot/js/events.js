@@ -1,22 +1,22 @@
-// Server-sent events over fetch: unlike EventSource it can carry a key, and says why it was refused.
+// Server-sent events over fetch, which, unlike EventSource, can send a key and gives the error response.
 
 import { ApiError, pause, request } from "./http.js";
 
 /**
- * Listens until onEvent returns true, the signal is aborted or the server refuses (throws its ApiError).
- * Comes back by itself with Last-Event-ID after a lost connection, and calls onDown(error) meanwhile.
+ * Listens until onEvent returns true, the signal is aborted, or the server answers with an error (an ApiError is thrown).
+ * After a lost connection it calls onDown(error) and connects again with Last-Event-ID.
  */
 export async function listen(path, { signal, onEvent, onDown = () => { } }) {
   let lastId = "";
   let delay = 500;
   while (true) {
-    let heard = false;
+    let received = false;
     let reason = null;
     try {
       const headers = { Accept: "text/event-stream", ...(lastId ? { "Last-Event-ID": lastId } : {}) };
       const response = await request(path, { headers, signal });
       for await (const event of parse(response.body)) {
-        heard = true;
+        received = true;
         if (event.id !== null) lastId = event.id;
         if (event.data !== "" && onEvent(event)) return;
       }
@@ -26,12 +26,12 @@ export async function listen(path, { signal, onEvent, onDown = () => { } }) {
       reason = error;
     }
     onDown(reason);
-    delay = heard ? 500 : Math.min(delay * 2, 10_000);
+    delay = received ? 500 : Math.min(delay * 2, 10_000);
     try { await pause(Math.max(delay, (reason?.retryAfter ?? 0) * 1000), signal); } catch { return; }
   }
 }
 
-/** Cuts a byte stream into events: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
+/** Parses a byte stream into events: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
 async function* parse(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -57,7 +57,7 @@ async function* parse(body) {
       }
     }
   } finally {
-    reader.cancel().catch(() => { /* the connection is gone already */ });
+    reader.cancel().catch(() => { /* The connection is closed already. */ });
   }
 }
 

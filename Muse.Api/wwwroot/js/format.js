@@ -1,4 +1,4 @@
-// Figures as a person would say them.
+// Numbers, durations and dates as text.
 
 const whole = new Intl.NumberFormat("en");
 

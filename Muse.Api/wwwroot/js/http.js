@@ -1,14 +1,18 @@
-// One door to the API: the caller's key, errors in words, and waiting where the server asks for patience.
+// Requests to the API: with the caller's key, with errors as messages, and with retries as the server asks for them.
 
 const keyName = "muse.key";
 
 /** The caller's API key, kept for this tab. */
 export const key = {
   get: () => { try { return sessionStorage.getItem(keyName) ?? ""; } catch { return ""; } },
-  set(value) { try { value ? sessionStorage.setItem(keyName, value) : sessionStorage.removeItem(keyName); } catch { /* no storage: asked again on the next page */ } },
+  set(value) {
+    try {
+      value ? sessionStorage.setItem(keyName, value) : sessionStorage.removeItem(keyName);
+    } catch { /* There is no storage: the next page asks again. */ }
+  },
 };
 
-/** What the API refused, with the words it said. */
+/** An error response of the API, with its message. */
 export class ApiError extends Error {
   constructor(status, message, field = null, retryAfter = null) {
     super(message);
@@ -16,17 +20,17 @@ export class ApiError extends Error {
     this.field = field;
     this.retryAfter = retryAfter;
   }
-  /** Whether the server asks for patience rather than for another request. */
+  /** Whether the same request may succeed later. */
   get isBusy() { return this.status === 429 || this.status === 503; }
   get needsKey() { return this.status === 401 || this.status === 403; }
 }
 
-/** Nothing answered at all. */
+/** There was no response. */
 export class Unreachable extends Error {
   constructor() { super("Muse does not answer."); }
 }
 
-/** A request; throws ApiError or Unreachable unless the answer is a success. */
+/** Sends a request. Throws ApiError or Unreachable unless the response is a success. */
 export async function request(path, { method = "GET", body, headers = {}, signal } = {}) {
   let response;
   try {
@@ -46,17 +50,17 @@ export async function request(path, { method = "GET", body, headers = {}, signal
     throw new Unreachable();
   }
   if (response.ok) return response;
-  throw await refusal(response);
+  throw await toApiError(response);
 }
 
-/** A request whose answer is JSON. */
+/** Sends a request and reads the response as JSON. */
 export const getJson = async (path, options) => (await request(path, options)).json();
 
 /**
- * A request that waits while the server is too busy or away, as long as it says, and then tries again.
- * onWaiting(seconds, error) is called at the start of each wait. Ends early when the signal is aborted.
+ * Sends a request again while the server is busy or unreachable, after the time that it asks for.
+ * onWaiting(seconds, error) is called at the start of each wait. Aborting the signal ends it.
  */
-export async function patientJson(path, options, onWaiting) {
+export async function getJsonWithRetries(path, options, onWaiting) {
   for (let attempt = 0; ; attempt++) {
     try {
       return await getJson(path, options);
@@ -80,12 +84,13 @@ export function pause(milliseconds, signal) {
   });
 }
 
-async function refusal(response) {
+async function toApiError(response) {
   const retryAfter = seconds(response.headers.get("Retry-After"));
   let problem = null;
-  try { problem = await response.json(); } catch { /* not JSON: a proxy's page; the status has to do */ }
+  try { problem = await response.json(); } catch { /* Not JSON, such as a proxy's page: the status decides the message. */ }
   const field = problem?.field ?? problem?.error?.param ?? firstKey(problem?.errors) ?? null;
-  const message = problem?.detail ?? problem?.error?.message ?? firstValue(problem?.errors) ?? problem?.title ?? plain(response.status);
+  const message = problem?.detail ?? problem?.error?.message ?? firstValue(problem?.errors) ?? problem?.title
+    ?? messageFor(response.status);
   return new ApiError(response.status, message, field, retryAfter);
 }
 
@@ -101,7 +106,7 @@ function seconds(header) {
   return Number.isNaN(date) ? null : Math.max(0, (date - Date.now()) / 1000);
 }
 
-function plain(status) {
+function messageFor(status) {
   if (status === 404) return "It is not there any more. Muse keeps pictures for a limited time.";
   if (status === 413) return "That is more text than Muse takes at once. Please shorten it.";
   if (status === 429) return "Many people are painting right now.";

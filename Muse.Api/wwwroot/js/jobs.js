@@ -1,6 +1,6 @@
-// The jobs API: https paths and JSON in, plain objects out. The only file that knows the API's field names.
+// The jobs API: calls it and turns its JSON into plain objects. Only this file and operations.js know the API's field names.
 
-import { getJson, patientJson, request } from "./http.js";
+import { getJson, getJsonWithRetries, request } from "./http.js";
 import { listen } from "./events.js";
 
 const final = new Set(["succeeded", "failed", "cancelled"]);
@@ -15,34 +15,34 @@ export async function model(signal) {
   return served?.capabilities ? readCard(served.id, served.capabilities) : null;
 }
 
-/** Asks for pictures; waits where the server asks for patience. The key makes a second try the same job. */
-export async function paint(wish, { signal, onWaiting }) {
+/** Submits a request, with retries as the server asks for them. The idempotency key makes each retry the same job. */
+export async function submit(fields, { signal, onWaiting }) {
   const body = {
-    prompt: wish.prompt,
-    negative_prompt: wish.negative || undefined,
-    size: wish.width ? `${wish.width}x${wish.height}` : undefined,
-    steps: wish.steps,
-    guidance_scale: wish.guidance,
-    scheduler: wish.sampler,
-    seed: wish.seed ?? undefined,
-    n: wish.count,
+    prompt: fields.prompt,
+    negative_prompt: fields.negative || undefined,
+    size: fields.width ? `${fields.width}x${fields.height}` : undefined,
+    steps: fields.steps,
+    guidance_scale: fields.guidance,
+    scheduler: fields.sampler,
+    seed: fields.seed ?? undefined,
+    n: fields.count,
     previews: 12,
   };
   const headers = { "Idempotency-Key": crypto.randomUUID() };
-  return readJob(await patientJson("v1/generations", { method: "POST", body, headers, signal }, onWaiting));
+  return readJob(await getJsonWithRetries("v1/generations", { method: "POST", body, headers, signal }, onWaiting));
 }
 
-/** The job as it stands. */
+/** The job's current state. */
 export const find = async id => readJob(await getJson(`v1/generations/${encodeURIComponent(id)}`));
 
-/** One's own jobs, newest first. */
+/** The caller's jobs, newest first. */
 export async function list(cursor) {
   const query = new URLSearchParams({ limit: "24", ...(cursor ? { cursor } : {}) });
   const page = await getJson(`v1/generations?${query}`);
   return { jobs: page.data.map(readJob), next: page.next_cursor ?? null };
 }
 
-/** Cancels what is not finished yet. */
+/** Cancels the images that are not finished. */
 export const cancel = id => request(`v1/generations/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 /** Follows a job to its end; onJob gets it after each change. */
@@ -74,22 +74,22 @@ function readCard(name, card) {
 }
 
 function readJob(json) {
-  const asked = json.request;
-  const [width, height] = asked.size === "auto" ? [null, null] : asked.size.split("x").map(Number);
+  const requested = json.request;
+  const [width, height] = requested.size === "auto" ? [null, null] : requested.size.split("x").map(Number);
   return {
     id: json.id,
     state: json.state,
     created: new Date(json.created_at),
-    prompt: asked.prompt,
-    negative: asked.negative_prompt ?? "",
+    prompt: requested.prompt,
+    negative: requested.negative_prompt ?? "",
     width,
     height,
-    steps: asked.steps ?? null,
-    guidance: asked.guidance_scale ?? null,
-    sampler: asked.scheduler ?? null,
-    seed: asked.seed,
-    count: asked.n,
-    format: asked.output_format,
+    steps: requested.steps ?? null,
+    guidance: requested.guidance_scale ?? null,
+    sampler: requested.scheduler ?? null,
+    seed: requested.seed,
+    count: requested.n,
+    format: requested.output_format,
     ahead: json.position?.ahead ?? null,
     wait: json.position?.estimated_wait_seconds ?? null,
     pictures: json.images.map(picture => ({
@@ -98,13 +98,13 @@ function readJob(json) {
       seed: picture.seed,
       step: picture.step,
       steps: picture.steps,
-      /** For the owner. */
+      /** Needs the caller's key. */
       path: picture.image_url ?? null,
-      /** For whoever has it. */
+      /** Signed: works without a key. */
       link: picture.url ?? null,
       preview: picture.preview_url ?? null,
-      waited: picture.waited_seconds ?? null,
-      painted: picture.painted_seconds ?? null,
+      waitedSeconds: picture.waited_seconds ?? null,
+      generationSeconds: picture.painted_seconds ?? null,
       cutOff: picture.prompt_cut_off ?? null,
       flagged: picture.flagged ?? false,
       error: picture.error ?? null,

@@ -1,11 +1,11 @@
-// Asks for an API key where the server wants one.
+// The dialog that asks for an API key.
 
 import { byId, h, icon } from "./dom.js";
 import { key } from "./http.js";
 
 let asking = null;
 
-/** Asks once, however many requests were refused; resolves to whether a key was given. */
+/** Shows one dialog, however many requests need a key. Resolves to whether a key was entered. */
 export function askForKey(why, title = "An API key, please") {
   asking ??= ask(why, title).finally(() => { asking = null; });
   return asking;
@@ -13,7 +13,14 @@ export function askForKey(why, title = "An API key, please") {
 
 function ask(why, title) {
   const dialog = byId("key-dialog");
-  const input = h("input", { type: "password", id: "key-input", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": "key-why" });
+  const input = h("input", {
+    type: "password",
+    id: "key-input",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "key-why",
+  });
   dialog.replaceChildren(h("form", { method: "dialog" },
     h("h2", { id: "key-title" }, title),
     h("p", { id: "key-why", class: "words" }, why),

@@ -1,9 +1,9 @@
-// The operators' API: paths and JSON in, plain objects out. With jobs.js the only file that knows field names.
+// The operators' API: calls it and turns its JSON into plain objects. Only this file and jobs.js know the API's field names.
 
 import { request } from "./http.js";
 import { listen } from "./events.js";
 
-/** Listens to the one stream: onHistory(points) once at the start, onNow(now) with each measurement. */
+/** Listens to the event stream: onHistory(points) once at the start, onNow(now) with each measurement. */
 export const watch = ({ signal, onHistory, onNow, onDown }) => listen("v1/ops/stream", {
   signal,
   onDown,
@@ -14,7 +14,7 @@ export const watch = ({ signal, onHistory, onNow, onDown }) => listen("v1/ops/st
   },
 });
 
-/** Has a given-up picture tried again. */
+/** Puts the image of a dead letter back into the queue. */
 export const requeue = id => request(`v1/ops/dead-letters/${encodeURIComponent(id)}/requeue`, { method: "POST" });
 
 const readPoint = json => ({
@@ -47,10 +47,16 @@ const readNow = json => ({
     at: new Date(worker.at),
     slots: worker.slots,
     rate: worker.pictures_per_second ?? null,
-    painted: worker.painted,
-    batch: worker.batch.map(seat => ({ place: seat.place, job: seat.job_id, index: seat.index, step: seat.step, steps: seat.steps })),
+    completed: worker.painted,
+    batch: worker.batch.map(entry => ({ place: entry.place, job: entry.job_id, index: entry.index, step: entry.step, steps: entry.steps })),
   })),
   /** Newest first. */
   decisions: json.decisions.map(readDecision),
-  deadLetters: json.dead_letters.map(letter => ({ id: letter.id, job: letter.job_id ?? null, index: letter.index, reason: letter.reason, at: new Date(letter.at) })),
+  deadLetters: json.dead_letters.map(letter => ({
+    id: letter.id,
+    job: letter.job_id ?? null,
+    index: letter.index,
+    reason: letter.reason,
+    at: new Date(letter.at),
+  })),
 });

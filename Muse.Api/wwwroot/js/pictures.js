@@ -1,11 +1,11 @@
-// Puts a picture of the API into an <img>, fetching it with the caller's key where there is one.
+// Shows an image of the API in an <img>. With a key, it is fetched with the key first.
 
 import { key, request } from "./http.js";
 
-/** An object URL or the path itself. Object URLs live as long as the page: a gallery's worth of small files. */
+/** Object URLs by path. They are kept as long as the page: a gallery is a few small files. */
 const fetched = new Map();
 
-/** Where an <img> can load the picture from. */
+/** A URL from which an <img> can load the image. */
 export async function source(path) {
   if (!key.get() || !path.startsWith("/")) return path;
   if (!fetched.has(path)) fetched.set(path, request(path).then(async response => URL.createObjectURL(await response.blob())));
@@ -17,7 +17,7 @@ export async function source(path) {
   }
 }
 
-/** Shows the picture in the image once it can be; `failed` is called when it can't. */
+/** Loads the path into the <img>; `failed` is called if it can't be loaded. */
 export async function show(image, path, failed = () => { }) {
   if (image.dataset.path === path) return;
   image.dataset.path = path;

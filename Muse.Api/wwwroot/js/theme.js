@@ -1,11 +1,14 @@
-// Runs before the first paint, so that a chosen theme never flashes. A classic script for that reason.
+// Sets the theme before the browser first renders the page, so that the other theme never flashes. A module would run too late.
 "use strict";
 (() => {
   const root = document.documentElement;
   const themes = ["auto", "light", "dark"];
   const names = { auto: "as the system", light: "light", dark: "dark" };
   const read = () => { try { return localStorage.getItem("muse.theme"); } catch { return null; } };
-  const keep = theme => { try { localStorage.setItem("muse.theme", theme); } catch { /* private mode: the choice lasts for this page */ } };
+  const keep = theme => {
+    // Without storage (private mode) the choice lasts until the page is left.
+    try { localStorage.setItem("muse.theme", theme); } catch { }
+  };
   let theme = themes.includes(read()) ? read() : "auto";
   const apply = () => {
     if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;

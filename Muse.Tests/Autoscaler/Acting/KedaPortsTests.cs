@@ -5,7 +5,7 @@ namespace Muse.Tests.Autoscaler.Acting;
 public sealed class KedaPortsTests
 {
     [SkippableFact]
-    public async Task Beside_KEDAs_port_the_program_listens_where_the_container_image_says()
+    public async Task With_KEDA_the_program_also_listens_on_the_ports_of_the_container_image()
     {
         await using var redis = await RedisServer.StartAsync();
         var port = RedisServer.FreePort();
@@ -15,17 +15,17 @@ public sealed class KedaPortsTests
         using var http = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        while (!program.HasExited && !await AnswersAsync(http))
+        while (!program.HasExited && !await IsAliveAsync(http))
             await timer.WaitForNextTickAsync(limit.Token);
         Assert.False(program.HasExited, program.Output);
     }
 
-    static async Task<bool> AnswersAsync(HttpClient http)
+    static async Task<bool> IsAliveAsync(HttpClient http)
     {
         try
         {
-            using var answer = await http.GetAsync("/alive");
-            return answer.IsSuccessStatusCode;
+            using var response = await http.GetAsync("/alive");
+            return response.IsSuccessStatusCode;
         }
         catch (HttpRequestException)
         {

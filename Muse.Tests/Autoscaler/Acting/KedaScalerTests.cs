@@ -17,7 +17,7 @@ public sealed class KedaScalerTests : IAsyncLifetime
     readonly FakeTimeProvider time = new(Facts.Now);
     readonly FakeFleet fleet;
     readonly int port = RedisServer.FreePort();
-    readonly ScaledObjectRef painters = new() { Name = "painters", Namespace = "art" };
+    readonly ScaledObjectRef workers = new() { Name = "workers", Namespace = "muse" };
     WebApplication app = null!;
     GrpcChannel channel = null!;
     ExternalScaler.ExternalScalerClient client = null!;
@@ -55,49 +55,49 @@ public sealed class KedaScalerTests : IAsyncLifetime
     public async Task The_metric_is_the_workers_wanted_against_a_target_of_one()
     {
         fleet.Waiting = 100;
-        await DecidedAsync();
-        var spec = Assert.Single((await client.GetMetricSpecAsync(painters)).MetricSpecs);
+        await StartAndDecideAsync();
+        var spec = Assert.Single((await client.GetMetricSpecAsync(workers)).MetricSpecs);
         Assert.Equal(("muse-workers-wanted", 1L, 1.0), (spec.MetricName, spec.TargetSize, spec.TargetSizeFloat));
-        var request = new GetMetricsRequest { ScaledObjectRef = painters, MetricName = spec.MetricName };
+        var request = new GetMetricsRequest { ScaledObjectRef = workers, MetricName = spec.MetricName };
         var value = Assert.Single((await client.GetMetricsAsync(request)).MetricValues);
         Assert.Equal(("muse-workers-wanted", 4L, 4.0), (value.MetricName, value.MetricValue_, value.MetricValueFloat));
-        Assert.True((await client.IsActiveAsync(painters)).Result);
+        Assert.True((await client.IsActiveAsync(workers)).Result);
     }
 
     [Fact]
-    public async Task No_work_and_no_minimum_is_zero()
+    public async Task Without_work_and_without_a_minimum_the_metric_is_zero()
     {
-        await DecidedAsync();
-        Assert.False((await client.IsActiveAsync(painters)).Result);
-        Assert.Equal(0, Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = painters })).MetricValues).MetricValueFloat);
+        await StartAndDecideAsync();
+        Assert.False((await client.IsActiveAsync(workers)).Result);
+        Assert.Equal(0, Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = workers })).MetricValues).MetricValueFloat);
     }
 
     [Fact]
-    public async Task An_unknown_figure_is_an_error_and_never_zero()
+    public async Task An_unknown_number_is_an_error_and_never_zero()
     {
-        fleet.Away = new QueueUnavailableException("away");
+        fleet.Failure = new QueueUnavailableException("away");
         await app.StartAsync();
-        await UnavailableAsync();
+        await AssertUnavailableAsync();
     }
 
     [Fact]
-    public async Task A_figure_that_has_grown_old_is_an_error_and_never_zero()
+    public async Task An_old_number_is_an_error_and_never_zero()
     {
         fleet.Waiting = 100;
-        await DecidedAsync();
-        fleet.Away = new QueueUnavailableException("away");
+        await StartAndDecideAsync();
+        fleet.Failure = new QueueUnavailableException("away");
         time.Advance(TimeSpan.FromSeconds(90));
-        Assert.True((await client.IsActiveAsync(painters)).Result);
+        Assert.True((await client.IsActiveAsync(workers)).Result);
         time.Advance(TimeSpan.FromSeconds(1));
-        await UnavailableAsync();
+        await AssertUnavailableAsync();
     }
 
     [Fact]
-    public async Task The_stream_tells_at_once_that_an_empty_fleet_is_woken()
+    public async Task The_stream_reports_at_once_that_the_first_worker_is_needed()
     {
-        await DecidedAsync();
+        await StartAndDecideAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        using var call = client.StreamIsActive(painters, cancellationToken: limit.Token);
+        using var call = client.StreamIsActive(workers, cancellationToken: limit.Token);
         Assert.True(await call.ResponseStream.MoveNext(limit.Token));
         Assert.False(call.ResponseStream.Current.Result);
 
@@ -113,8 +113,8 @@ public sealed class KedaScalerTests : IAsyncLifetime
     [InlineData("s12-muse-workers-wanted")]
     public async Task The_metric_is_answered_under_the_name_that_KEDA_gives_it(string name)
     {
-        await DecidedAsync();
-        var value = Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = painters, MetricName = name })).MetricValues);
+        await StartAndDecideAsync();
+        var value = Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = workers, MetricName = name })).MetricValues);
         Assert.Equal(name, value.MetricName);
     }
 
@@ -150,7 +150,7 @@ public sealed class KedaScalerTests : IAsyncLifetime
         Assert.True(ScaledObjectRef.Descriptor.Fields[3].IsMap);
     }
 
-    async Task DecidedAsync()
+    async Task StartAndDecideAsync()
     {
         await app.StartAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
@@ -161,12 +161,12 @@ public sealed class KedaScalerTests : IAsyncLifetime
         }
     }
 
-    async Task UnavailableAsync()
+    async Task AssertUnavailableAsync()
     {
         Func<Task>[] calls =
         [
-            async () => await client.GetMetricsAsync(new() { ScaledObjectRef = painters }),
-            async () => await client.IsActiveAsync(painters),
+            async () => await client.GetMetricsAsync(new() { ScaledObjectRef = workers }),
+            async () => await client.IsActiveAsync(workers),
         ];
         foreach (var call in calls)
             Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(call)).StatusCode);

@@ -20,7 +20,7 @@ public class KubernetesActorTests
         await server.Actor().ActAsync(Decision, default);
 
         var (verb, path, type, body) = Assert.Single(server.Requests);
-        Assert.Equal(("PATCH", "/apis/apps/v1/namespaces/art/deployments/painters/scale", "application/merge-patch+json"),
+        Assert.Equal(("PATCH", "/apis/apps/v1/namespaces/muse/deployments/workers/scale", "application/merge-patch+json"),
             (verb, path, type));
         Assert.Equal("""{"spec":{"replicas":7}}""", JsonSerializer.Serialize(JsonDocument.Parse(body)));
     }
@@ -28,7 +28,7 @@ public class KubernetesActorTests
     [Theory]
     [InlineData(StatusCodes.Status403Forbidden)]
     [InlineData(StatusCodes.Status404NotFound)]
-    public async Task What_the_API_server_refuses_is_thrown_for_the_loop_to_log(int status)
+    public async Task An_error_of_the_API_server_is_thrown_for_the_loop_to_log(int status)
     {
         await using var server = await ApiServer.StartAsync(status);
         await Assert.ThrowsAsync<k8s.Autorest.HttpOperationException>(() => server.Actor().ActAsync(Decision, default));
@@ -51,7 +51,7 @@ public class KubernetesActorTests
                 context.Response.StatusCode = status;
                 context.Response.ContentType = "application/json";
                 await context.Response.WriteAsync(
-                    """{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"painters"},"spec":{"replicas":7}}""");
+                    """{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"workers"},"spec":{"replicas":7}}""");
             });
             await server.app.StartAsync();
             return server;
@@ -61,7 +61,7 @@ public class KubernetesActorTests
 
         public KubernetesActor Actor() => new(
             new Kubernetes(new KubernetesClientConfiguration { Host = app.Urls.Single() }),
-            Options.Create(new KubernetesOptions { Namespace = "art", Deployment = "painters" }));
+            Options.Create(new KubernetesOptions { Namespace = "muse", Deployment = "workers" }));
 
         public ValueTask DisposeAsync() => app.DisposeAsync();
     }

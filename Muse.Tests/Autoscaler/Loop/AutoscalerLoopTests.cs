@@ -7,7 +7,7 @@ namespace Muse.Tests.Autoscaler;
 
 public sealed class AutoscalerLoopTests
 {
-    readonly SetClock time = new();
+    readonly SettableClock time = new();
     readonly FakeFleet fleet;
     readonly RecordingActor actor = new();
     readonly LinesLogger lines = new();
@@ -46,19 +46,19 @@ public sealed class AutoscalerLoopTests
     }
 
     [Fact]
-    public async Task It_measures_decides_writes_the_decision_down_and_acts()
+    public async Task It_measures_decides_stores_the_decision_and_acts()
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
         Assert.Equal(4, await TickAsync());
         var decision = Assert.Single(fleet.Decisions);
         Assert.Equal((4, "drain", time.GetUtcNow(), 100L), (decision.Workers, decision.Policy, decision.At, decision.Measured.Waiting));
-        Assert.Equal([4], actor.Asked);
+        Assert.Equal([4], actor.Requested);
         Assert.Contains(lines.All, line => line.StartsWith("4 workers: 100 waiting and 12 in work"));
     }
 
     [Fact]
-    public async Task A_restart_goes_on_from_the_last_decision_and_holds_it_for_the_window()
+    public async Task After_a_restart_the_last_decision_is_held_for_the_window()
     {
         fleet.Decisions.Add(new(5, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(5, busy: 0);
@@ -73,16 +73,16 @@ public sealed class AutoscalerLoopTests
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
         await TickAsync();
-        fleet.Away = new QueueUnavailableException("Redis at 127.0.0.1:6379 can't be reached.");
+        fleet.Failure = new QueueUnavailableException("Redis at 127.0.0.1:6379 can't be reached.");
         for (var i = 0; i < 20; i++)
             Assert.Null(await TickAsync());
-        Assert.Equal([4], actor.Asked);
+        Assert.Equal([4], actor.Requested);
         Assert.Contains(
             "The queue could not be measured. The last decision, 4 workers, stays in force. Redis at 127.0.0.1:6379 can't be reached.",
             lines.All);
 
-        // It comes back with nothing waiting; the time away does not count towards the window.
-        fleet.Away = null;
+        // Redis is back and nothing waits. The time without Redis does not count towards the window.
+        fleet.Failure = null;
         (fleet.Waiting, fleet.Pending) = (0, 0);
         Assert.Equal(4, await TickAsync());
     }
@@ -90,16 +90,16 @@ public sealed class AutoscalerLoopTests
     [Fact]
     public async Task Nothing_is_decided_while_Redis_is_unavailable_from_the_start()
     {
-        fleet.Away = new QueueUnavailableException("away");
+        fleet.Failure = new QueueUnavailableException("unavailable");
         Assert.Null(await TickAsync());
-        Assert.Empty(actor.Asked);
-        fleet.Away = null;
+        Assert.Empty(actor.Requested);
+        fleet.Failure = null;
         fleet.Decisions.Add(new(3, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         Assert.Equal(3, await TickAsync());
     }
 
     [Fact]
-    public async Task Missing_heartbeats_take_no_worker_away()
+    public async Task Missing_heartbeats_do_not_scale_down()
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
@@ -110,12 +110,12 @@ public sealed class AutoscalerLoopTests
             Assert.Equal(4, await TickAsync());
         Assert.Contains("0 workers send heartbeats, 4 did recently. Nothing is scaled down.", lines.All);
         Assert.Contains("only 0 of 4 workers send heartbeats", fleet.Decisions[^1].Reason);
-        // Who stays away for a whole window is gone.
+        // A worker without heartbeats for a whole window no longer counts.
         Assert.InRange(await TicksUntilBelow(4), 1, 7);
     }
 
     [Fact]
-    public async Task A_clock_that_jumps_takes_no_worker_away()
+    public async Task A_jump_of_the_clock_does_not_scale_down()
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
@@ -129,7 +129,7 @@ public sealed class AutoscalerLoopTests
     }
 
     [Fact]
-    public async Task Our_own_clock_set_ahead_does_not_shorten_the_window()
+    public async Task A_jump_of_the_autoscalers_own_clock_does_not_shorten_the_window()
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
@@ -141,12 +141,12 @@ public sealed class AutoscalerLoopTests
     }
 
     [Fact]
-    public async Task A_stale_measurement_takes_no_worker_away()
+    public async Task A_stale_measurement_does_not_scale_down()
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
         await TickAsync();
-        fleet.Frozen = Facts.Now + TimeSpan.FromSeconds(60);
+        fleet.FixedTime = Facts.Now + TimeSpan.FromSeconds(60);
         for (var i = 0; i < 20; i++)
             Assert.Equal(4, await TickAsync());
         Assert.Contains(lines.All, line => line.StartsWith("The measurement is stale: ")
@@ -154,7 +154,7 @@ public sealed class AutoscalerLoopTests
     }
 
     [Fact]
-    public async Task Counters_that_begin_anew_take_no_worker_away()
+    public async Task Reset_counters_do_not_scale_down()
     {
         fleet.Decisions.Add(new(4, "earlier", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
         fleet.Ready(4, busy: 0);
@@ -167,7 +167,7 @@ public sealed class AutoscalerLoopTests
     }
 
     [Fact]
-    public async Task A_worker_that_never_becomes_ready_is_named_and_replaced()
+    public async Task A_worker_that_never_becomes_ready_is_logged_by_name_and_replaced()
     {
         fleet.Ready(1);
         fleet.Ready(1, rate: null, busy: 0, state: WorkerState.Starting, age: 600);
@@ -178,7 +178,7 @@ public sealed class AutoscalerLoopTests
     }
 
     [Fact]
-    public async Task A_pool_that_cannot_start_more_is_logged_once_and_not_asked_for_more_and_more()
+    public async Task A_pool_that_can_not_start_more_workers_is_logged_once_and_the_number_does_not_grow()
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
@@ -192,17 +192,17 @@ public sealed class AutoscalerLoopTests
     {
         fleet.Ready(1);
         (fleet.Waiting, fleet.Pending) = (100, 12);
-        actor.Fails = new HttpRequestException("The API server answered 503.");
+        actor.Failure = new HttpRequestException("The API server answered 503.");
         Assert.Equal(4, await TickAsync());
         Assert.Contains(lines.All, line => line.StartsWith("The actor failed to set 4 workers.")
             && line.EndsWith("The API server answered 503."));
-        actor.Fails = null;
+        actor.Failure = null;
         await TickAsync();
-        Assert.Equal([4], actor.Asked);
+        Assert.Equal([4], actor.Requested);
     }
 
     [Fact]
-    public async Task An_empty_fleet_is_woken_by_the_first_picture_without_waiting_for_the_interval()
+    public async Task The_first_image_wakes_an_empty_fleet_without_waiting_for_the_interval()
     {
         options = new() { MinWorkers = 0, MaxWorkers = 4 };
         await Loop.StartAsync(default);
@@ -211,12 +211,12 @@ public sealed class AutoscalerLoopTests
 
         fleet.Waiting = 1;
         fleet.Change.SetResult();
-        await Eventually(() => actor.Asked.Contains(1));
+        await EventuallyAsync(() => actor.Requested.Contains(1));
         await Loop.StopAsync(default);
         Assert.Equal(Facts.Now, time.GetUtcNow());
     }
 
-    static async Task Eventually(Func<bool> condition)
+    static async Task EventuallyAsync(Func<bool> condition)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!condition())
@@ -226,8 +226,8 @@ public sealed class AutoscalerLoopTests
         }
     }
 
-    /// <summary>A clock that someone sets while time passes as ever.</summary>
-    sealed class SetClock() : FakeTimeProvider(Facts.Now)
+    /// <summary>A clock that can be set; its timestamps are not affected.</summary>
+    sealed class SettableClock() : FakeTimeProvider(Facts.Now)
     {
         public TimeSpan Ahead { get; set; }
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Ahead;
@@ -236,15 +236,15 @@ public sealed class AutoscalerLoopTests
 
     sealed class RecordingActor : IScalingActor
     {
-        public List<int> Asked { get; } = [];
-        public Exception? Fails { get; set; }
+        public List<int> Requested { get; } = [];
+        public Exception? Failure { get; set; }
 
         public Task ActAsync(ScalingDecision decision, CancellationToken cancellation)
         {
-            if (Fails is not null)
-                return Task.FromException(Fails);
-            if (Asked.LastOrDefault(-1) != decision.Workers)
-                Asked.Add(decision.Workers);
+            if (Failure is not null)
+                return Task.FromException(Failure);
+            if (Requested.LastOrDefault(-1) != decision.Workers)
+                Requested.Add(decision.Workers);
             return Task.CompletedTask;
         }
     }

@@ -5,7 +5,7 @@ namespace Muse.Tests.Autoscaler;
 
 public class DrainPolicyTests
 {
-    // A worker paints 3.75 pictures a second; aiming at 10 s less the tolerance of a tenth, it is good for 33.75 in the queue.
+    // A worker does 3.75 images a second. In 10 s less the tolerance of a tenth, it does 33.75.
     static readonly AutoscalerOptions Options = new() { MinWorkers = 0, MaxWorkers = 40, Tolerance = 0.1 };
     static readonly TimeSpan Window = Options.StabilisationWindow;
 
@@ -19,7 +19,7 @@ public class DrainPolicyTests
     [InlineData(400, 12)]
     [InlineData(1000, 30)]
     [InlineData(100_000, 40)] // the most allowed
-    public void Up_at_once_by_as_many_as_drain_the_backlog_within_the_target(long waiting, int expected) =>
+    public void It_scales_up_at_once_to_as_many_as_drain_the_backlog_within_the_target(long waiting, int expected) =>
         Assert.Equal(expected, Decide(Facts.Of(desired: 0, waiting: Math.Max(1, waiting))).Workers);
 
     [Theory]
@@ -31,8 +31,8 @@ public class DrainPolicyTests
 
     [Theory]
     [InlineData(30, 0, 60, 2)] // 7.5 a second against 3.75 for a minute and a half
-    [InlineData(30, 1, 60, 2)] // one that is due now has painted them by then
-    public void What_will_wait_when_a_new_worker_is_ready_counts(long waiting, int starting, double age, int expectedAtLeast)
+    [InlineData(30, 1, 60, 2)] // a worker that is due now has done them by then
+    public void The_backlog_expected_when_a_new_worker_is_ready_counts(long waiting, int starting, double age, int expectedAtLeast)
     {
         var alone = Decide(Facts.Of(desired: 1, waiting, arrivals: 7.5));
         var joined = Decide(Facts.Of(desired: 2, waiting, arrivals: 7.5, ready: 1, starting: starting, age: age));
@@ -44,7 +44,7 @@ public class DrainPolicyTests
     public void A_worker_that_is_starting_counts_from_when_it_will_be_ready()
     {
         int With(double age) => Decide(Facts.Of(desired: 2, waiting: 30, arrivals: 7.5, ready: 1, starting: 1, age: age)).Workers;
-        Assert.Equal(8, With(age: 0)); // 112 fewer than without it: it paints for the last half minute
+        Assert.Equal(8, With(age: 0)); // 112 images fewer than without it: it works for the last half minute
         Assert.Equal(5, With(age: 30));
         Assert.Equal(2, With(age: 60));
         Assert.Equal(2, With(age: 90)); // overdue is due now
@@ -59,13 +59,13 @@ public class DrainPolicyTests
     }
 
     [Fact]
-    public void Down_only_after_the_lower_number_has_held_for_the_window()
+    public void It_scales_down_only_after_the_lower_number_has_held_for_the_window()
     {
         var idle = Facts.Of(desired: 4, waiting: 0, pending: 5, arrivals: 2);
         Assert.Equal(4, Decide(idle).Workers);
         Assert.Equal(4, Decide(idle.Steadily(1, Window - TimeSpan.FromSeconds(30))).Workers);
         Assert.Equal(1, Decide(idle.Steadily(1, Window)).Workers);
-        // What it recommends is remembered whether it is held up or not.
+        // The recommendation is returned even if the number is held.
         Assert.Equal(1, Decide(idle).Recommended);
     }
 
@@ -80,7 +80,7 @@ public class DrainPolicyTests
     }
 
     [Fact]
-    public void Never_fewer_than_the_work_in_flight_fills()
+    public void It_never_scales_below_what_the_work_in_flight_fills()
     {
         var advice = Decide(Facts.Of(desired: 4, waiting: 0, pending: 30, arrivals: 1).Steadily(1, Window));
         Assert.Equal(3, advice.Workers);
@@ -119,15 +119,13 @@ public class DrainPolicyTests
     }
 
     [Fact]
-    public void A_worker_that_never_becomes_ready_is_asked_for_again()
+    public void A_worker_that_never_becomes_ready_is_replaced()
     {
         var snapshot = Facts.Of(desired: 2, waiting: 60, ready: 1, starting: 1, age: 600);
-        snapshot =
-            snapshot with
-            {
-                Workers = [.. snapshot.Workers.Select(worker =>
-            worker with { Stuck = worker.State is WorkerState.Starting })]
-            };
+        snapshot = snapshot with
+        {
+            Workers = [.. snapshot.Workers.Select(worker => worker with { Stuck = worker.State is WorkerState.Starting })],
+        };
         var advice = Decide(snapshot);
         Assert.Equal(3, advice.Workers);
         Assert.Contains("1 that never became ready", advice.Reason);

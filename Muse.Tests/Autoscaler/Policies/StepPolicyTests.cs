@@ -29,7 +29,7 @@ public class StepPolicyTests
     }
 
     [Fact]
-    public void With_no_minimum_an_idle_fleet_goes_and_the_first_request_wakes_one()
+    public void Without_a_minimum_an_idle_fleet_stops_and_the_first_request_starts_one()
     {
         var policy = new StepPolicy(new() { MinWorkers = 0, MaxWorkers = 4 });
         Assert.Equal(0, policy.Decide(Facts.Of(desired: 1, waiting: 0), Facts.Now).Workers);
@@ -37,7 +37,7 @@ public class StepPolicyTests
     }
 
     [Fact]
-    public void An_unreliable_measurement_stops_no_worker()
+    public void An_unreliable_measurement_does_not_scale_down()
     {
         var stale = Facts.Of(desired: 3, waiting: 0) with { ScaleDownBlocker = "the measurement is stale" };
         var advice = new StepPolicy(new()).Decide(stale, Facts.Now);

@@ -12,7 +12,7 @@ public class SimulationTests
         Seed = 1,
     };
 
-    static void KeepsThePromise(SimulationRecord record, double share, double hours)
+    static void AssertKeepsTheTarget(SimulationRecord record, double share, double hours)
     {
         var optimum = OptimalSchedule.Plan(record.Settings);
         Assert.NotNull(record.FirstScaleUpComplete);
@@ -22,15 +22,15 @@ public class SimulationTests
     }
 
     [Fact]
-    public void On_the_ramp_nearly_everyone_is_answered_in_time_with_few_more_workers_than_the_optimum_and_no_flapping() =>
-        KeepsThePromise(Simulation.Run(Settings("ramp")), share: 0.95, hours: 1.25);
+    public void On_the_ramp_drain_keeps_the_target_with_few_more_worker_hours_than_the_optimum() =>
+        AssertKeepsTheTarget(Simulation.Run(Settings("ramp")), share: 0.95, hours: 1.25);
 
     [Fact]
-    public void Over_a_day_nearly_everyone_is_answered_in_time_with_few_more_workers_than_the_optimum() =>
-        KeepsThePromise(Simulation.Run(Settings("daily")), share: 0.99, hours: 1.2);
+    public void Over_a_day_drain_keeps_the_target_with_few_more_worker_hours_than_the_optimum() =>
+        AssertKeepsTheTarget(Simulation.Run(Settings("daily")), share: 0.99, hours: 1.2);
 
     [Fact]
-    public void The_optimum_itself_keeps_the_promise()
+    public void The_optimum_itself_keeps_the_target()
     {
         var settings = Settings("ramp");
         var planned = Simulation.Run(settings with { Schedule = OptimalSchedule.Plan(settings).At });
@@ -40,25 +40,25 @@ public class SimulationTests
     [Theory]
     [InlineData("burst")]
     [InlineData("onoff")]
-    public void No_trace_makes_it_flap(string trace) => Assert.InRange(Simulation.Run(Settings(trace)).ReversalsInAWindow(), 0, 1);
+    public void Drain_does_not_flap(string trace) => Assert.InRange(Simulation.Run(Settings(trace)).ReversalsInAWindow(), 0, 1);
 
     [Theory]
     [InlineData("drain")]
     [InlineData("step")]
-    public void With_no_minimum_it_scales_to_zero_and_is_woken_by_the_first_request(string policy)
+    public void Without_a_minimum_it_scales_to_zero_and_up_at_the_first_request(string policy)
     {
         var record = Simulation.Run(Settings("onoff", policy, min: 0));
-        // Off from the tenth to the twentieth minute, and from then on again within a second.
+        // There are no requests from the tenth to the twentieth minute.
         Assert.Equal(0, record.Points[20 * 60 - 1].Wanted);
         Assert.InRange(record.Points[20 * 60 + 2].Wanted, 1, 40);
     }
 
     [Fact]
-    public void Crashes_and_workers_that_never_become_ready_are_made_up_for()
+    public void Workers_that_crash_or_never_become_ready_are_replaced()
     {
         var record = Simulation.Run(Settings("onoff") with { MeanTimeToCrash = TimeSpan.FromMinutes(20), NeverReady = 0.05, Seed = 3 });
         Assert.InRange(record.Answered, 17_000, 20_000);
-        // The last pause finds everything painted.
+        // At the end of the last pause nothing waits.
         Assert.Equal(0, record.Points[^1].Queue);
     }
 
@@ -91,7 +91,7 @@ public class SimulationTests
     [InlineData("--policy", "magic", "The field Policy must be drain or step.")]
     [InlineData("--seed", "x", "--seed must be a number and not negative; it is x.")]
     [InlineData("--magic", "1", "There is no --magic.")]
-    public void The_command_says_what_it_does_not_understand(string name, string value, string error)
+    public void The_command_reports_a_wrong_argument(string name, string value, string error)
     {
         var errors = new StringWriter();
         Assert.Equal(2, SimulateCommand.Run(["--trace", "burst", name, value], TextWriter.Null, errors));

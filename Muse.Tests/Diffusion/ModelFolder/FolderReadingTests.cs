@@ -100,8 +100,14 @@ public class FolderReadingTests
     public void Latents_are_brought_to_the_mean_and_deviation_of_the_decoder_s_channels()
     {
         const string Plain = """{"scaling_factor": 0.5, "block_out_channels": [1, 1, 1, 1]}""";
-        const string Normalised =
-            """{"scaling_factor": 0.5, "block_out_channels": [1, 1, 1, 1], "latents_mean": [0.1, -0.2, 0.3, 0.4], "latents_std": [2, 0.5, 1.5, 1]}""";
+        const string Normalised = """
+            {
+              "scaling_factor": 0.5,
+              "block_out_channels": [1, 1, 1, 1],
+              "latents_mean": [0.1, -0.2, 0.3, 0.4],
+              "latents_std": [2, 0.5, 1.5, 1]
+            }
+            """;
         using var plain = Open(new(), ("vae_decoder/config.json", Plain));
         using var normalised = Open(new(), ("vae_decoder/config.json", Normalised));
         var shape = plain.Latent(64, 64);

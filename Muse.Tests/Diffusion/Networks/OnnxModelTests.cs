@@ -118,13 +118,18 @@ public class OnnxModelTests
     {
         using var said = Open(new OnnxFolderBuilder
         {
-            ModelIndex =
-                """{"_muse": {"defaults": {"steps": 7, "guidance_scale": 3, "guidance_max_timestep": 480, "width": 96, "height": 64}, "sizes": {"min": 32, "max": 160, "multiple": 16}}}""",
+            ModelIndex = """
+                {
+                  "_muse": {
+                    "defaults": { "steps": 7, "guidance_scale": 3, "guidance_max_timestep": 480, "width": 96, "height": 64 },
+                    "sizes": { "min": 32, "max": 160, "multiple": 16 }
+                  }
+                }
+                """,
         }.Write());
         var t = said.Traits;
-        Assert.Equal((7, 3f, 480f, 96, 64, 32, 160, 16),
-            (t.DefaultSteps, t.DefaultGuidanceScale, t.GuidanceMaxTimestep, t.DefaultWidth, t.DefaultHeight, t.MinSize, t.MaxSize,
-            t.SizeMultiple));
+        Assert.Equal((7, 3f, 480f), (t.DefaultSteps, t.DefaultGuidanceScale, t.GuidanceMaxTimestep));
+        Assert.Equal((96, 64, 32, 160, 16), (t.DefaultWidth, t.DefaultHeight, t.MinSize, t.MaxSize, t.SizeMultiple));
 
         using var unsaid = Open(new OnnxFolderBuilder().Write());
         t = unsaid.Traits;

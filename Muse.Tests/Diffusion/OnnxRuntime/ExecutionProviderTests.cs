@@ -25,12 +25,14 @@ public class ExecutionProviderTests
     {
         Skip.If(HasGpu, "This machine has a GPU.");
         var log = new LinesLogger();
-        var chosen = ExecutionProvider.Choose("auto", new DeviceOptions { Threads = 2, PluginLibrary = "/no/such/library.so" }, log.For<DiffusionEngine>());
+        var options = new DeviceOptions { Threads = 2, PluginLibrary = "/no/such/library.so" };
+        var chosen = ExecutionProvider.Choose("auto", options, log.For<DiffusionEngine>());
         Assert.True(chosen.OnHost);
         Assert.Collection(log.All,
             line => Assert.StartsWith($"tensorrt is passed over: {NoGpu("TensorrtExecutionProvider", "TensorRT")}", line),
             line => Assert.StartsWith($"cuda is passed over: {NoGpu("CUDAExecutionProvider", "CUDA")}", line),
-            line => Assert.Equal("plugin:/no/such/library.so is passed over: The plug-in execution provider '/no/such/library.so' is not there.", line),
+            line => Assert.Equal(
+                "plugin:/no/such/library.so is passed over: The plug-in execution provider '/no/such/library.so' is not there.", line),
             line => Assert.Equal("CPU (2 threads): no accelerator was found", line));
     }
 
@@ -58,7 +60,13 @@ public class ExecutionProviderTests
     [Fact]
     public void CUDA_is_told_what_the_options_say()
     {
-        var settings = GpuSettings.Cuda(new DeviceOptions { DeviceId = 3, CudnnConvAlgoSearch = "EXHAUSTIVE", UseTf32 = false, GpuMemoryLimit = 8_000_000_000 });
+        var settings = GpuSettings.Cuda(new DeviceOptions
+        {
+            DeviceId = 3,
+            CudnnConvAlgoSearch = "EXHAUSTIVE",
+            UseTf32 = false,
+            GpuMemoryLimit = 8_000_000_000,
+        });
         Assert.Equal(("3", "EXHAUSTIVE", "0", "8000000000"),
             (settings["device_id"], settings["cudnn_conv_algo_search"], settings["use_tf32"], settings["gpu_mem_limit"]));
         var standard = GpuSettings.Cuda(new DeviceOptions());
@@ -80,7 +88,8 @@ public class ExecutionProviderTests
     [Fact]
     public void TensorRT_is_told_what_the_options_say()
     {
-        var settings = GpuSettings.TensorRt(new DeviceOptions { DeviceId = 1, TensorRtHalf = false, TensorRtCache = "/cache" }, graph: null);
+        var options = new DeviceOptions { DeviceId = 1, TensorRtHalf = false, TensorRtCache = "/cache" };
+        var settings = GpuSettings.TensorRt(options, graph: null);
         Assert.Equal(("1", "0", "/cache"), (settings["device_id"], settings["trt_fp16_enable"], settings["trt_engine_cache_path"]));
         Assert.Equal("1", GpuSettings.TensorRt(new DeviceOptions(), graph: null)["trt_fp16_enable"]);
     }
@@ -100,11 +109,13 @@ public class ExecutionProviderTests
         Assert.StartsWith("/cache/", EnginesOf(one));
 
         static string EnginesOf(string folder) =>
-            GpuSettings.TensorRt(new DeviceOptions { TensorRtCache = "/cache" }, Path.Combine(folder, "unet", "model.onnx"))["trt_engine_cache_path"];
+            GpuSettings.TensorRt(new DeviceOptions { TensorRtCache = "/cache" }, Path.Combine(folder, "unet", "model.onnx"))
+                ["trt_engine_cache_path"];
     }
 
     [Theory]
-    [InlineData("Non-zero status code returned while running Conv node. Failed to allocate memory for requested buffer of size 4294967296", true)]
+    [InlineData(
+        "Non-zero status code returned while running Conv node. Failed to allocate memory for requested buffer of size 4294967296", true)]
     [InlineData("bfc_arena.cc AllocateRawInternal Available memory of 1024 is smaller than requested bytes of 4096", true)]
     [InlineData("CUDA failure 2: out of memory ; GPU=0", true)]
     [InlineData("CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", true)]
@@ -180,14 +191,19 @@ public class ExecutionProviderTests
     }
 
     // The CPU in the part of a device: what is bound, given back and bound again is right, if not what a GPU makes of it.
-    static ExecutionProvider Device() => ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance) with { OnHost = false };
+    static ExecutionProvider Device() =>
+        ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance) with { OnHost = false };
 
     // Of two sizes, with prompts of two lengths, that join and leave at different steps.
     static async Task<List<byte[]>> PaintAll(IDiffusionModel model)
     {
         await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = 4 });
         for (var i = 0; i < 4; i++)
-            engine.Submit(Requests.Of($"r{i}", steps: 2 + 3 * i, size: i % 2 == 0 ? 128 : 64, guidance: i == 1 ? 1 : 5, prompt: i == 3 ? string.Concat(Enumerable.Repeat("sea ", 40)) : null));
+        {
+            var prompt = i == 3 ? string.Concat(Enumerable.Repeat("sea ", 40)) : null;
+            engine.Submit(Requests.Of(
+                $"r{i}", steps: 2 + 3 * i, size: i % 2 == 0 ? 128 : 64, guidance: i == 1 ? 1 : 5, prompt: prompt));
+        }
         var pictures = new List<byte[]>();
         for (var i = 0; i < 4; i++)
             pictures.Add(await engine.PictureOf($"r{i}"));

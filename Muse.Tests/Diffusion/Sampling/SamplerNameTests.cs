@@ -48,7 +48,15 @@ public class SamplerNameTests
     [InlineData("""{ "_class_name": "LCMScheduler" }""", "lcm")]
     [InlineData("""{ "_class_name": "FlowMatchEulerDiscreteScheduler" }""", "flow_euler")]
     [InlineData(
-        """{ "_class_name": "DPMSolverMultistepScheduler", "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0 }""", "flow_euler")]
+        """
+        {
+          "_class_name": "DPMSolverMultistepScheduler",
+          "prediction_type": "flow_prediction",
+          "use_flow_sigmas": true,
+          "flow_shift": 3.0
+        }
+        """,
+        "flow_euler")]
     public void Consistency_and_flow_models_have_one_sampler(string json, string name) =>
         Assert.Equal([name], Samplers.AvailableFor(Parse(json)));
 

@@ -11,17 +11,45 @@ public class SamplerTests
     static readonly Dictionary<string, SchedulerConfig> Configs = new()
     {
         ["cosine v"] =
-            Parse("""{ "_class_name": "DDIMScheduler", "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction", "timestep_spacing": "trailing", "clip_sample": false }"""),
+            Parse("""
+                {
+                  "_class_name": "DDIMScheduler", "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction",
+                  "timestep_spacing": "trailing", "clip_sample": false
+                }
+                """),
         ["zero snr v"] =
-            Parse("""{ "_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "rescale_betas_zero_snr": true, "prediction_type": "v_prediction", "timestep_spacing": "trailing" }"""),
+            Parse("""
+                {
+                  "_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+                  "rescale_betas_zero_snr": true, "prediction_type": "v_prediction", "timestep_spacing": "trailing"
+                }
+                """),
         ["zero snr epsilon"] =
-            Parse("""{ "_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing" }"""),
+            Parse("""
+                {
+                  "_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+                  "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"
+                }
+                """),
         ["sd1 epsilon"] =
-            Parse("""{ "_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "skip_prk_steps": true, "steps_offset": 1, "set_alpha_to_one": false }"""),
+            Parse("""
+                {
+                  "_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+                  "skip_prk_steps": true, "steps_offset": 1, "set_alpha_to_one": false
+                }
+                """),
         ["sd2 v"] =
-            Parse("""{ "_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "v_prediction", "clip_sample": false, "steps_offset": 1, "timestep_spacing": "leading", "set_alpha_to_one": true }"""),
+            Parse("""
+                {
+                  "_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+                  "prediction_type": "v_prediction", "clip_sample": false, "steps_offset": 1, "timestep_spacing": "leading",
+                  "set_alpha_to_one": true
+                }
+                """),
         ["clean"] =
-            Parse("""{ "_class_name": "UniPCMultistepScheduler", "beta_schedule": "linear", "prediction_type": "sample", "solver_order": 3 }"""),
+            Parse("""
+                { "_class_name": "UniPCMultistepScheduler", "beta_schedule": "linear", "prediction_type": "sample", "solver_order": 3 }
+                """),
         ["lcm"] = Parse("""{ "_class_name": "LCMScheduler" }"""),
         ["flow"] = Parse("""{ "_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0 }"""),
     };

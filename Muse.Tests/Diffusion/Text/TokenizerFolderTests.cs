@@ -59,8 +59,13 @@ public sealed class TokenizerFolderTests : IDisposable
         var expected = ClipTokenizer.Load(folder).Encode("Cat car é, 7 cats");
         File.Delete(Path.Combine(folder, "vocab.json"));
         File.Delete(Path.Combine(folder, "merges.txt"));
-        Write("tokenizer.json",
-            $$"""{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {{JsonSerializer.Serialize(SmallVocabulary())}}, "merges": {{merges}} } }""");
+        Write("tokenizer.json", $$"""
+            {
+              "version": "1.0",
+              "added_tokens": [],
+              "model": { "type": "BPE", "vocab": {{JsonSerializer.Serialize(SmallVocabulary())}}, "merges": {{merges}} }
+            }
+            """);
         Assert.Equal(expected, ClipTokenizer.Load(folder).Encode("Cat car é, 7 cats"));
     }
 
@@ -72,8 +77,15 @@ public sealed class TokenizerFolderTests : IDisposable
         vocabulary.Remove("<|startoftext|>");
         vocabulary.Remove("<|endoftext|>");
         File.Delete(Path.Combine(folder, "vocab.json"));
-        Write("tokenizer.json",
-            $$$"""{"added_tokens": [{"id": {{{start}}}, "content": "<|startoftext|>", "special": true}, {"id": {{{end}}}, "content": "<|endoftext|>", "special": true}], "model": {"type": "BPE", "vocab": {{{JsonSerializer.Serialize(vocabulary)}}}, "merges": []}}""");
+        Write("tokenizer.json", $$"""
+            {
+              "added_tokens": [
+                { "id": {{start}}, "content": "<|startoftext|>", "special": true },
+                { "id": {{end}}, "content": "<|endoftext|>", "special": true }
+              ],
+              "model": { "type": "BPE", "vocab": {{JsonSerializer.Serialize(vocabulary)}}, "merges": [] }
+            }
+            """);
         var tokenizer = ClipTokenizer.Load(folder);
         Assert.Equal((start, end, end), (tokenizer.StartToken, tokenizer.EndToken, tokenizer.PadToken));
     }
@@ -113,8 +125,14 @@ public sealed class TokenizerFolderTests : IDisposable
     public void Added_words_say_themselves_whether_case_and_neighbours_count()
     {
         var vocabulary = SmallVocabulary();
-        Write("tokenizer_config.json",
-            """{"added_tokens_decoder": {"600": {"content": "SKS", "normalized": false}, "601": {"content": "ca", "single_word": true}}}""");
+        Write("tokenizer_config.json", """
+            {
+              "added_tokens_decoder": {
+                "600": { "content": "SKS", "normalized": false },
+                "601": { "content": "ca", "single_word": true }
+              }
+            }
+            """);
         var tokenizer = ClipTokenizer.Load(folder);
         Assert.Equal([600], tokenizer.Encode("SKS"));
         Assert.DoesNotContain(600, tokenizer.Encode("sks"));

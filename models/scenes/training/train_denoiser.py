@@ -87,7 +87,11 @@ class Team:
 
 
 def train(latents, others, shapes, scenes, tokenizer, text, path, hours, device, team, seed=2):
-    """latents float16 [n, 4, h, w]; others: the same things in other places; shapes uint8 [n, 2h, 2w]. `text` is the text encoder, which has learnt to read and stays as it is. Goes on from `path` where it exists."""
+    """Trains the denoiser; continues from `path` if it exists.
+
+    latents: float16 [n, 4, h, w]; others: the same things in other places; shapes: uint8 [n, 2h, 2w]. `text` is the trained text encoder,
+    which does not change.
+    """
     torch.manual_seed(seed)
     denoiser = Denoiser().to(device, memory_format=torch.channels_last)
     reader = ShapeReader(len(SHAPES)).to(device)
@@ -108,8 +112,8 @@ def train(latents, others, shapes, scenes, tokenizer, text, path, hours, device,
     signal_at, time, seen, saved = alphas_cumprod().to(device), clock.Budget(hours, spent), [], spent
 
     def checkpoint():
-        clock.save(path, text=text.state_dict(), denoiser=denoiser.state_dict(), reader=reader.state_dict(), optimizer=optimizer.state_dict(),
-                   average=average.weights, step=step, spent=time.spent)
+        clock.save(path, text=text.state_dict(), denoiser=denoiser.state_dict(), reader=reader.state_dict(),
+                   optimizer=optimizer.state_dict(), average=average.weights, step=step, spent=time.spent)
 
     finished = False
     while not finished:

@@ -1,18 +1,27 @@
-// The last hour in four charts. They are drawn by uPlot; where its script has not loaded, the figures stand there alone.
+// The last hour in four charts, drawn by uPlot. If its script has not loaded, the figures are shown as text.
 
 import { byId, h, setText } from "../dom.js";
 import { duration, figure } from "../format.js";
 
+/** What is shown, in seconds. */
 const span = 3600;
 
-/** A server that has just started is shown closer, but never so close that a moment fills the chart. Seconds. */
+/** The shortest span, in seconds: a server that has just started has little to show. */
 const leastSpan = 180;
 
 const kinds = [
-  { title: "Waiting", series: [{ field: "waiting", name: "pictures", pigment: 1, fill: true }], say: figure, whole: true },
-  { title: "Pictures a second", series: [{ field: "rate", name: "painted", pigment: 3, fill: true }], say: figure },
-  { title: "Waiting time", series: [{ field: "p95", name: "p95", pigment: 0 }, { field: "p50", name: "p50", pigment: 2 }], say: duration },
-  { title: "Workers", series: [{ field: "workers", name: "up", pigment: 7, fill: true, stepped: true }, { field: "wanted", name: "wanted", pigment: 8, stepped: true }], say: figure, whole: true },
+  { title: "Waiting", series: [{ field: "waiting", name: "pictures", colour: 1, fill: true }], format: figure, whole: true },
+  { title: "Pictures a second", series: [{ field: "rate", name: "painted", colour: 3, fill: true }], format: figure },
+  { title: "Waiting time", series: [{ field: "p95", name: "p95", colour: 0 }, { field: "p50", name: "p50", colour: 2 }], format: duration },
+  {
+    title: "Workers",
+    series: [
+      { field: "workers", name: "up", colour: 7, fill: true, stepped: true },
+      { field: "wanted", name: "wanted", colour: 8, stepped: true },
+    ],
+    format: figure,
+    whole: true,
+  },
 ];
 
 /** Draws into #charts. show(points) takes all points of the last hour, oldest first. */
@@ -22,7 +31,7 @@ export function charts() {
     const plot = h("div", { class: "plot", "aria-hidden": "true" });
     const keys = kind.series.map(series => {
       const key = h("span", { class: "key" }, series.name);
-      key.style.setProperty("--key", `var(--p${series.pigment})`);
+      key.style.setProperty("--key", `var(--p${series.colour})`);
       return key;
     });
     const element = h("figure", { class: "chart" }, h("figcaption", {}, h("strong", {}, kind.title), keys), plot, summary);
@@ -47,7 +56,8 @@ export function charts() {
   function plotInto(entry) {
     const width = entry.plot.clientWidth;
     if (!width) return;
-    const data = [points.map(point => point.at / 1000), ...entry.kind.series.map(series => points.map(point => point[series.field] ?? null))];
+    const values = entry.kind.series.map(series => points.map(point => point[series.field] ?? null));
+    const data = [points.map(point => point.at / 1000), ...values];
     if (!entry.chart) {
       entry.plot.replaceChildren();
       entry.chart = new globalThis.uPlot(options(entry.kind, width), data, entry.plot);
@@ -72,9 +82,12 @@ function summarise(kind, points) {
   return kind.series.map(({ field, name }) => {
     const values = points.map(point => point[field]).filter(value => value != null);
     if (!values.length) return `${name}: not measured`;
-    return `${name}: now ${kind.say(values.at(-1))}, at most ${kind.say(Math.max(...values))}, at least ${kind.say(Math.min(...values))}`;
+    const [now, most, least] = [values.at(-1), Math.max(...values), Math.min(...values)].map(kind.format);
+    return `${name}: now ${now}, at most ${most}, at least ${least}`;
   }).join("; ");
 }
+
+const hourAndMinute = tick => new Date(tick * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 function options(kind, width) {
   const style = getComputedStyle(document.body);
@@ -90,13 +103,34 @@ function options(kind, width) {
     legend: { show: false },
     cursor: { show: false },
     padding: [8, 6, 0, 0],
-    scales: { x: { range: (_, min, max) => [Math.max(max - span, Math.min(min, max - leastSpan)), max] }, y: { range: (_, min, max) => [0, Math.max(1, max * 1.12)] } },
+    scales: {
+      x: { range: (_, min, max) => [Math.max(max - span, Math.min(min, max - leastSpan)), max] },
+      y: { range: (_, min, max) => [0, Math.max(1, max * 1.12)] },
+    },
     axes: [
-      { stroke: soft, font, grid: { show: false }, ticks: { show: false }, size: 26, space: 70, incrs: [60, 120, 300, 600, 900, 1800], values: (_, ticks) => ticks.map(tick => new Date(tick * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })) },
-      { stroke: soft, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 44, space: 34, incrs: kind.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] : undefined, values: (_, ticks) => ticks.map(tick => kind.say === duration ? `${tick} s` : String(tick)) },
+      {
+        stroke: soft,
+        font,
+        grid: { show: false },
+        ticks: { show: false },
+        size: 26,
+        space: 70,
+        incrs: [60, 120, 300, 600, 900, 1800],
+        values: (_, ticks) => ticks.map(hourAndMinute),
+      },
+      {
+        stroke: soft,
+        font,
+        grid: { stroke: line, width: 1 },
+        ticks: { show: false },
+        size: 44,
+        space: 34,
+        incrs: kind.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] : undefined,
+        values: (_, ticks) => ticks.map(tick => kind.format === duration ? `${tick} s` : String(tick)),
+      },
     ],
     series: [{}, ...kind.series.map(series => {
-      const stroke = colour(`--p${series.pigment}`);
+      const stroke = colour(`--p${series.colour}`);
       return {
         stroke,
         width: 2,

@@ -1,9 +1,9 @@
-// Pictures that were given up, with a button to have them tried again.
+// The dead letters: images that were given up, each with a button to requeue it.
 
 import { byId, h } from "../dom.js";
 import { ago } from "../format.js";
 
-/** Draws into #dead; onRequeue(letter, button) is called when a person asks for another try. */
+/** Draws into #dead; onRequeue(letter, button) is called when its button is pressed. */
 export function deadLetters(onRequeue) {
   const root = byId("dead");
   return {
@@ -19,13 +19,22 @@ export function deadLetters(onRequeue) {
 
   function table(letters) {
     return h("table", { class: "letters" },
-      h("thead", {}, h("tr", {}, ["Since", "Picture", "Why"].map(text => h("th", { scope: "col" }, text)), h("th", { scope: "col" }, h("span", { class: "hidden" }, "Action")))),
+      h("thead", {}, h("tr", {},
+        ["Since", "Picture", "Why"].map(text => h("th", { scope: "col" }, text)),
+        h("th", { scope: "col" }, h("span", { class: "hidden" }, "Action")))),
       h("tbody", {}, letters.map(letter => h("tr", {},
         h("td", {}, h("time", { datetime: letter.at.toISOString(), title: letter.at.toLocaleString() }, ago(letter.at))),
         h("td", {}, letter.job ? h("code", {}, `${letter.job.slice(0, 16)} / ${letter.index + 1}`) : "unreadable"),
         h("td", { class: "words" }, letter.reason),
-        h("td", {}, letter.job
-          ? h("button", { type: "button", class: "plain small", "aria-label": `Requeue picture ${letter.index + 1} of job ${letter.job.slice(0, 8)}`, onclick: event => onRequeue(letter, event.currentTarget) }, "Requeue")
-          : null)))));
+        h("td", {}, letter.job ? requeueButton(letter) : null)))));
+  }
+
+  function requeueButton(letter) {
+    return h("button", {
+      type: "button",
+      class: "plain small",
+      "aria-label": `Requeue picture ${letter.index + 1} of job ${letter.job.slice(0, 8)}`,
+      onclick: event => onRequeue(letter, event.currentTarget),
+    }, "Requeue");
   }
 }

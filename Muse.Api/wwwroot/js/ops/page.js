@@ -1,4 +1,4 @@
-// The page at "/ops": one stream in, everything drawn from it.
+// The page at "/ops". Everything that it shows comes from one event stream.
 
 import { byId, setText } from "../dom.js";
 import { count, duration, figure } from "../format.js";
@@ -11,31 +11,34 @@ import { showDecisions } from "./decisions.js";
 import { workers } from "./workers.js";
 
 const hour = 3_600_000;
-const drawn = { workers: workers(), charts: charts(), dead: deadLetters(requeue) };
+const views = { workers: workers(), charts: charts(), dead: deadLetters(requeue) };
 let points = [];
 
 async function watch() {
+  const onDown = () => showConnection("lost", "Connection lost; looking again");
   while (true) {
-    live("connecting", "Connecting");
+    showConnection("connecting", "Connecting");
     try {
-      await operations.watch({ signal: new AbortController().signal, onHistory, onNow, onDown: () => live("lost", "Connection lost; looking again") });
+      await operations.watch({ signal: new AbortController().signal, onHistory, onNow, onDown });
     } catch (error) {
-      live("lost", "Not connected");
-      if (!(error instanceof ApiError && error.needsKey)) return say(error.message);
+      showConnection("lost", "Not connected");
+      if (!(error instanceof ApiError && error.needsKey)) return showBanner(error.message);
       key.set("");
-      if (!await askForKey(error.message, "An operator's key, please")) return say("This page needs an operator's key. Reload it to enter one.");
+      if (!await askForKey(error.message, "An operator's key, please")) {
+        return showBanner("This page needs an operator's key. Reload it to enter one.");
+      }
     }
   }
 }
 
 function onHistory(history) {
   points = history;
-  drawn.charts.show(points);
+  views.charts.show(points);
 }
 
 function onNow(now) {
-  live("live", "Live");
-  say("");
+  showConnection("live", "Live");
+  showBanner("");
   const slots = now.workers.reduce((sum, worker) => sum + worker.slots, 0);
   const busy = now.workers.reduce((sum, worker) => sum + worker.batch.length, 0);
   setText(byId("waiting"), count(now.waiting));
@@ -43,22 +46,30 @@ function onNow(now) {
   setText(byId("busy"), count(busy));
   setText(byId("places"), `of ${count(slots)} places`);
   setText(byId("rate"), figure(now.rate));
-  setText(byId("painted"), `${count(now.completed)} ended so far`);
+  setText(byId("completed"), `${count(now.completed)} ended so far`);
   setText(byId("p50"), now.p50 === null ? "–" : duration(now.p50));
   setText(byId("p95"), now.p95 === null ? "–" : duration(now.p95));
-  drawn.workers.show(now.workers);
+  views.workers.show(now.workers);
   showDecisions(now.decisions);
-  drawn.dead.show(now.deadLetters);
+  views.dead.show(now.deadLetters);
   addPoint(now);
 }
 
-/** A point every five seconds is as fine as an hour's chart can show. */
+/** Adds a point to the charts every five seconds, which is as fine as a chart of an hour can show. */
 function addPoint(now) {
   const last = points.at(-1);
   if (last && now.at - last.at < 5000) return;
-  points.push({ at: now.at, waiting: now.waiting, rate: now.rate, p50: now.p50, p95: now.p95, workers: now.workers.length, wanted: now.decisions[0]?.workers ?? null });
+  points.push({
+    at: now.at,
+    waiting: now.waiting,
+    rate: now.rate,
+    p50: now.p50,
+    p95: now.p95,
+    workers: now.workers.length,
+    wanted: now.decisions[0]?.workers ?? null,
+  });
   while (points.length && points[0].at < now.at - hour) points.shift();
-  drawn.charts.show(points);
+  views.charts.show(points);
 }
 
 async function requeue(letter, button) {
@@ -68,16 +79,16 @@ async function requeue(letter, button) {
     setText(byId("announcer"), "Put back into the queue.");
   } catch (error) {
     button.disabled = false;
-    say(error.message);
+    showBanner(error.message);
   }
 }
 
-function live(state, text) {
+function showConnection(state, text) {
   byId("live").dataset.state = state;
   setText(byId("live").firstElementChild, text);
 }
 
-function say(text) {
+function showBanner(text) {
   setText(byId("banner"), text);
   byId("banner").hidden = !text;
 }

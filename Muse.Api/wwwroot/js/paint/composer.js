@@ -1,20 +1,26 @@
-// The form: what the person wishes for, within what the model can do.
+// The form: prompt and settings, within the limits of the model.
 
 import { byId, h, s, setText } from "../dom.js";
 import { many, tidySampler } from "../format.js";
-import { surprise } from "./ideas.js";
+import { randomPrompt } from "./examplePrompts.js";
 
+/** The form field for each field of the API that an error may name. */
 const fields = {
   prompt: "prompt", negative_prompt: "negative", size: "size", width: "size", height: "size", steps: "steps",
   guidance_scale: "guidance", n: "count", sampler: "sampler", scheduler: "sampler", seed: "seed",
 };
-const errorIds = { prompt: "prompt-error", negative: "negative_prompt-error", size: "size-error", steps: "steps-error", guidance: "guidance_scale-error", count: "n-error", sampler: "sampler-error", seed: "seed-error" };
+const errorIds = {
+  prompt: "prompt-error", negative: "negative_prompt-error", size: "size-error", steps: "steps-error",
+  guidance: "guidance_scale-error", count: "n-error", sampler: "sampler-error", seed: "seed-error",
+};
 
-/** Until a worker has said what the model can do. */
-const unknownModel = { minSize: 64, maxSize: 1024, multiple: 8, width: null, height: null, steps: 25, maxSteps: 100, guidance: 5, samplers: [] };
+/** Used until a worker has reported the limits of its model. */
+const unknownModel = {
+  minSize: 64, maxSize: 1024, multiple: 8, width: null, height: null, steps: 25, maxSteps: 100, guidance: 5, samplers: [],
+};
 
-/** Brings the form to life; onPaint(wish) is called with each valid wish. */
-export function composer({ onPaint }) {
+/** Starts the form. onSubmit(request) is called with each valid request. */
+export function composer({ onSubmit }) {
   const form = byId("composer");
   const prompt = byId("prompt");
   const negative = byId("negative");
@@ -24,18 +30,19 @@ export function composer({ onPaint }) {
   const sampler = byId("sampler");
   const seed = byId("seed");
   const [width, height] = [byId("width"), byId("height")];
-  let card = unknownModel;
+  let limits = unknownModel;
 
   function useModel(model) {
-    const chosen = card === unknownModel ? null : size();
-    card = model ?? unknownModel;
-    steps.max = card.maxSteps;
-    if (chosen === null) [steps.value, guidance.value] = [card.steps, card.guidance];
-    for (const input of [width, height]) Object.assign(input, { min: card.minSize, max: card.maxSize, step: card.multiple });
-    [width.value, height.value] = [card.width ?? "", card.height ?? ""];
-    const known = card.samplers.includes(sampler.value) ? sampler.value : "";
-    sampler.replaceChildren(h("option", { value: "" }, card.samplers.length ? `${tidySampler(card.samplers[0])} (default)` : "the model's own"),
-      ...card.samplers.slice(1).map(name => h("option", { value: name }, tidySampler(name))));
+    const chosen = limits === unknownModel ? null : size();
+    limits = model ?? unknownModel;
+    steps.max = limits.maxSteps;
+    if (chosen === null) [steps.value, guidance.value] = [limits.steps, limits.guidance];
+    for (const input of [width, height]) Object.assign(input, { min: limits.minSize, max: limits.maxSize, step: limits.multiple });
+    [width.value, height.value] = [limits.width ?? "", limits.height ?? ""];
+    const known = limits.samplers.includes(sampler.value) ? sampler.value : "";
+    const defaultText = limits.samplers.length ? `${tidySampler(limits.samplers[0])} (default)` : "the model's own";
+    sampler.replaceChildren(h("option", { value: "" }, defaultText),
+      ...limits.samplers.slice(1).map(name => h("option", { value: name }, tidySampler(name))));
     sampler.value = known;
     drawSizes();
     if (chosen) setSize(chosen.width, chosen.height);
@@ -43,9 +50,9 @@ export function composer({ onPaint }) {
   }
 
   function presets() {
-    if (card.width === null) return [];
-    const round = pixels => Math.min(card.maxSize, Math.max(card.minSize, Math.round(pixels / card.multiple) * card.multiple));
-    const all = [[card.width, card.height], [round(card.width * 1.5), card.height], [card.width, round(card.height * 1.5)]];
+    if (limits.width === null) return [];
+    const round = pixels => Math.min(limits.maxSize, Math.max(limits.minSize, Math.round(pixels / limits.multiple) * limits.multiple));
+    const all = [[limits.width, limits.height], [round(limits.width * 1.5), limits.height], [limits.width, round(limits.height * 1.5)]];
     return all.filter(([w, ht], i) => all.findIndex(other => other[0] === w && other[1] === ht) === i);
   }
 
@@ -54,10 +61,11 @@ export function composer({ onPaint }) {
       h("input", { type: "radio", name: "size", value, checked, "aria-describedby": "size-error" }), h("span", {}, shape, text));
     const shape = (w, ht) => {
       const scale = 15 / Math.max(w, ht);
-      return s("svg", { viewBox: "0 0 18 18", "aria-hidden": "true" }, s("rect", { x: 9 - w * scale / 2, y: 9 - ht * scale / 2, width: w * scale, height: ht * scale, rx: 2 }));
+      const rectangle = { x: 9 - w * scale / 2, y: 9 - ht * scale / 2, width: w * scale, height: ht * scale, rx: 2 };
+      return s("svg", { viewBox: "0 0 18 18", "aria-hidden": "true" }, s("rect", rectangle));
     };
     const sized = presets();
-    const fixed = card.minSize === card.maxSize;
+    const fixed = limits.minSize === limits.maxSize;
     byId("sizes").replaceChildren(
       ...(sized.length ? [] : [choice("auto", "The model's own", null, true)]),
       ...sized.map(([w, ht], i) => choice(`${w}x${ht}`, `${w} × ${ht}`, shape(w, ht), i === 0)),
@@ -98,7 +106,13 @@ export function composer({ onPaint }) {
     setText(byId("guidance-value"), Number(guidance.value).toFixed(1));
     setText(byId("count-value"), count.value);
     const { width: w, height: ht } = size();
-    setText(byId("settings-summary"), [w ? `${w} × ${ht}` : null, many(steps.value, "step"), fixedSeed() && seed.value ? `seed ${seed.value}` : null, Number(count.value) > 1 ? `${count.value} pictures` : null].filter(Boolean).join(", "));
+    const parts = [
+      w ? `${w} × ${ht}` : null,
+      many(steps.value, "step"),
+      fixedSeed() && seed.value ? `seed ${seed.value}` : null,
+      Number(count.value) > 1 ? `${count.value} pictures` : null,
+    ];
+    setText(byId("settings-summary"), parts.filter(Boolean).join(", "));
   }
 
   function showError(field, message) {
@@ -121,11 +135,11 @@ export function composer({ onPaint }) {
     clearErrors();
     if (!prompt.value.trim()) return showError("prompt", "Write what you would like to see, or let Muse surprise you.");
     const { width: w, height: ht } = size();
-    if (w !== null && ![w, ht].every(side => side >= card.minSize && side <= card.maxSize && side % card.multiple === 0))
-      return showError("size", `Width and height are multiples of ${card.multiple} from ${card.minSize} to ${card.maxSize} pixels.`);
+    if (w !== null && ![w, ht].every(side => side >= limits.minSize && side <= limits.maxSize && side % limits.multiple === 0))
+      return showError("size", `Width and height are multiples of ${limits.multiple} from ${limits.minSize} to ${limits.maxSize} pixels.`);
     if (fixedSeed() && (!/^\d+$/.test(seed.value.trim()) || !Number.isSafeInteger(Number(seed.value))))
       return showError("seed", "A seed is a whole number, such as 42.");
-    onPaint({
+    onSubmit({
       prompt: prompt.value,
       negative: negative.value.trim() ? negative.value : "",
       width: w,
@@ -151,8 +165,8 @@ export function composer({ onPaint }) {
     clearErrors();
     summarise();
   });
-  byId("surprise").addEventListener("click", () => {
-    prompt.value = surprise();
+  byId("random-prompt").addEventListener("click", () => {
+    prompt.value = randomPrompt();
     clearErrors();
     submit();
   });
@@ -164,7 +178,7 @@ export function composer({ onPaint }) {
     useModel,
     showError,
     focus: () => prompt.focus(),
-    /** Fills in what a job was painted with; a seed fixes it. */
+    /** Fills the form with the settings of a job, and with a seed if one is given. */
     fill(job, seedValue = null) {
       clearErrors();
       prompt.value = job.prompt;

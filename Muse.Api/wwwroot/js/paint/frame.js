@@ -1,9 +1,9 @@
-// One picture in its frame: waiting, sharpening step by step, painted, or why not.
+// One image in its frame: waiting, previews, finished, or a message.
 
 import { h, icon } from "../dom.js";
 import { show } from "../pictures.js";
 
-/** An empty frame for a picture of this shape. */
+/** An empty frame of this aspect ratio. */
 export function frame(width, height) {
   const canvas = h("span", { class: "canvas" });
   canvas.style.display = "block";
@@ -11,7 +11,7 @@ export function frame(width, height) {
   return h("span", { class: "frame" }, canvas);
 }
 
-/** Brings a frame up to date with its picture. */
+/** Updates a frame from the state of its image. */
 export function updateFrame(element, job, picture) {
   const canvas = element.firstElementChild;
   element.style.display = "block";
@@ -19,47 +19,50 @@ export function updateFrame(element, job, picture) {
   const done = picture.steps ? picture.step / picture.steps : 0;
   canvas.style.setProperty("--done", done.toFixed(3));
   if (picture.state === "succeeded" && picture.path) {
-    veil(canvas, null);
-    layer(canvas, picture.path, "painted", describe(job, picture));
+    showOverlay(canvas, null);
+    addLayer(canvas, picture.path, "finished", altText(job, picture));
   } else if (picture.state === "running" && picture.preview) {
-    veil(canvas, null);
-    layer(canvas, picture.preview, "preview", "");
+    showOverlay(canvas, null);
+    addLayer(canvas, picture.preview, "preview", "");
   } else if (picture.state === "failed") {
-    veil(canvas, "alert", "Not painted");
+    showOverlay(canvas, "alert", "Not painted");
   } else if (picture.state === "cancelled") {
-    veil(canvas, "close", "Cancelled");
+    showOverlay(canvas, "close", "Cancelled");
   } else if (!canvas.querySelector("img")) {
-    veil(canvas, null);
+    showOverlay(canvas, null);
   }
 }
 
-const describe = (job, picture) => `${job.prompt.slice(0, 300)}${job.count > 1 ? ` (picture ${picture.index + 1} of ${job.count})` : ""}`;
+function altText(job, picture) {
+  const number = job.count > 1 ? ` (picture ${picture.index + 1} of ${job.count})` : "";
+  return job.prompt.slice(0, 300) + number;
+}
 
-/** Lays a new image over the last one; the older ones go when it has loaded, so nothing flickers. */
-function layer(canvas, path, kind, text) {
+/** Adds an image on top of the last one. The older ones are removed after it has loaded, so that nothing flickers. */
+function addLayer(canvas, path, kind, text) {
   if (canvas.dataset.shown === path) return;
   canvas.dataset.shown = path;
-  const image = h("img", { class: kind, alt: text, decoding: "async", draggable: kind === "painted" ? null : "false" });
+  const image = h("img", { class: kind, alt: text, decoding: "async", draggable: kind === "finished" ? null : "false" });
   const older = [...canvas.querySelectorAll("img")];
   image.addEventListener("load", () => {
-    // The new one fades in over the old ones, which can go when it is opaque.
+    // The new image fades in; the old ones are removed when it is opaque.
     const remove = () => older.forEach(old => old.remove());
     image.addEventListener("animationend", remove, { once: true });
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) remove();
   }, { once: true });
   canvas.append(image);
   show(image, path, () => {
-    // A preview that is already replaced is no loss; a picture that is gone has to be said.
+    // A preview may have been replaced already. A finished image that is missing has expired.
     image.remove();
-    if (kind === "painted") veil(canvas, "clock", "No longer kept");
+    if (kind === "finished") showOverlay(canvas, "clock", "No longer kept");
   });
 }
 
-function veil(canvas, symbol, text) {
-  const old = canvas.querySelector(".veil");
+function showOverlay(canvas, symbol, text) {
+  const old = canvas.querySelector(".overlay");
   if (!symbol) { old?.remove(); return; }
   if (old?.dataset.text === text) return;
   old?.remove();
   canvas.querySelectorAll("img.preview").forEach(image => image.remove());
-  canvas.append(h("span", { class: "veil", "data-text": text }, icon(symbol), h("span", {}, text)));
+  canvas.append(h("span", { class: "overlay", "data-text": text }, icon(symbol), h("span", {}, text)));
 }

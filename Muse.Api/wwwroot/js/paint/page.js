@@ -1,4 +1,4 @@
-// The page at "/": wires the form, the easel and the gallery to the jobs API.
+// The page at "/": connects the form, the current job and the gallery to the jobs API.
 
 import { byId, setText } from "../dom.js";
 import { duration } from "../format.js";
@@ -7,79 +7,98 @@ import * as jobsApi from "../jobs.js";
 import { isFinal } from "../jobs.js";
 import { askForKey } from "../key.js";
 import { source } from "../pictures.js";
-import { composer } from "./composer.js";
-import { gallery } from "./gallery.js";
 import { announcer } from "./announcer.js";
-import { stage } from "./stage.js";
+import { composer } from "./composer.js";
+import { currentJob } from "./currentJob.js";
+import { gallery } from "./gallery.js";
 
 const jobs = new Map();
 let selected = null;
+/** The cursor of the next page of older jobs. */
 let older = null;
-let wish = null;
+/** The request that the server has not accepted yet. */
+let pending = null;
 let following = null;
 let polling = false;
 
 const announce = announcer(byId("announcer"));
-const form = composer({ onPaint: paint });
-const wall = gallery({ onOpen: id => { select(id); byId("stage").scrollIntoView({ behavior: "smooth", block: "nearest" }); byId("stage").focus({ preventScroll: true }); }, onOlder: () => attempt(loadOlder) });
-const easel = stage({
+const form = composer({ onSubmit: submit });
+const galleryView = gallery({ onOpen: open, onOlder: () => attempt(loadOlder) });
+const jobView = currentJob({
   cancel: () => attempt(cancel),
-  stop: () => wish?.controller.abort(),
+  stop: () => pending?.controller.abort(),
   edit: form.focus,
-  retry: job => paint({ ...job, seed: null, sampler: job.sampler ?? undefined }),
-  again(job, picture) { form.fill(job, picture.seed); announce.say(`Seed ${picture.seed} and its settings are in the form. Change something and paint.`); },
-  use(job) { form.fill(job); announce.say("The settings are in the form."); },
-  idea(text) { form.setPrompt(text); form.submit(); },
+  retry: job => submit({ ...job, seed: null, sampler: job.sampler ?? undefined }),
+  sameSeed(job, picture) {
+    form.fill(job, picture.seed);
+    announce.say(`Seed ${picture.seed} and its settings are in the form. Change something and paint.`);
+  },
+  sameSettings(job) {
+    form.fill(job);
+    announce.say("The settings are in the form.");
+  },
+  example(text) {
+    form.setPrompt(text);
+    form.submit();
+  },
   download: (job, picture) => attempt(() => download(job, picture)),
   copyLink: (picture, button) => attempt(() => copyLink(picture, button)),
 });
 
-/** Sends a wish, waits while the server has no room, and then follows the job. */
-async function paint(wanted) {
-  wish?.controller.abort();
+/** Submits a request, waits while the server has no room, and then follows the job. */
+async function submit(request) {
+  pending?.controller.abort();
   const controller = new AbortController();
-  const mine = wish = { wanted, controller };
+  const mine = pending = { request, controller };
   stopFollowing();
   selected = null;
   draw();
-  easel.pending(wanted, "Sending …");
-  if (matchMedia("(max-width: 860px)").matches) byId("stage").scrollIntoView({ behavior: "smooth", block: "start" });
+  jobView.pending(request, "Sending …");
+  if (matchMedia("(max-width: 860px)").matches) byId("current-job").scrollIntoView({ behavior: "smooth", block: "start" });
   try {
-    const job = await jobsApi.paint(wanted, { signal: controller.signal, onWaiting: (seconds, error) => countDown(mine, seconds, error) });
-    if (wish === mine) wish = null;
+    const onWaiting = (seconds, error) => countDown(mine, seconds, error);
+    const job = await jobsApi.submit(request, { signal: controller.signal, onWaiting });
+    if (pending === mine) pending = null;
     jobs.set(job.id, job);
-    if (wish === null) select(job.id);
+    if (pending === null) select(job.id);
   } catch (error) {
-    if (wish !== mine) return;
-    wish = null;
+    if (pending !== mine) return;
+    pending = null;
     if (controller.signal.aborted) { draw(); return announce.say("Stopped trying."); }
     if (error instanceof ApiError && error.needsKey) {
       draw();
-      if (await askForKey(error.message)) { start(); paint(wanted); }
+      if (await askForKey(error.message)) { start(); submit(request); }
       return;
     }
-    easel.refused(wanted, error.message);
+    jobView.rejected(request, error.message);
     if (error instanceof ApiError) form.showError(error.field, error.message);
   }
 }
 
-/** Says how long until the next try, second by second. */
+/** Shows the seconds until the next try. */
 async function countDown(mine, seconds, error) {
   const why = error instanceof Unreachable ? "Muse does not answer" : error.status === 429 ? "Muse is busy" : "Muse is getting ready";
   announce.say(`${why}. Your request waits and is sent again in ${duration(Math.ceil(seconds))}.`);
   for (let left = Math.ceil(seconds); left > 0; left--) {
-    easel.pending(mine.wanted, `${why}. Your request waits; next try in ${left} s`);
+    jobView.pending(mine.request, `${why}. Your request waits; next try in ${left} s`);
     try { await pause(1000, mine.controller.signal); } catch { return; }
-    if (wish !== mine) return;
+    if (pending !== mine) return;
   }
-  easel.pending(mine.wanted, `${why}. Trying again …`);
+  jobView.pending(mine.request, `${why}. Trying again …`);
 }
 
-/** Puts a job on the easel and follows it while it is not final. */
+/** Selects a job that was clicked, and scrolls to it. */
+function open(id) {
+  select(id);
+  byId("current-job").scrollIntoView({ behavior: "smooth", block: "nearest" });
+  byId("current-job").focus({ preventScroll: true });
+}
+
+/** Makes a job the current one, and follows it while it is not final. */
 function select(id) {
   selected = id;
-  wish?.controller.abort();
-  wish = null;
+  pending?.controller.abort();
+  pending = null;
   history.replaceState(null, "", id ? `#${id}` : location.pathname);
   stopFollowing();
   const job = jobs.get(id);
@@ -90,7 +109,10 @@ function select(id) {
   jobsApi.follow(id, {
     signal: controller.signal,
     onJob(now) { jobs.set(id, now); announce.job(now); draw(); },
-    onDown(error) { if (error && following === controller && jobs.has(id)) easel.job(jobs.get(id), "The connection is lost. Muse goes on painting; looking again …"); },
+    onDown(error) {
+      if (!error || following !== controller || !jobs.has(id)) return;
+      jobView.job(jobs.get(id), "The connection is lost. Muse goes on painting; looking again …");
+    },
   }).then(keepPolling, error => attempt(() => { throw error; }));
 }
 
@@ -107,7 +129,7 @@ async function cancel() {
   draw();
 }
 
-/** Jobs that go on while another one is on the easel. */
+/** Polls while jobs other than the current one are not final. */
 async function keepPolling() {
   if (polling) return;
   polling = true;
@@ -152,7 +174,7 @@ async function copyLink(picture, button) {
   label.data = before;
 }
 
-/** Runs an action; what goes wrong is said in the banner, and a missing key is asked for. */
+/** Runs an action. Shows an error in the banner, or asks for the key that is missing. */
 async function attempt(action) {
   try {
     await action();
@@ -162,43 +184,43 @@ async function attempt(action) {
     } else if (error instanceof ApiError && error.status === 404 && selected) {
       jobs.delete(selected);
       select(null);
-      say("That picture is not there any more. Muse keeps pictures for a limited time.");
+      showBanner("That picture is not there any more. Muse keeps pictures for a limited time.");
     } else {
-      say(error.message);
+      showBanner(error.message);
     }
   }
 }
 
-function say(text) {
+function showBanner(text) {
   setText(byId("banner"), text);
   byId("banner").hidden = !text;
 }
 
 function draw() {
   const newestFirst = [...jobs.values()].sort((a, b) => b.created - a.created);
-  wall.show(newestFirst, selected, older !== null);
-  if (wish) return;
-  if (selected && jobs.has(selected)) easel.job(jobs.get(selected));
-  else easel.empty();
+  galleryView.show(newestFirst, selected, older !== null);
+  if (pending) return;
+  if (selected && jobs.has(selected)) jobView.job(jobs.get(selected));
+  else jobView.empty();
 }
 
-/** Learns what the model can do, as soon as a worker has said so. */
-async function learnModel() {
+/** Reads the limits of the model, as soon as a worker has reported them. */
+async function loadModel() {
   while (true) {
     let text = "No painter has reported for work yet. You can send a request: it waits for the first one.";
     try {
       const card = await jobsApi.model();
-      if (card) { form.useModel(card); say(""); return; }
+      if (card) { form.useModel(card); showBanner(""); return; }
     } catch (error) {
       if (error instanceof ApiError && error.needsKey) throw error;
       text = error instanceof Unreachable ? "Muse does not answer. Looking again until it does." : error.message;
     }
-    say(text);
+    showBanner(text);
     await pause(2000);
   }
 }
 
-/** The gallery; waits until the server answers. */
+/** Loads the gallery, with retries until the server answers. */
 async function loadGallery() {
   while (true) {
     try {
@@ -210,17 +232,20 @@ async function loadGallery() {
     }
   }
   const wanted = location.hash.slice(1);
-  if (wanted && !jobs.has(wanted) && !wish && !selected) {
-    try { const job = await jobsApi.find(wanted); jobs.set(job.id, job); } catch { /* expired or not one's own: the newest will do */ }
+  if (wanted && !jobs.has(wanted) && !pending && !selected) {
+    try {
+      const job = await jobsApi.find(wanted);
+      jobs.set(job.id, job);
+    } catch { /* The job has expired or belongs to another caller: another one is shown. */ }
   }
   const running = [...jobs.values()].find(job => !isFinal(job));
   const choice = jobs.has(wanted) ? wanted : running?.id;
-  if (choice && !wish && !selected) select(choice);
+  if (choice && !pending && !selected) select(choice);
   keepPolling();
 }
 
 function start() {
-  attempt(learnModel);
+  attempt(loadModel);
   attempt(loadGallery);
 }
 

@@ -4,24 +4,24 @@ using static Muse.Tests.Queue.Samples;
 namespace Muse.Tests.Chaos;
 
 /// <summary>
-/// The processes that are struck: workers and one API. Whoever dies is replaced; none outlives the test, however it ends.
+/// The processes that faults are injected into: workers and one API. A process that ends is replaced, and all end with the test.
 /// </summary>
-sealed class Crew : IAsyncDisposable
+sealed class MuseProcesses : IAsyncDisposable
 {
     readonly RedisServer redis;
     readonly ProgramProcess[] workers;
     readonly List<Task> resuming = [];
-    ProgramProcess server;
+    ProgramProcess api;
 
-    public Crew(RedisServer redis, int count)
+    public MuseProcesses(RedisServer redis, int count)
     {
         this.redis = redis;
         Address = new($"http://127.0.0.1:{RedisServer.FreePort()}");
-        server = StartServer();
+        api = StartApi();
         workers = [.. Enumerable.Range(0, count).Select(_ => StartWorker())];
     }
 
-    /// <summary>Where the API is, whichever process serves it.</summary>
+    /// <summary>The address of the API. It stays the same when the process is replaced.</summary>
     public Uri Address { get; }
 
     public async Task KillWorkerAsync(int index)
@@ -36,7 +36,7 @@ sealed class Crew : IAsyncDisposable
         await ReplaceAsync(index);
     }
 
-    /// <summary>Pauses it past its lease of 2 s and lets it go on, while others go on with its work.</summary>
+    /// <summary>Pauses a worker for longer than its lease of 2 s, so that others take over its work, and resumes it.</summary>
     public void PauseWorker(int index)
     {
         var paused = workers[index];
@@ -50,16 +50,16 @@ sealed class Crew : IAsyncDisposable
         }
     }
 
-    public async Task KillServerAsync()
+    public async Task KillApiAsync()
     {
-        server.Kill();
-        await server.WaitForExitAsync(Limit());
-        await server.DisposeAsync();
-        server = StartServer();
+        api.Kill();
+        await api.WaitForExitAsync(Limit());
+        await api.DisposeAsync();
+        api = StartApi();
     }
 
-    /// <summary>Waits until the API has Redis.</summary>
-    public async Task ServerIsWellAsync()
+    /// <summary>Waits until the API is connected to Redis.</summary>
+    public async Task WaitUntilHealthyAsync()
     {
         using var client = new HttpClient();
         await EventuallyAsync(async () =>
@@ -71,13 +71,13 @@ sealed class Crew : IAsyncDisposable
             }
             catch (HttpRequestException)
             {
-                return false; // It starts.
+                return false; // It is starting.
             }
-        }, well => well);
+        }, healthy => healthy);
     }
 
-    /// <summary>Waits until nobody is paused any more.</summary>
-    public Task AllResumedAsync() => Task.WhenAll(resuming);
+    /// <summary>Waits until no worker is paused.</summary>
+    public Task WaitUntilResumedAsync() => Task.WhenAll(resuming);
 
     async Task ReplaceAsync(int index)
     {
@@ -86,17 +86,17 @@ sealed class Crew : IAsyncDisposable
         workers[index] = StartWorker();
     }
 
-    ProgramProcess StartWorker() => WorkerFleet.Start(redis, "simulated:base=100ms,picture=2ms,steps=10");
+    ProgramProcess StartWorker() => WorkerProcess.Start(redis, "simulated:base=100ms,picture=2ms,steps=10");
 
-    ProgramProcess StartServer() => new("Muse.Api", redis,
-        ("ASPNETCORE_URLS", Address.ToString()), ("MUSE_RATE_LIMITS", "false"), ("Queue__MaxWait", "1.00:00:00"),
-            ("Logging__LogLevel__Default", "Error"));
+    ProgramProcess StartApi() => new("Muse.Api", redis,
+        ("ASPNETCORE_URLS", Address.ToString()), ("MUSE_RATE_LIMITS", "false"),
+        ("Queue__MaxWait", "1.00:00:00"), ("Logging__LogLevel__Default", "Error"));
 
     public async ValueTask DisposeAsync()
     {
-        await AllResumedAsync();
+        await WaitUntilResumedAsync();
         foreach (var worker in workers)
             await worker.DisposeAsync();
-        await server.DisposeAsync();
+        await api.DisposeAsync();
     }
 }
