@@ -52,7 +52,9 @@ public sealed class RedisConnectionStringTests
             Assert.Throws<FormatException>(() => RedisConnectionString.Parse(text)).Message);
 
     [Fact]
-    public void An_error_does_not_repeat_the_password() =>
+    public void An_error_does_not_repeat_the_password()
+    {
         var exception = Assert.Throws<FormatException>(() => RedisConnectionString.Parse("redis://ada:secret@a:b"));
         Assert.DoesNotContain("secret", exception.Message);
+    }
 }

@@ -20,7 +20,7 @@ static class EngineBenchmark
     {
         var folder = args.Length > 0 ? args[0] : Path.Combine("models", "scenes");
         var device = args.Length > 1 ? args[1] : "auto";
-        string[] parts = args.Length switch
+        var parts = args.Length switch
         {
             > 2 => args[2].Split(','),
             > 0 => ["sizes", "arrivals", "overhead"],
