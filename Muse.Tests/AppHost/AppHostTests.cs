@@ -28,7 +28,7 @@ public sealed partial class AppHostTests
             Assert.Contains(commands, command => command.Contains(program, StringComparison.Ordinal));
         }
 
-        var job = await host.SubmitAsync(images: 4, steps: 200);
+        var job = await host.SubmitAsync(images: 10, steps: 100);
         await host.UntilAsync(job, AppHostProcess.IsRunning);
         var killed = host.WorkerProcesses().Single();
         Signal.Kill.SendTo(killed);

@@ -66,7 +66,7 @@ public sealed class DashboardTests(Browser browser, RunningAppHost running) : IC
         var decisions = new QueueKeys("scenes").Decisions;
         await Processes.UntilAsync(() => redis.GetDatabase().ListLength(decisions) >= 10, AppHostProcess.Limit);
         await filter.FillAsync("");
-        await Expect(visit.Page.Locator("fluent-data-grid-row, tr").Filter(new() { HasText = "v1/models" }).First).ToBeVisibleAsync();
+        await Expect(visit.Page.Locator("fluent-data-grid-row, tr").Filter(new() { HasText = "GET /v1/" }).First).ToBeVisibleAsync();
         await SaveAsync(visit, "traces");
         foreach (var poll in (string[])["EVALSHA", "EXISTS", "XREVRANGE", "XREADGROUP", "HGETALL", "TIME"])
         {

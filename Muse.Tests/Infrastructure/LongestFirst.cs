@@ -1,7 +1,6 @@
-using Muse.Tests.Infrastructure;
 using Xunit.Abstractions;
 
-[assembly: TestCollectionOrderer($"{nameof(Muse)}.{nameof(Muse.Tests)}.{nameof(Muse.Tests.Infrastructure)}.{nameof(LongestFirst)}", "Muse.Tests")]
+[assembly: TestCollectionOrderer("Muse.Tests.Infrastructure.LongestFirst", "Muse.Tests")]
 
 namespace Muse.Tests.Infrastructure;
 
@@ -11,6 +10,11 @@ public sealed class LongestFirst : ITestCollectionOrderer
     static readonly string[] Longest = ["Browser", "AppHostTests", "ChaosTests"];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
-        testCollections.OrderBy(collection => Array.FindIndex(Longest, name => collection.DisplayName.Contains(name, StringComparison.Ordinal))
-            is >= 0 and var place ? place : Longest.Length);
+        testCollections.OrderBy(Position);
+
+    static int Position(ITestCollection collection)
+    {
+        var position = Array.FindIndex(Longest, name => collection.DisplayName.Contains(name, StringComparison.Ordinal));
+        return position < 0 ? Longest.Length : position;
+    }
 }
