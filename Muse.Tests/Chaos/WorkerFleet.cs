@@ -55,7 +55,7 @@ static class WorkerFleet
             {
                 pictures[completed.RequestId] =
                     Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90,
-                    ImageParameters.Describe(requests[completed.RequestId], engine.Model)));
+                    new(ImageParameters.Describe(requests[completed.RequestId], engine.Model), IsAiGenerated: true)));
             }
         }
 
