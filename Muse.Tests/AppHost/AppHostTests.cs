@@ -92,6 +92,28 @@ public sealed partial class AppHostTests
     }
 
     [SkippableFact]
+    public async Task A_proxy_of_the_user_does_not_keep_Muse_from_starting_at_another_address()
+    {
+        string[] variables = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+        await using var host = await AppHostProcess.StartAsync([
+            .. variables.Select(name => (name, (string?)"http://127.0.0.1:9")), ("no_proxy", null), ("NO_PROXY", null),
+            ("MUSE_HTTP_HOST", "127.0.0.2"), ("MUSE_MAX_WORKERS", "1")]);
+        using var answer = await host.Http.PostAsJsonAsync("v1/images/generations", new { prompt = "a red circle" });
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        using var health = await host.Http.GetAsync("health");
+        Assert.Equal(HttpStatusCode.OK, health.StatusCode);
+    }
+
+    [SkippableFact]
+    public async Task Without_the_setting_the_API_listens_on_localhost_alone()
+    {
+        await using var host = await AppHostProcess.StartAsync(("MUSE_MAX_WORKERS", "1"));
+        using var other = new HttpClient();
+        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => other.GetAsync($"http://127.0.0.2:{host.HttpPort}/health"));
+        Assert.Equal(HttpRequestError.ConnectionError, refused.HttpRequestError);
+    }
+
+    [SkippableFact]
     public async Task The_dashboard_lets_in_only_who_has_the_login_link()
     {
         await using var host = await AppHostProcess.StartAsync(("MUSE_MAX_WORKERS", "1"));
