@@ -70,7 +70,7 @@ sealed class QueueConnection
             }
             catch (Exception exception) when (IsTransient(exception))
             {
-                throw Unavailable(exception.Message, exception);
+                throw Unavailable(FindRefusedUser(exception) ?? exception.Message, exception);
             }
         }
     }
@@ -92,9 +92,18 @@ sealed class QueueConnection
         }
         catch (Exception exception) when (IsTransient(exception))
         {
-            return null;
+            return FindRefusedUser(exception);
         }
     }
+
+    /// <summary>A sentence if there is no connection because Redis refuses the user or the password; else null.</summary>
+    /// <remarks>The exception of a command says only that there is no connection. Why the last attempt failed is inside of it.</remarks>
+    static string? FindRefusedUser(Exception? exception) => exception switch
+    {
+        null => null,
+        AggregateException several => several.InnerExceptions.Select(FindRefusedUser).FirstOrDefault(sentence => sentence is not null),
+        _ => RedisErrors.ExplainRefusedUser(exception.Message) ?? FindRefusedUser(exception.InnerException),
+    };
 
     /// <summary>Subscribes to a channel. The subscription survives reconnects.</summary>
     public Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel) =>
