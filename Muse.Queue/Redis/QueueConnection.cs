@@ -97,12 +97,17 @@ sealed class QueueConnection
     }
 
     /// <summary>A sentence if there is no connection because Redis refuses the user or the password; else null.</summary>
-    /// <remarks>The exception of a command says only that there is no connection. Why the last attempt failed is inside of it.</remarks>
-    static string? FindRefusedUser(Exception? exception) => exception switch
+    /// <remarks>
+    /// The exception of a command says that there is no connection; why the last attempt failed is inside of it. That is the reply to a
+    /// command after the handshake, NOAUTH, for a wrong password too.
+    /// </remarks>
+    string? FindRefusedUser(Exception? exception) => exception switch
     {
         null => null,
-        AggregateException several => several.InnerExceptions.Select(FindRefusedUser).FirstOrDefault(sentence => sentence is not null),
-        _ => RedisErrors.ExplainRefusedUser(exception.Message) ?? FindRefusedUser(exception.InnerException),
+        _ when !RedisErrors.IsUserRefused(exception.Message) => FindRefusedUser(exception.InnerException),
+        _ when redis.Configuration.Contains("password=", StringComparison.OrdinalIgnoreCase) =>
+            "Redis refuses the user or the password in ConnectionStrings:redis.",
+        _ => "Redis requires a password, and ConnectionStrings:redis has none.",
     };
 
     /// <summary>Subscribes to a channel. The subscription survives reconnects.</summary>
