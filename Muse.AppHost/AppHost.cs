@@ -9,10 +9,10 @@ using Muse.ServiceDefaults;
 
 return await ProgramStart.RunAsync("Muse", [], async () =>
 {
-    LoopbackProxy.Bypass();
     var builder = DistributedApplication.CreateBuilder(args);
     builder.AddQuietConsole();
     var settings = AppHostSettings.Read(builder.Configuration);
+    LoopbackProxy.Bypass(settings.HttpHost);
     if (builder.ExecutionContext.IsRunMode)
         Ports.EnsureFree(settings.HttpPort, "MUSE_HTTP_PORT");
 

@@ -5,14 +5,15 @@ static class LoopbackProxy
 {
     static readonly string[] Loopback = ["localhost", "127.0.0.1", "[::1]"];
 
-    /// <summary>Adds the loopback addresses to <c>NO_PROXY</c>, for this process and those that it starts.</summary>
-    public static void Bypass()
+    /// <summary>Adds this machine's addresses to <c>NO_PROXY</c>, for this process and those that it starts.</summary>
+    /// <param name="apiHost">The address that the API listens on.</param>
+    public static void Bypass(string apiHost)
     {
         foreach (var name in (string[])["NO_PROXY", "no_proxy"])
         {
             var hosts = (Environment.GetEnvironmentVariable(name) ?? "")
                 .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            Environment.SetEnvironmentVariable(name, string.Join(',', hosts.Union(Loopback, StringComparer.OrdinalIgnoreCase)));
+            Environment.SetEnvironmentVariable(name, string.Join(',', hosts.Union([.. Loopback, apiHost], StringComparer.OrdinalIgnoreCase)));
         }
     }
 }

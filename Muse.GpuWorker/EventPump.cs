@@ -120,8 +120,8 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
     {
         using var span = Source.StartActivity("store result", ActivityKind.Internal, image.Span?.Context ?? default);
         var (item, picture) = (image.Item, completed.Image);
-        var parameters = ImageParameters.Describe(image.Request, context.Model);
-        var bytes = ImageEncoder.Encode(picture, RequestMapping.Format(item.Job.Format), item.Job.Quality, parameters);
+        var metadata = new ImageMetadata(ImageParameters.Describe(image.Request, context.Model), options.Value.AiGeneratedMark);
+        var bytes = ImageEncoder.Encode(picture, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
         await queue.CompleteAsync(item, new FinishedPicture(new StoredPicture(bytes, item.Job.Format, picture.Width, picture.Height),
             completed.Steps, item.StartedAt, completed.PromptCutOff, completed.Flagged), giveUp);
     }

@@ -12,6 +12,7 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
 
     readonly RateMeter meter = new();
     double seen;
+    long? observed;
 
     /// <summary>Beats until it is cancelled.</summary>
     /// <param name="drain">Drains the worker when that is requested.</param>
@@ -42,9 +43,15 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
     public Task BeatAsync(CancellationToken cancellation)
     {
         var inEngine = context.InFlight.Where(image => image.InEngine).ToList();
-        var progress = context.Progress;
-        meter.Observe(progress - seen, options.Value.Heartbeat, worked: inEngine.Count > 0, batchFull: inEngine.Count >= context.Slots);
-        seen = progress;
+        var (progress, now) = (context.Progress, time.GetTimestamp());
+        // Not the interval: a heartbeat comes later if Redis was slow to answer the last one.
+        if (observed is { } last)
+        {
+            meter.Observe(progress - seen, time.GetElapsedTime(last, now), worked: inEngine.Count > 0,
+                batchFull: inEngine.Count >= context.Slots);
+        }
+
+        (seen, observed) = (progress, now);
         return fleet.BeatAsync(new WorkerHeartbeat
         {
             Worker = queue.Worker,

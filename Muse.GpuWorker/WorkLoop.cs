@@ -28,21 +28,38 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
         }
     }
 
-    async Task BeginAsync(WorkItem item)
+    /// <summary>Begins an image, or ends it if it can't be begun.</summary>
+    public async Task BeginAsync(WorkItem item)
     {
         var image = context.Add(item);
         if (context.Model.Check(image.Request) is var (property, message))
         {
-            await queue.FailAsync(item, new JobError(JobErrorCodes.InvalidRequest, message, RequestMapping.FieldName(property)),
-                CancellationToken.None);
-            context.Release(image, "invalid");
+            await EndAsync(image, "invalid", () => queue.FailAsync(
+                item, new JobError(JobErrorCodes.InvalidRequest, message, RequestMapping.FieldName(property)), CancellationToken.None));
         }
         else if (!context.Engine.TrySubmit(image.Request, item.Checkpoint))
         {
             // The engine has begun to drain.
-            image.InEngine = false;
-            await queue.HandBackAsync([(item, 0, item.Checkpoint)], CancellationToken.None);
-            context.Release(image, "handed back");
+            await EndAsync(image, "handed back", () => queue.HandBackAsync([(item, 0, item.Checkpoint)], CancellationToken.None));
+        }
+    }
+
+    /// <summary>Ends an image that never ran. If Redis does not hear of it, the image's lease runs out and it is taken again.</summary>
+    async Task EndAsync(InFlightImage image, string outcome, Func<Task> end)
+    {
+        image.InEngine = false;
+        try
+        {
+            await end();
+        }
+        catch (Exception exception)
+        {
+            WorkerLog.NotEnded(logger, image.Item.Id, outcome, exception);
+            outcome = "left";
+        }
+        finally
+        {
+            context.Release(image, outcome);
         }
     }
 }

@@ -20,6 +20,9 @@ public sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "00:00:05")]
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Whether image files carry IPTC's mark for images that a trained model generated. Default true.</summary>
+    public bool AiGeneratedMark { get; set; } = true;
+
     /// <summary>The least time between two progress reports of an image. Default 100 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan Progress { get; set; } = TimeSpan.FromMilliseconds(100);

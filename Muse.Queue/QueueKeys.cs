@@ -62,9 +62,6 @@ sealed class QueueKeys(string model)
     /// <summary>The secret that all API processes sign the links of pictures with.</summary>
     public RedisKey LinkSecret => Prefix.Append("link-secret");
 
-    /// <summary>Pictures that a caller has submitted in a window of its rate limit.</summary>
-    public RedisKey RateLimit(string owner, long window) => Prefix.Append($"rate:{owner}:{window}");
-
     /// <summary>The dead letters, a stream.</summary>
     public RedisKey Dead => Prefix.Append("dead");
 
@@ -106,7 +103,8 @@ sealed class QueueKeys(string model)
         local STREAMS = { [INTERACTIVE] = P .. 'stream:interactive', [BATCH] = P .. 'stream:batch' }
         local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
         local PROBE = P .. 'probe'
-        -- Entries that were cancelled before they were begun and are still in the stream, by their ordinal.
+        local HEARTBEAT_TIMEOUT = {{(int)Muse.Queue.Fleet.HeartbeatTimeout.TotalMilliseconds}}
+        -- The ordinals of entries that were cancelled before they were begun. They do not count in positions.
         local CANCELLED_ENTRIES = { [INTERACTIVE] = P .. 'cancelled:interactive', [BATCH] = P .. 'cancelled:batch' }
         local FLEET, SEEN, RATES = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'
         local EVENTS, SIGNALS = P .. 'events', P .. 'calls'
@@ -115,6 +113,8 @@ sealed class QueueKeys(string model)
         local function work_key(id) return P .. 'job:' .. id .. ':work' end
         local function drain_key(worker) return P .. 'fleet:drain:' .. worker end
         local function owner_key(owner) return P .. 'owner:' .. owner end
+        -- Pictures that a caller has submitted in a window of its rate limit.
+        local function rate_limit_key(owner, window) return P .. 'rate:' .. owner .. ':' .. window end
         local function idempotency_key(owner, key) return P .. 'idempotency:' .. owner .. ':' .. key end
 
         """;

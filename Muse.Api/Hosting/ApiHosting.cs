@@ -65,6 +65,7 @@ public static partial class ApiHosting
     public static WebApplication UseMuseApi(this WebApplication app)
     {
         var options = app.Services.GetRequiredService<IOptions<ApiOptions>>().Value;
+        app.UseOversizedBodies();
         app.UseMiddleware<RequestIdMiddleware>();
         app.UseMiddleware<ErrorHandlingMiddleware>();
         app.UseStatusCodePages(static pages => new ApiErrorResult(ApiError.From(pages.HttpContext)).ExecuteAsync(pages.HttpContext));

@@ -70,7 +70,7 @@ public sealed partial class JobParser
         var job = Parse(request, card, origin, validation, warnings) with
         {
             Previews = stream ? Previews(partials, "partial_images", card, warnings) : 0,
-            Deadline = origin.At + options.SynchronousDeadline,
+            BeginWithin = options.SynchronousDeadline,
         };
         return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
@@ -85,8 +85,8 @@ public sealed partial class JobParser
         {
             Previews = Previews((int)(validation.Integer("previews", request.Previews, 0, 100) ?? 0), "previews", card, warnings),
             Priority = priority == "batch" ? JobPriority.Batch : JobPriority.Interactive,
-            Deadline = validation.Integer("deadline_seconds", request.DeadlineSeconds, 1, 86_400) is { } seconds
-                ? origin.At.AddSeconds(seconds) : null,
+            BeginWithin = validation.Integer("deadline_seconds", request.DeadlineSeconds, 1, 86_400) is { } seconds
+                ? TimeSpan.FromSeconds(seconds) : null,
             Webhook = request.Webhook is { Length: > 0 } webhook ? webhooks.Check(webhook, validation) : null,
         };
         return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
@@ -102,7 +102,7 @@ public sealed partial class JobParser
         var steps = request.HighQuality == true ? 50 : 25;
         var fields = new GenerationRequest { Prompt = prompt, Steps = card is null ? steps : Math.Min(steps, card.MaxSteps) };
         var warnings = new List<string>();
-        var job = Parse(fields, card, origin, validation, warnings) with { Deadline = origin.At + options.SynchronousDeadline };
+        var job = Parse(fields, card, origin, validation, warnings) with { BeginWithin = options.SynchronousDeadline };
         return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
 

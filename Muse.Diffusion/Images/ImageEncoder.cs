@@ -9,13 +9,13 @@ public static class ImageEncoder
     /// <param name="image">The picture.</param>
     /// <param name="format">The file format.</param>
     /// <param name="quality">0 to 100, for the lossy formats.</param>
-    /// <param name="parameters">How it was made (<see cref="ImageParameters.Describe"/>), for PNG's text chunk; null for none.</param>
-    public static byte[] Encode(RgbImage image, ImageFormat format, int quality = 90, string? parameters = null)
+    /// <param name="metadata">What the file says of the image besides the pixels; null for nothing.</param>
+    public static byte[] Encode(RgbImage image, ImageFormat format, int quality = 90, ImageMetadata? metadata = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(quality);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(quality, 100);
         if (format == ImageFormat.Png)
-            return PngWriter.Write(image, parameters is null ? null : ("parameters", parameters));
+            return PngWriter.Write(image, metadata?.PngTexts() ?? []);
         using var bitmap = ToBitmap(image);
         using var pixels = bitmap.PeekPixels();
         using var data = format switch
@@ -26,7 +26,12 @@ public static class ImageEncoder
         };
         if (data is null)
             throw new InvalidOperationException($"A picture of {image.Width}x{image.Height} can't be written as {format}.");
-        return data.ToArray();
+        return (metadata, format) switch
+        {
+            (null, _) => data.ToArray(),
+            (_, ImageFormat.Jpeg) => metadata.AddToJpeg(data.AsSpan()),
+            _ => metadata.AddToWebP(data.AsSpan(), image.Width, image.Height),
+        };
     }
 
     internal static SKBitmap ToBitmap(RgbImage image)

@@ -25,9 +25,9 @@ static class PngWriter
 
     /// <summary>The picture as a file.</summary>
     /// <param name="image">The picture.</param>
-    /// <param name="text">A text to put into the file (§11.3.3), by its keyword; <c>tEXt</c> where Latin-1 can say it, otherwise
-    /// <c>iTXt</c>. Null for none.</param>
-    public static byte[] Write(RgbImage image, (string Keyword, string Text)? text)
+    /// <param name="texts">Texts to put into the file (§11.3.3), by their keywords; <c>tEXt</c> where Latin-1 can say it, otherwise
+    /// <c>iTXt</c>, as XMP always is.</param>
+    public static byte[] Write(RgbImage image, IEnumerable<(string Keyword, string Text)> texts)
     {
         var file = scratch ??= new MemoryStream();
         file.SetLength(0);
@@ -37,8 +37,8 @@ static class PngWriter
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), image.Height);
         (header[8], header[9]) = (EightBits, TrueColour);
         Chunk(file, "IHDR"u8, chunk => chunk.Write(header));
-        if (text is var (keyword, said))
-            Text(file, keyword, said);
+        foreach (var (keyword, text) in texts)
+            Text(file, keyword, text);
         Chunk(file, "IDAT"u8, chunk => Compress(image, chunk));
         Chunk(file, "IEND"u8, static _ => { });
         return file.ToArray();
@@ -47,7 +47,7 @@ static class PngWriter
     static void Text(MemoryStream file, string keyword, string text)
     {
         byte[] word = [.. Encoding.Latin1.GetBytes(keyword), 0];
-        if (text.All(c => c is '\n' or (>= ' ' and <= '~') or (>= '\u00a0' and <= '\u00ff')))
+        if (keyword != ImageMetadata.PngXmpKeyword && text.All(c => c is '\n' or (>= ' ' and <= '~') or (>= '\u00a0' and <= '\u00ff')))
         {
             Chunk(file, "tEXt"u8, chunk => chunk.Write([.. word, .. Encoding.Latin1.GetBytes(text)]));
         }

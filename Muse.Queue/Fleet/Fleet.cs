@@ -9,7 +9,7 @@ namespace Muse.Queue;
 public sealed class Fleet
 {
     /// <summary>A worker without a heartbeat for this long is removed.</summary>
-    static readonly TimeSpan HeartbeatTimeout = TimeSpan.FromSeconds(15);
+    internal static readonly TimeSpan HeartbeatTimeout = TimeSpan.FromSeconds(15);
     static readonly TimeSpan DrainRetention = TimeSpan.FromHours(1);
     static readonly TimeSpan CardRetention = TimeSpan.FromDays(1);
     static readonly TimeSpan DecisionsRetention = TimeSpan.FromDays(7);
@@ -29,8 +29,7 @@ public sealed class Fleet
     /// <summary>Stores a worker's heartbeat. The worker is removed 15 s after its last one.</summary>
     public Task BeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) =>
         connection.RunAsync(QueueScripts.Beat, cancellation, heartbeat.Worker, QueueJson.Write(heartbeat),
-            heartbeat.PicturesPerSecond is { } rate && double.IsFinite(rate) ? QueueConnection.Number(rate) : "",
-            (long)HeartbeatTimeout.TotalMilliseconds);
+            heartbeat.PicturesPerSecond is { } rate && double.IsFinite(rate) ? QueueConnection.Number(rate) : "");
 
     /// <summary>Removes a worker at once.</summary>
     public Task LeaveAsync(string worker, CancellationToken cancellation) =>

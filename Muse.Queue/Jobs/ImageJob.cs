@@ -56,9 +56,10 @@ public sealed record ImageJob
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>
-    /// A picture that has not begun by then fails with the code <c>deadline_exceeded</c>. By the API's clock, as <see cref="CreatedAt"/>.
+    /// A picture that has not begun this long after it was accepted fails with the code <c>deadline_exceeded</c>. Null for no limit.
     /// </summary>
-    public DateTimeOffset? Deadline { get; init; }
+    /// <remarks>A duration, because the clocks of the API and of Redis differ. Redis measures it.</remarks>
+    public TimeSpan? BeginWithin { get; init; }
 
     /// <summary>The URL to call at the end of the job, or null.</summary>
     public Uri? Webhook { get; init; }

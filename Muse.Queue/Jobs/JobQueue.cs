@@ -58,7 +58,7 @@ public sealed class JobQueue
         RedisValue[] arguments =
         [
             job.Id, json, job.Owner, job.Count, QueueKeys.Lane(job.Priority),
-            job.Deadline is { } deadline ? deadline.ToUnixTimeMilliseconds() : RedisValue.EmptyString,
+            job.BeginWithin is { } limit ? (long)limit.TotalMilliseconds : RedisValue.EmptyString,
             idempotency?.Key ?? "",
             idempotency?.RequestHash ?? "",
             (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
@@ -235,20 +235,12 @@ public sealed class JobQueue
     /// <param name="window">The length of the window.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <returns>Null if the pictures are allowed; else when the next window begins.</returns>
-    public Task<TimeSpan?> CountAsync(string owner, int pictures, int limit, TimeSpan window, CancellationToken cancellation) =>
-        connection.TryAsync<TimeSpan?>(async database =>
-        {
-            var key = Keys.RateLimit(owner, window.Ticks);
-            var count = await database.StringIncrementAsync(key, pictures);
-            var left = count == pictures ? null : await database.KeyTimeToLiveAsync(key);
-            // A request that alone exceeds the limit is paid for with as many windows as it needs.
-            if (left is null)
-                await database.KeyExpireAsync(key, window * Math.Max(1, Math.Ceiling((double)pictures / limit)));
-            if (count <= limit || count == pictures)
-                return null;
-            await database.StringDecrementAsync(key, pictures);
-            return left ?? window;
-        }, cancellation);
+    public async Task<TimeSpan?> CountAsync(string owner, int pictures, int limit, TimeSpan window, CancellationToken cancellation)
+    {
+        var left = (long)await connection.RunAsync(
+            QueueScripts.Count, cancellation, owner, pictures, limit, (long)window.TotalMilliseconds);
+        return left < 0 ? null : TimeSpan.FromMilliseconds(left);
+    }
 
     /// <summary>Keeps a job whose response did not reach its client, for the client's retry.</summary>
     /// <param name="owner">The caller.</param>

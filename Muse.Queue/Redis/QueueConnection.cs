@@ -70,7 +70,7 @@ sealed class QueueConnection
             }
             catch (Exception exception) when (IsTransient(exception))
             {
-                throw Unavailable(exception.Message, exception);
+                throw Unavailable(FindRefusedUser(exception) ?? exception.Message, exception);
             }
         }
     }
@@ -92,9 +92,23 @@ sealed class QueueConnection
         }
         catch (Exception exception) when (IsTransient(exception))
         {
-            return null;
+            return FindRefusedUser(exception);
         }
     }
+
+    /// <summary>A sentence if there is no connection because Redis refuses the user or the password; else null.</summary>
+    /// <remarks>
+    /// The exception of a command says that there is no connection; why the last attempt failed is inside of it. That is the reply to a
+    /// command after the handshake, NOAUTH, for a wrong password too.
+    /// </remarks>
+    string? FindRefusedUser(Exception? exception) => exception switch
+    {
+        null => null,
+        _ when !RedisErrors.IsUserRefused(exception.Message) => FindRefusedUser(exception.InnerException),
+        _ when redis.Configuration.Contains("password=", StringComparison.OrdinalIgnoreCase) =>
+            "Redis refuses the user or the password in ConnectionStrings:redis.",
+        _ => "Redis requires a password, and ConnectionStrings:redis has none.",
+    };
 
     /// <summary>Subscribes to a channel. The subscription survives reconnects.</summary>
     public Task<ChannelMessageQueue> SubscribeAsync(RedisChannel channel) =>

@@ -8,6 +8,7 @@ static class QueueScripts
     static readonly string Common = QueueKeys.Lua + Read("common");
 
     public static readonly QueueScript Submit = Script("submit");
+    public static readonly QueueScript Count = Script("count");
     public static readonly QueueScript Cancel = Script("cancel");
     public static readonly QueueScript Position = Script("position");
     public static readonly QueueScript Take = Script("take");

@@ -28,13 +28,17 @@ static class RedisErrors
             "The Redis user has no permission for Muse's keys. Grant it ~muse:* (docs/queue.md lists all permissions).",
         _ when IsDenied(reply) =>
             $"The Redis user has no permission for a command that Muse needs (docs/queue.md lists all permissions): {reply}",
-        _ when Has(reply, "NOAUTH") || Has(reply, "WRONGPASS") =>
-            "Redis requires another user or password. Set them in ConnectionStrings:redis.",
+        _ when IsUserRefused(reply) => "Redis requires another user or password. Set them in ConnectionStrings:redis.",
         _ when reply.Contains("syntax error", StringComparison.Ordinal) || reply.Contains("nknown Redis command", StringComparison.Ordinal)
             || reply.Contains("unknown command", StringComparison.Ordinal) =>
             $"Redis does not support a command that Muse needs. Muse needs Redis {LeastVersion} or newer: {reply}",
         _ => null,
     };
+
+    /// <summary>Whether Redis refuses the user or the password.</summary>
+    /// <param name="text">A reply, or a text of the client that contains one.</param>
+    public static bool IsUserRefused(string text) =>
+        text.Contains("WRONGPASS", StringComparison.Ordinal) || text.Contains("NOAUTH", StringComparison.Ordinal);
 
     static bool IsDenied(string reply) => Has(reply, "NOPERM") || reply.Contains(DeniedInScript[4..], StringComparison.Ordinal);
 

@@ -1,5 +1,4 @@
--- Cancels the pictures of a job that are not final. An entry that was not delivered yet stays in the stream until a worker reads it;
--- until then it is subtracted from the counts.
+-- Cancels the pictures of a job that are not final and deletes their entries, delivered or not.
 local retention, id, unfinished = arguments(3)
 local job = job_key(id)
 local found = redis.call('HMGET', job, 'state', 'count', 'lane')
@@ -11,10 +10,13 @@ for index = 0, tonumber(count) - 1 do
   local picture = redis.call('HMGET', job, index .. ':state', index .. ':entry', index .. ':begun', index .. ':ordinal')
   local picture_state, entry, begun, ordinal = picture[1], picture[2], picture[3], picture[4]
   if not is_final(picture_state) then
-    if begun then settle(lane, entry)
-    else
-      redis.call('ZADD', CANCELLED_ENTRIES[lane], ordinal, entry)
-      redis.call('PEXPIRE', CANCELLED_ENTRIES[lane], unfinished)
+    settle(lane, entry)
+    if not begun then
+      -- The lowest ordinals are forgotten first: what waits is behind them.
+      local cancelled = CANCELLED_ENTRIES[lane]
+      redis.call('ZADD', cancelled, ordinal, entry)
+      redis.call('ZREMRANGEBYRANK', cancelled, 0, -MAX_CANCELLED - 1)
+      redis.call('PEXPIRE', cancelled, unfinished)
     end
     end_picture(id, index, CANCELLED, '', retention)
     ended = ended + 1

@@ -5,6 +5,7 @@ local FLEET_RETENTION = 600000
 local MAX_DEAD_LETTERS = 100000
 local WAITS_KEPT, WAITS_RETENTION = 4096, 600000
 local PROBE_RETENTION = 60000
+local MAX_CANCELLED = 10000
 -- The consumer that holds pictures which were handed back. No worker has this name.
 local HANDED_BACK = 'handed-back'
 
@@ -130,6 +131,37 @@ local function measure(lane)
   end
   -- The group's lag is not used: it is wrong after Redis was killed and loaded its append-only file, and it can be nil.
   -- Entries are acknowledged and deleted in one step, so the others are either pending or waiting.
-  local waiting = math.max(0, redis.call('XLEN', stream) - group.pending - redis.call('ZCARD', CANCELLED_ENTRIES[lane]))
-  return waiting, group.pending, group['last-delivered-id']
+  return math.max(0, redis.call('XLEN', stream) - group.pending), group.pending, group['last-delivered-id']
+end
+
+-- The fleet's pictures per second, or nil while that is unknown. Workers that crashed all together are not removed by each other's
+-- heartbeats, so the stored number counts only while a worker is alive.
+local function capacity()
+  if redis.call('ZCOUNT', SEEN, string.format('(%.0f', now() - HEARTBEAT_TIMEOUT), '+inf') == 0 then return nil end
+  return tonumber(redis.call('HGET', STATS, 'capacity') or '')
+end
+
+-- Stores the sum of the workers' rates. A worker without a measured rate counts like the average of the others.
+local function update_capacity()
+  local sum, measured = 0, 0
+  for _, value in ipairs(redis.call('HVALS', RATES)) do
+    sum, measured = sum + tonumber(value), measured + 1
+  end
+  if measured == 0 then redis.call('HDEL', STATS, 'capacity')
+  else redis.call('HSET', STATS, 'capacity', string.format('%.6f', sum / measured * redis.call('HLEN', FLEET))) end
+end
+
+-- Removes what is stored of a departed worker. Deleting a consumer drops its pending entries, so a worker whose entries have not been
+-- claimed yet stays known as departed, with score 0.
+local function remove_worker(worker)
+  redis.call('HDEL', FLEET, worker)
+  redis.call('HDEL', RATES, worker)
+  local has_pending = false
+  for _, stream in pairs(STREAMS) do
+    local pending = redis.pcall('XPENDING', stream, GROUP, '-', '+', 1, worker)
+    if not pending.err then
+      if #pending > 0 then has_pending = true else redis.call('XGROUP', 'DELCONSUMER', stream, GROUP, worker) end
+    end
+  end
+  if has_pending then redis.call('ZADD', SEEN, 0, worker) else redis.call('ZREM', SEEN, worker) end
 end

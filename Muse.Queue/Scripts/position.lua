@@ -11,11 +11,10 @@ for index = 0, tonumber(count) - 1 do
 end
 if not ordinal then return false end
 local waiting = measure(lane)
-local stats = redis.call('HMGET', STATS, 'added:' .. lane, 'capacity')
-local added, capacity = stats[1], stats[2]
-local behind = tonumber(added) - ordinal - 1
+local behind = tonumber(redis.call('HGET', STATS, 'added:' .. lane)) - ordinal - 1
 -- Neither count includes pictures that were cancelled before they were begun.
 behind = behind - redis.call('ZCOUNT', CANCELLED_ENTRIES[lane], '(' .. string.format('%.0f', ordinal), '+inf')
 local ahead = math.max(0, waiting - behind - 1)
 if lane == BATCH then ahead = ahead + measure(INTERACTIVE) end
-return { ahead, capacity or '' }
+local rate = capacity()
+return { ahead, rate and string.format('%.6f', rate) or '' }

@@ -3,19 +3,20 @@ local unfinished, max_wait, max_length, owner_limit = arguments(4)
 max_wait, max_length, owner_limit = tonumber(max_wait), tonumber(max_length), tonumber(owner_limit)
 local SIGNAL_AGAIN = 100 -- Milliseconds.
 
--- An entry is deleted when it ends. What is left waits, runs, or was cancelled before it was begun.
-local function length_of(lane) return redis.call('XLEN', STREAMS[lane]) - redis.call('ZCARD', CANCELLED_ENTRIES[lane]) end
+-- An entry is deleted when it ends. What is left waits or runs.
+local function length_of(lane) return redis.call('XLEN', STREAMS[lane]) end
 local at = now()
 local at_text = string.format('%.0f', at)
 local lengths = { [INTERACTIVE] = length_of(INTERACTIVE), [BATCH] = length_of(BATCH) }
-local stats = redis.call('HMGET', STATS, 'capacity', 'called', 'added:interactive', 'added:batch')
-local capacity, signalled = tonumber(stats[1] or ''), tonumber(stats[2] or '')
-local ordinals = { [INTERACTIVE] = tonumber(stats[3] or '0'), [BATCH] = tonumber(stats[4] or '0') }
+local stats = redis.call('HMGET', STATS, 'called', 'added:interactive', 'added:batch')
+local signalled = tonumber(stats[1] or '')
+local ordinals = { [INTERACTIVE] = tonumber(stats[2] or '0'), [BATCH] = tonumber(stats[3] or '0') }
+local rate = capacity()
 local added = { [INTERACTIVE] = 0, [BATCH] = 0 }
 local batch_waiting -- Measured when it is needed.
 local owned = {}
 
-local function submit(id, json, owner, count_text, lane, deadline, key, request, window, webhook_lease)
+local function submit(id, json, owner, count_text, lane, begin_within, key, request, window, webhook_lease)
   local job, count = job_key(id), tonumber(count_text)
 
   if key ~= '' then
@@ -38,16 +39,19 @@ local function submit(id, json, owner, count_text, lane, deadline, key, request,
     batch_waiting = batch_waiting or measure(BATCH)
     ahead = length - batch_waiting
   end
-  local wait = capacity and capacity > 0 and ahead / capacity * 1000 or -1
+  local wait = rate and rate > 0 and ahead / rate * 1000 or -1
   if wait > max_wait then return { QUEUE_FULL, string.format('%.0f', wait - max_wait), string.format('%.0f', wait) } end
   if length + count > max_length then
-    local retry = capacity and capacity > 0 and (length + count - max_length) / capacity * 1000 or 5000
+    local retry = rate and rate > 0 and (length + count - max_length) / rate * 1000 or 5000
     return { QUEUE_FULL, string.format('%.0f', retry), string.format('%.0f', wait) }
   end
 
   local fields = {
     'job', json, 'state', QUEUED, 'count', count_text, 'left', count_text, 'at', at_text, 'lane', lane, 'revision', '1' }
-  if deadline ~= '' then fields[#fields + 1] = 'deadline'; fields[#fields + 1] = deadline end
+  if begin_within ~= '' then
+    fields[#fields + 1] = 'deadline'
+    fields[#fields + 1] = string.format('%.0f', at + tonumber(begin_within))
+  end
   for index = 0, count - 1 do
     local entry = redis.call('XADD', STREAMS[lane], '*', 'job', id, 'index', index)
     local n = #fields
@@ -74,8 +78,8 @@ end
 
 local answers = {}
 while more_arguments() do
-  local id, json, owner, count, lane, deadline, key, request, window, webhook_lease = arguments(10)
-  local ok, answer = pcall(submit, id, json, owner, count, lane, deadline, key, request, window, webhook_lease)
+  local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease = arguments(10)
+  local ok, answer = pcall(submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease)
   answers[#answers + 1] = ok and answer or { SUBMIT_ERROR, error_message(answer) }
 end
 for lane, count in pairs(added) do

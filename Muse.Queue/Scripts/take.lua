@@ -16,15 +16,11 @@ local function text(value) return string.sub(tostring(value or ''), 1, 64) end
 -- Decides what becomes of a delivered entry: dead letter, ended already, too late, or begun.
 local function begin(lane, entry, fields, deliveries)
   local id, index = fields.job, fields.index
-  local function leave_stream()
-    settle(lane, entry)
-    redis.call('ZREM', CANCELLED_ENTRIES[lane], entry)
-  end
   -- The one place that sends an entry to the dead letters. A result ends the picture as failed too.
   local function dead_letter(reason, result)
     if result then end_picture(id, index, FAILED, result, retention) end
     bury(lane, entry, text(id), text(index), reason)
-    leave_stream()
+    settle(lane, entry)
   end
 
   if not id or #id > 64 or not string.match(id, '^[%w_-]+$') then return dead_letter('The entry names no job.') end
@@ -39,7 +35,7 @@ local function begin(lane, entry, fields, deliveries)
   local started, revision, accepted, json = found[5], found[6], found[7], found[8]
   if not job_state then return dead_letter('The job has expired or never existed.') end
   if not state then return dead_letter('The job has no such picture.') end
-  if is_final(state) then return leave_stream() end
+  if is_final(state) then return settle(lane, entry) end
   if size == 0 then return dead_letter('The job has no request.', unreadable) end
   if not readable then return dead_letter('The job is larger than allowed.', unreadable) end
   if deadline and at > deadline and not begun then
@@ -52,10 +48,14 @@ local function begin(lane, entry, fields, deliveries)
   redis.call('HSET', job, index .. ':state', RUNNING, index .. ':worker', worker, index .. ':begun', begun or at_text,
     'state', RUNNING, 'started', started or at_text, 'revision', revision)
   notify(id, revision, RUNNING)
-  if not begun then waits[#waits + 1] = math.max(0, at - (tonumber(accepted) or at)) end
+  local waited = ''
+  if not begun then
+    waited = math.max(0, at - (tonumber(accepted) or at))
+    waits[#waits + 1] = waited
+  end
   -- A picture that was never begun has no checkpoint.
   local checkpoint = begun and redis.call('HGET', work_key(id), index .. ':checkpoint') or ''
-  taken[#taken + 1] = { lane, entry, deliveries, id, index, json, checkpoint, begun or at_text }
+  taken[#taken + 1] = { lane, entry, deliveries, id, index, json, checkpoint, begun or at_text, waited }
 end
 
 -- A damaged job may make any command fail. That must not undo what the script took besides.

@@ -91,10 +91,20 @@ public sealed partial class WorkQueue
             throw;
         }
         var items = new List<WorkItem>(rows.Length);
-        foreach (var row in rows)
+        try
         {
-            if (await AcceptAsync((RedisResult[])row!) is { } item)
-                items.Add(item);
+            foreach (var row in rows)
+            {
+                if (await AcceptAsync((RedisResult[])row!) is { } item)
+                    items.Add(item);
+            }
+        }
+        catch
+        {
+            // The caller gets none of them. The next call delivers them again.
+            items.ForEach(Release);
+            answerLost = true;
+            throw;
         }
 
         taken += items.Count;
@@ -136,7 +146,8 @@ public sealed partial class WorkQueue
         };
         held[item.EntryId] = item;
         QueueTelemetry.Taken.Add(1, new KeyValuePair<string, object?>("first", deliveries == 1));
-        QueueTelemetry.Waited.Record(Math.Max(0, (item.StartedAt - job.CreatedAt).TotalSeconds));
+        if (row[8].Resp2Type == ResultType.Integer) // Not for a picture that was begun before.
+            QueueTelemetry.Waited.Record((double)row[8] / 1000);
         return item;
     }
 
@@ -208,13 +219,12 @@ public sealed partial class WorkQueue
         var lane = QueueKeys.Lane(item.Lane);
         RedisValue[] fields =
             [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobRecord.Info(stored), stored.Bytes];
-        var counts = await EndAsync(async () =>
+        var counts = await ReleaseAfterAsync(item, EndAsync(async () =>
         {
             var storing = stored.Bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);
             var answer = await storing.WaitAsync(cancellation);
             return answer.Resp2Type == ResultType.Integer ? (int)answer == 1 : throw QueueConnection.ToException((string)answer!);
-        }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation);
-        Release(item);
+        }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation));
         QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "succeeded" : "second"));
         return counts;
     }
@@ -227,9 +237,8 @@ public sealed partial class WorkQueue
     public async Task<bool> FailAsync(WorkItem item, JobError error, CancellationToken cancellation)
     {
         var result = QueueJson.Write(new PictureResult(Error: error));
-        var counts = await FailAsync(
-            QueueKeys.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, result, error.Message, deadLetterReason: "", cancellation);
-        Release(item);
+        var counts = await ReleaseAfterAsync(item, FailAsync(
+            QueueKeys.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, result, error.Message, deadLetterReason: "", cancellation));
         QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "failed" : "second"));
         return counts;
     }
@@ -283,11 +292,25 @@ public sealed partial class WorkQueue
         await Task.WhenAll(items.Select(async back =>
         {
             var (item, step, state) = back;
-            await connection.RunAsync(QueueScripts.HandBack, cancellation,
+            await ReleaseAfterAsync(item, connection.RunAsync(QueueScripts.HandBack, cancellation,
                 QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker,
-                QueueKeys.Lane(item.Lane), item.EntryId, item.Deliveries, step, state);
-            Release(item);
+                QueueKeys.Lane(item.Lane), item.EntryId, item.Deliveries, step, state));
         }));
+    }
+
+    /// <summary>
+    /// Releases a picture after the call that ends it, even if that fails: then its lease runs out, and this worker may take it again too.
+    /// </summary>
+    async Task<T> ReleaseAfterAsync<T>(WorkItem item, Task<T> end)
+    {
+        try
+        {
+            return await end;
+        }
+        finally
+        {
+            Release(item);
+        }
     }
 
     /// <summary>The state after a lost answer, for tests.</summary>

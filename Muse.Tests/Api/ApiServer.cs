@@ -45,8 +45,9 @@ public sealed class ApiServer : IAsyncDisposable
     /// <param name="painter">How the worker behaves.</param>
     /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
     /// <param name="withoutPainter">Whether to start no worker.</param>
+    /// <param name="time">The API's clock; null for the system's.</param>
     public static async Task<ApiServer> StartAsync(PainterOptions? painter = null, IReadOnlyDictionary<string, string>? settings = null,
-        RedisServer? redis = null, bool withoutPainter = false)
+        RedisServer? redis = null, bool withoutPainter = false, TimeProvider? time = null)
     {
         var ownsRedis = redis is null;
         redis ??= await RedisServer.StartAsync();
@@ -54,7 +55,7 @@ public sealed class ApiServer : IAsyncDisposable
         var factory = new Factory(new Dictionary<string, string>(settings ?? new Dictionary<string, string>())
         {
             ["ConnectionStrings:redis"] = redis.ConnectionString,
-        });
+        }, time ?? TimeProvider.System);
         factory.UseKestrel();
         factory.StartServer();
         var server = new ApiServer(factory, redis, ownsRedis, worker);
@@ -98,7 +99,7 @@ public sealed class ApiServer : IAsyncDisposable
             await Redis.DisposeAsync();
     }
 
-    sealed class Factory(IReadOnlyDictionary<string, string> settings) : WebApplicationFactory<ApiOptions>
+    sealed class Factory(IReadOnlyDictionary<string, string> settings, TimeProvider time) : WebApplicationFactory<ApiOptions>
     {
         public RecordedLog Log { get; } = new();
 
@@ -109,7 +110,7 @@ public sealed class ApiServer : IAsyncDisposable
             builder.UseSetting("Api:RateLimits:Enabled", "false");
             foreach (var (key, value) in settings)
                 builder.UseSetting(key, value);
-            builder.ConfigureTestServices(services => services.AddSingleton<ILoggerProvider>(Log));
+            builder.ConfigureTestServices(services => services.AddSingleton<ILoggerProvider>(Log).AddSingleton(time));
         }
     }
 }

@@ -38,6 +38,25 @@ public sealed class HttpTests : IAsyncLifetime
         }
     }
 
+    [SkippableTheory]
+    [InlineData("/v1/images/generations", "application/json", false, HttpStatusCode.RequestEntityTooLarge)]
+    [InlineData("/v1/images/generations", "application/json", true, HttpStatusCode.RequestEntityTooLarge)]
+    [InlineData("/v1/images/generations", "text/plain", false, HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("/v1/nothing", "application/json", false, HttpStatusCode.NotFound)]
+    public async Task After_a_body_that_is_too_large_the_client_is_told_that_the_connection_ends(
+        string path, string type, bool chunked, HttpStatusCode status)
+    {
+        using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = server.Address };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Content = new ByteArrayContent(new byte[2 << 20]) { Headers = { { "Content-Type", type } } },
+        };
+        request.Headers.TransferEncodingChunked = chunked;
+        using var response = await client.SendAsync(request);
+        Assert.Equal((status, true), (response.StatusCode, response.Headers.ConnectionClose));
+        Assert.Equal("true", await client.GetStringAsync("/api/health"));
+    }
+
     [SkippableFact]
     public async Task A_connection_goes_on_after_HEAD_of_an_event_stream()
     {

@@ -59,7 +59,7 @@ sealed partial class AppHostProcess : IAsyncDisposable
         process.ErrorDataReceived += (_, line) => lines.Enqueue(line.Data ?? "");
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        Http = new() { BaseAddress = new($"http://localhost:{HttpPort}/"), Timeout = Limit };
+        Http = new() { BaseAddress = new($"http://{environment.GetValueOrDefault("MUSE_HTTP_HOST") ?? "localhost"}:{HttpPort}/"), Timeout = Limit };
     }
 
     public int Id => process.Id;

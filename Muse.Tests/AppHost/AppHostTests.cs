@@ -28,6 +28,11 @@ public sealed partial class AppHostTests
             Assert.Contains(commands, command => command.Contains(program, StringComparison.Ordinal));
         }
 
+        // Without MUSE_HTTP_HOST, no other address of this machine answers.
+        using var other = new HttpClient();
+        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => other.GetAsync($"http://127.0.0.2:{host.HttpPort}/health"));
+        Assert.Equal(HttpRequestError.ConnectionError, refused.HttpRequestError);
+
         var job = await host.SubmitAsync(images: 10, steps: 100);
         await host.UntilAsync(job, AppHostProcess.IsRunning);
         var killed = host.WorkerProcesses().Single();
@@ -82,10 +87,21 @@ public sealed partial class AppHostTests
         var jobs = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => host.SubmitAsync(images: 10, steps: 20)));
         await Processes.UntilAsync(() => host.WorkerProcesses().Count == 4, AppHostProcess.Limit, () => host.Output);
         foreach (var job in jobs)
-        {
             Assert.Equal("succeeded", AppHostProcess.State(await host.UntilAsync(job, AppHostProcess.HasEnded)));
-        }
         await Processes.UntilAsync(() => host.WorkerProcesses().Count == 1, AppHostProcess.Limit, () => host.Output);
+    }
+
+    [SkippableFact]
+    public async Task A_proxy_of_the_user_does_not_keep_Muse_from_starting_at_another_address()
+    {
+        string[] variables = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+        await using var host = await AppHostProcess.StartAsync([
+            .. variables.Select(name => (name, (string?)"http://127.0.0.1:9")), ("no_proxy", null), ("NO_PROXY", null),
+            ("MUSE_HTTP_HOST", "127.0.0.2"), ("MUSE_MAX_WORKERS", "1")]);
+        using var answer = await host.Http.PostAsJsonAsync("v1/images/generations", new { prompt = "a red circle" });
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        using var health = await host.Http.GetAsync("health");
+        Assert.Equal(HttpStatusCode.OK, health.StatusCode);
     }
 
     [Fact]

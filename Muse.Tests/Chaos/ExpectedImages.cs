@@ -38,8 +38,8 @@ static class ExpectedImages
         {
             if (await engine.Events.ReadAsync(Samples.Limit()) is EngineEvent.Completed completed)
             {
-                var parameters = ImageParameters.Describe(requests[completed.RequestId], engine.Model);
-                hashes[completed.RequestId] = Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90, parameters));
+                var metadata = new ImageMetadata(ImageParameters.Describe(requests[completed.RequestId], engine.Model), IsAiGenerated: true);
+                hashes[completed.RequestId] = Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90, metadata));
             }
         }
 

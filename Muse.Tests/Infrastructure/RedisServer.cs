@@ -26,8 +26,16 @@ public sealed class RedisServer : IAsyncDisposable
     {
         Skip.If(Executable is null, "There is no redis-server on the PATH: ./muse test installs one.");
         var server = new RedisServer(FreePort(), arguments);
-        await server.LaunchAsync();
-        return server;
+        try
+        {
+            await server.LaunchAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync(); // A process that is left behind would hold what it inherited, such as locks.
+            throw;
+        }
     }
 
     /// <summary>kill -9, as a crash would.</summary>

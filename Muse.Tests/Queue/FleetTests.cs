@@ -66,6 +66,72 @@ public sealed class FleetTests : IAsyncLifetime
     }
 
     [RedisFact]
+    public async Task The_last_worker_that_leaves_removes_its_own_consumer()
+    {
+        await api.Jobs.SubmitAsync(Job(), null, Limit());
+        await worker.Work.CompleteAsync((await worker.Work.TakeAsync(1))[0], Painted(), Limit());
+        await worker.Fleet.BeatAsync(Beat(worker.Work.Worker), Limit());
+        await worker.Fleet.LeaveAsync(worker.Work.Worker, Limit());
+        Assert.Empty(await ConsumersAsync());
+    }
+
+    [RedisFact]
+    public async Task Consumers_of_workers_that_departed_long_ago_are_removed_once_their_pictures_were_taken_over()
+    {
+        await api.Jobs.SubmitAsync(Job(), null, Limit());
+        await api.Jobs.SubmitAsync(Job(), null, Limit());
+        var idle = fixture.Start();
+        await idle.Work.CompleteAsync((await idle.Work.TakeAsync(1))[0], Painted(), Limit());
+        var item = (await worker.Work.TakeAsync(1))[0];
+        foreach (var departed in (QueueFixture.Program[])[idle, worker])
+            await api.Fleet.BeatAsync(Beat(departed.Work.Worker), Limit());
+        // Nothing ran for ten minutes: all that is known of workers has expired.
+        await api.Redis.KeyDeleteAsync([api.Keys.Fleet, api.Keys.Seen, api.Keys.Prefix.Append("fleet:speeds")]);
+
+        var next = fixture.Start(("Lease", "00:00:01"));
+        await next.Fleet.BeatAsync(Beat(next.Work.Worker), Limit());
+        Assert.Equal([worker.Work.Worker], await ConsumersAsync());
+        var taken = (await next.Work.TakeAsync(1))[0];
+        Assert.Equal(item.Id, taken.Id);
+        await next.Fleet.BeatAsync(Beat(next.Work.Worker), Limit());
+        Assert.Equal([next.Work.Worker], await ConsumersAsync());
+    }
+
+    async Task<IEnumerable<string>> ConsumersAsync() =>
+        (await api.Redis.StreamConsumerInfoAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group)).Select(info => info.Name);
+
+    [RedisFact]
+    public async Task The_rate_of_a_worker_that_has_left_no_longer_counts()
+    {
+        await worker.Fleet.BeatAsync(Beat("slow", 0.001), Limit());
+        await worker.Fleet.BeatAsync(Beat("fast", 0.003), Limit());
+        var (first, second) = (Job(), Job());
+        await api.Jobs.SubmitAsync(first, null, Limit());
+        Assert.IsType<SubmitOutcome.QueueFull>(await api.Jobs.SubmitAsync(second, null, Limit())); // It would wait for 250 s.
+        var patient = fixture.Start(("MaxWait", "1.00:00:00"));
+        Assert.IsType<SubmitOutcome.Accepted>(await patient.Jobs.SubmitAsync(second, null, Limit()));
+        Assert.Equal(TimeSpan.FromSeconds(250), (await api.Jobs.PositionAsync(second.Id, Limit()))?.EstimatedWait);
+        await worker.Fleet.LeaveAsync("fast", Limit());
+        Assert.Equal(TimeSpan.FromSeconds(1000), (await api.Jobs.PositionAsync(second.Id, Limit()))?.EstimatedWait);
+        await worker.Fleet.LeaveAsync("slow", Limit());
+        Assert.Null((await api.Jobs.PositionAsync(second.Id, Limit()))?.EstimatedWait);
+        Assert.IsType<SubmitOutcome.Accepted>(await api.Jobs.SubmitAsync(Job(), null, Limit()));
+    }
+
+    [RedisFact]
+    public async Task The_rate_of_workers_that_crashed_all_together_no_longer_counts()
+    {
+        await worker.Fleet.BeatAsync(Beat("crashed", 0.001), Limit());
+        await api.Jobs.SubmitAsync(Job(), null, Limit());
+        var waiting = Job();
+        Assert.IsType<SubmitOutcome.QueueFull>(await api.Jobs.SubmitAsync(waiting, null, Limit()));
+        // Its last heartbeat was 16 s ago.
+        await api.Redis.SortedSetDecrementAsync(api.Keys.Seen, "crashed", 16_000);
+        Assert.IsType<SubmitOutcome.Accepted>(await api.Jobs.SubmitAsync(waiting, null, Limit()));
+        Assert.Null((await api.Jobs.PositionAsync(waiting.Id, Limit()))?.EstimatedWait);
+    }
+
+    [RedisFact]
     public async Task A_drain_request_reaches_its_worker_and_nobody_else()
     {
         await worker.Work.WaitForWorkAsync(Limit());

@@ -78,6 +78,38 @@ public sealed class ForeignRedisTests
         Assert.Single(program.Output.TrimEnd().Split('\n'));
     }
 
+    [RedisTheory]
+    [InlineData("127.0.0.1:{0}", "Redis requires a password, and ConnectionStrings:redis has none.")]
+    [InlineData("127.0.0.1:{0},password=wrong", "Redis refuses the user or the password in ConnectionStrings:redis.")]
+    [InlineData("redis://:wrong@127.0.0.1:{0}", "Redis refuses the user or the password in ConnectionStrings:redis.")]
+    [InlineData("redis://nobody:secret@127.0.0.1:{0}", "Redis refuses the user or the password in ConnectionStrings:redis.")]
+    [InlineData("127.0.0.1:{0},user=nobody,password=secret,protocol=resp3",
+        "Redis refuses the user or the password in ConnectionStrings:redis.")]
+    public async Task A_wrong_user_or_password_stops_a_program_with_a_sentence(string connectionString, string sentence)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await ExecuteAsync(redis, "CONFIG SET requirepass secret");
+        await using var program = new ProgramProcess("Muse.Api",
+            ("ConnectionStrings__redis", connectionString.Replace("{0}", $"{redis.Port}", StringComparison.Ordinal)),
+            ("Logging__LogLevel__Default", "Warning"));
+        await EventuallyAsync(() => Task.FromResult(program.HasExited), exited => exited, seconds: 60);
+        await program.WaitForExitAsync(Limit());
+        Assert.Equal((1, $"Muse.Api can't start: {sentence}"), (program.ExitCode, program.Output.TrimEnd()));
+    }
+
+    [RedisFact]
+    public async Task A_password_that_was_changed_makes_the_health_check_say_so()
+    {
+        await using var fixture = await QueueFixture.StartAsync();
+        var api = fixture.Start();
+        Assert.Equal(HealthStatus.Healthy, (await api.HealthAsync()).Status);
+        await ExecuteAsync(fixture.Redis, "CONFIG SET requirepass secret");
+        await using (var admin = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{fixture.Redis.Port},password=secret,allowAdmin=true"))
+            await admin.GetDatabase().ExecuteAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+        await EventuallyAsync(() => api.HealthAsync(), report => report.Status == HealthStatus.Unhealthy
+            && report.Entries["redis"].Description!.Contains("Redis requires a password"), seconds: 60);
+    }
+
     [RedisFact]
     public async Task A_permission_that_is_taken_away_makes_the_queue_unavailable_and_unhealthy_until_it_is_back()
     {

@@ -52,7 +52,7 @@ public sealed class JobQueueTests : IAsyncLifetime
     [RedisFact]
     public async Task Every_field_of_a_job_comes_back_as_it_was_submitted()
     {
-        var job = Job(count: 3, priority: JobPriority.Batch, deadline: new DateTimeOffset(2100, 1, 2, 3, 4, 5, TimeSpan.Zero)) with
+        var job = Job(count: 3, priority: JobPriority.Batch, beginWithin: TimeSpan.FromHours(3)) with
         {
             Prompt = "ein Häuschen \u2603 \0 \"quoted\"\n🦊",
             NegativePrompt = "moon",
@@ -299,6 +299,67 @@ public sealed class JobQueueTests : IAsyncLifetime
         var late = Job();
         await api.Jobs.SubmitAsync(late, null, Limit());
         Assert.Equal(new QueuePosition(0, null), await api.Jobs.PositionAsync(late.Id, Limit()));
+    }
+
+    [RedisFact]
+    public async Task Without_a_worker_cancelled_pictures_leave_the_queue_at_once_and_positions_stay_right()
+    {
+        var small = fixture.Start(("MaxLength", "100"));
+        var (before, after) = (Job(), Job(count: 2));
+        await small.Jobs.SubmitAsync(before, null, Limit());
+        for (var i = 0; i < 30; i++)
+        {
+            var job = Job(count: 10, priority: i % 2 == 0 ? JobPriority.Interactive : JobPriority.Batch);
+            Assert.IsType<SubmitOutcome.Accepted>(await small.Jobs.SubmitAsync(job, null, Limit()));
+            await small.Jobs.CancelAsync(job.Id, Limit());
+        }
+        await small.Jobs.SubmitAsync(after, null, Limit());
+        Assert.Equal(3, await api.Redis.StreamLengthAsync(api.Keys.Stream(JobPriority.Interactive)));
+        Assert.Equal(0, await api.Redis.StreamLengthAsync(api.Keys.Stream(JobPriority.Batch)));
+        Assert.Equal(new QueuePosition(0, null), await api.Jobs.PositionAsync(before.Id, Limit()));
+        Assert.Equal(new QueuePosition(1, null), await api.Jobs.PositionAsync(after.Id, Limit()));
+        var measured = await api.Fleet.MeasureAsync(Limit());
+        Assert.Equal((3, 0, 303, 300), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
+        Assert.Equal([before.Id, after.Id, after.Id], (await worker.Work.TakeAsync(3)).Select(item => item.Job.Id));
+    }
+
+    [RedisFact]
+    public async Task What_is_stored_of_cancelled_pictures_is_bounded()
+    {
+        var waiting = Job();
+        for (var i = 0; i < 1010; i += 10)
+        {
+            var jobs = Enumerable.Range(0, 10).Select(_ => Job(count: 10)).ToList();
+            await Task.WhenAll(jobs.Select(job => api.Jobs.SubmitAsync(job, null, Limit())));
+            await Task.WhenAll(jobs.Select(job => api.Jobs.CancelAsync(job.Id, Limit())));
+            if (i == 0)
+                await api.Jobs.SubmitAsync(waiting, null, Limit());
+        }
+
+        Assert.Equal(10_000, await api.Redis.SortedSetLengthAsync(api.Keys.Prefix.Append("cancelled:interactive")));
+        Assert.Equal(new QueuePosition(0, null), await api.Jobs.PositionAsync(waiting.Id, Limit()));
+    }
+
+    [RedisFact]
+    public async Task A_refused_request_takes_nothing_of_a_limit_from_others_that_count_at_the_same_time()
+    {
+        var window = TimeSpan.FromHours(1);
+        Assert.Null(await api.Jobs.CountAsync("ada", 95, 100, window, Limit()));
+        var other = fixture.Start();
+        var refused = Enumerable.Range(0, 200).Select(_ => other.Jobs.CountAsync("ada", 10, 100, window, Limit())).ToList();
+        for (var i = 0; i < 5; i++)
+            Assert.Null(await api.Jobs.CountAsync("ada", 1, 100, window, Limit()));
+        Assert.All(await Task.WhenAll(refused), retryAfter => Assert.InRange(retryAfter!.Value, TimeSpan.FromSeconds(1), window));
+        Assert.NotNull(await api.Jobs.CountAsync("ada", 1, 100, window, Limit()));
+        Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
+    }
+
+    [RedisFact]
+    public async Task A_request_that_alone_exceeds_the_limit_is_paid_for_with_as_many_windows_as_it_needs()
+    {
+        Assert.Null(await api.Jobs.CountAsync("ada", 10, 1, TimeSpan.FromHours(1), Limit()));
+        var retryAfter = (await api.Jobs.CountAsync("ada", 1, 1, TimeSpan.FromHours(1), Limit()))!.Value;
+        Assert.InRange(retryAfter, TimeSpan.FromHours(9), TimeSpan.FromHours(10));
     }
 
     [RedisFact]

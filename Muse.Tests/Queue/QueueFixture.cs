@@ -82,7 +82,7 @@ public static class Samples
     static int number;
 
     public static ImageJob Job(string? id = null, int count = 1, JobPriority priority = JobPriority.Interactive, string owner = "ada",
-        DateTimeOffset? deadline = null) => new()
+        TimeSpan? beginWithin = null) => new()
         {
             Id = id ?? $"job-{Interlocked.Increment(ref number)}",
             Owner = owner,
@@ -91,7 +91,7 @@ public static class Samples
             Count = count,
             Priority = priority,
             CreatedAt = TimeProvider.System.GetUtcNow(),
-            Deadline = deadline,
+            BeginWithin = beginWithin,
         };
 
     public static FinishedPicture Painted(string content = "picture", int steps = 20) =>

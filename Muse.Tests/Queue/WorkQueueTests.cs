@@ -130,12 +130,56 @@ public sealed class WorkQueueTests : IAsyncLifetime
     [RedisFact]
     public async Task What_waited_past_its_deadline_is_never_begun()
     {
-        var late = Job(deadline: TimeProvider.System.GetUtcNow().AddSeconds(-1));
+        var late = Job(beginWithin: TimeSpan.FromSeconds(-1));
         await api.Jobs.SubmitAsync(late, null, Limit());
         Assert.Empty(await first.Work.ReadAsync(1, Limit()));
         var final = await api.Jobs.WaitAsync(late.Id, Limit());
         Assert.Equal((JobState.Failed, JobErrorCodes.DeadlineExceeded), (final!.State, final.Pictures[0].Error!.Code));
         Assert.Equal(0, (await api.Fleet.MeasureAsync(Limit())).Pending);
+    }
+
+    [RedisFact]
+    public async Task The_measured_wait_does_not_depend_on_the_APIs_clock()
+    {
+        var recorded = new System.Collections.Concurrent.ConcurrentQueue<double>();
+        using var listener = new System.Diagnostics.Metrics.MeterListener
+        {
+            InstrumentPublished = static (instrument, listener) =>
+            {
+                if (instrument.Name == "muse.queue.wait.duration")
+                    listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, seconds, _, _) => recorded.Enqueue(seconds));
+        listener.Start();
+        // The API's clock is an hour behind that of Redis.
+        await AcceptAndTakeAsync(Job() with { CreatedAt = TimeProvider.System.GetUtcNow().AddHours(-1) });
+        Assert.NotEmpty(recorded);
+        Assert.All(recorded, seconds => Assert.InRange(seconds, 0, 1800));
+    }
+
+    [RedisFact]
+    public async Task A_picture_that_could_not_be_handed_back_is_taken_again_by_the_same_worker()
+    {
+        await using var durable = await QueueFixture.StartAsync("--appendonly", "yes", "--appendfsync", "always");
+        var (client, worker) = (durable.Start(), durable.Start(("Lease", "00:00:01")));
+        await client.Jobs.SubmitAsync(Job(), null, Limit());
+        var item = (await worker.Work.TakeAsync(1))[0];
+        await durable.Redis.KillAsync();
+        await Assert.ThrowsAsync<QueueUnavailableException>(() => worker.Work.HandBackAsync([(item, 0, default)], Limit()));
+        await durable.Redis.LaunchAsync();
+        var again = await EventuallyAsync(async () =>
+        {
+            try
+            {
+                return await worker.Work.ReadAsync(1, Limit());
+            }
+            catch (QueueUnavailableException)
+            {
+                return []; // The connection comes back.
+            }
+        }, items => items.Count > 0);
+        Assert.Equal(item.Id, again[0].Id);
     }
 
     [RedisFact]

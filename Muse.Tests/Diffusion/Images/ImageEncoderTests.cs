@@ -12,7 +12,7 @@ public class ImageEncoderTests
     [Fact]
     public void A_PNG_gives_back_every_pixel()
     {
-        using var decoded = SKBitmap.Decode(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: "a cat"));
+        using var decoded = SKBitmap.Decode(ImageEncoder.Encode(Picture, ImageFormat.Png, metadata: new("a cat")));
         Assert.Equal((8, 4), (decoded.Width, decoded.Height));
         for (var i = 0; i < 32; i++)
         {
@@ -44,13 +44,13 @@ public class ImageEncoderTests
             "a red cat\nNegative prompt: rain\nSteps: 12, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 42, Size: 128x128, Model: tiny",
             parameters);
         Assert.Contains("tEXtparameters\0"
-            + parameters, Encoding.Latin1.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: parameters)));
+            + parameters, Encoding.Latin1.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, metadata: new(parameters))));
     }
 
     [Fact]
     public void Parameters_beyond_Latin_letters_are_written_as_UTF8()
     {
-        var file = Encoding.UTF8.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, parameters: "猫"));
+        var file = Encoding.UTF8.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, metadata: new("猫")));
         Assert.Contains("iTXtparameters\0\0\0\0\0猫", file);
     }
 
