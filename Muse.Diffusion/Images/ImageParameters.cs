@@ -19,10 +19,7 @@ public static class ImageParameters
             $"Steps: {request.Steps}, Sampler: {sampler}, CFG scale: {request.GuidanceScale}, Seed: {(ulong)request.Seed}, Size: "
                 + $"{request.Width}x{request.Height}, Model: {model.Name}");
         if (request.Input is { } input)
-        {
-            text.Append(CultureInfo.InvariantCulture,
-                $", Denoising strength: {input.Strength}, Mask: {(input.Mask is null ? "no" : "yes")}");
-        }
+            text.Append(CultureInfo.InvariantCulture, $", Denoising strength: {input.Strength}{(input.Mask is null ? "" : ", Mask: yes")}");
         return text.ToString();
     }
 

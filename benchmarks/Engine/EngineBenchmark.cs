@@ -11,12 +11,12 @@ static class EngineBenchmark
     static readonly string Simulated = $"a simulated device, {Spec}";
 
     /// <param name="report">Where figures go.</param>
-    /// <param name="args">Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of <c>sizes,arrivals,changes,overhead</c> (changes is of a simulated device always, and must be named), and how many seconds requests arrive in each round.</param>
+    /// <param name="args">Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of <c>sizes,arrivals,edits,changes,overhead</c> (changes is of a simulated device always, and must be named), and how many seconds requests arrive in each round.</param>
     public static async Task RunAsync(Report report, string[] args)
     {
         var folder = args.Length > 0 ? args[0] : Path.Combine("models", "scenes");
         var device = args.Length > 1 ? args[1] : "auto";
-        var parts = args.Length > 2 ? args[2].Split(',') : args.Length > 0 ? ["sizes", "arrivals", "overhead"] : ["sizes", "arrivals", "changes", "overhead"];
+        var parts = args.Length > 2 ? args[2].Split(',') : args.Length > 0 ? ["sizes", "arrivals", "edits", "overhead"] : ["sizes", "arrivals", "edits", "changes", "overhead"];
         var real = () => Models.Open(folder, device);
         var seconds = args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : 25;
         Func<IDiffusionModel>? simulated = args.Length > 0 ? null : () => Models.Simulated(Spec);
@@ -32,6 +32,8 @@ static class EngineBenchmark
                 await Arrivals.RunAsync(report, Simulated, simulated, seconds: 15, rounds: 1);
             await Arrivals.RunAsync(report, folder, real, seconds, rounds: 3);
         }
+        if (parts.Contains("edits"))
+            await Edits.RunAsync(report, folder, real, seconds, rounds: 3);
         if (parts.Contains("changes"))
             await Arrivals.RunWithChangesAsync(report, Simulated, Spec, [0, 1, 3, 10], seconds: 10);
         if (parts.Contains("overhead"))

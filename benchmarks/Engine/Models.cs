@@ -22,15 +22,16 @@ static class Models
     /// <param name="steps">Steps of the request with this number.</param>
     /// <param name="count">Most requests.</param>
     /// <param name="until">When time is up.</param>
+    /// <param name="input">The image that the request with this number starts from; null for text-to-image alone.</param>
     /// <returns>How many requests it had.</returns>
-    public static async Task<int> FeedAsync(DiffusionEngine engine, Func<int, int> steps, int count, CancellationToken until)
+    public static async Task<int> FeedAsync(DiffusionEngine engine, Func<int, int> steps, int count, CancellationToken until, Func<int, ImageInput?>? input = null)
     {
         for (var number = 0; number < count; number++)
         {
             await engine.WaitForRoomAsync(CancellationToken.None);
             if (until.IsCancellationRequested)
                 return number;
-            engine.TrySubmit(Request(engine.Model, number, steps(number)));
+            engine.TrySubmit(Request(engine.Model, number, steps(number)) with { Input = input?.Invoke(number) });
         }
         return count;
     }
