@@ -12,6 +12,11 @@ if (args is ["plain", .. var rest])
     await PlainEndpoint.ServeAsync(rest);
     return 0;
 }
+if (args is ["edit", .. var edits])
+{
+    await EditFolder.RunAsync(edits);
+    return 0;
+}
 var report = new Report();
 if (args is ["all", var path])
 {

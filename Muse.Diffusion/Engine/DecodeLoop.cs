@@ -49,8 +49,10 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         try
         {
             var images = model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
+            // All before the first completes: what fails here is decoded again.
+            var finished = slots.Select((slot, i) => Finish(slot, images[i])).ToList();
             for (var i = 0; i < slots.Count; i++)
-                Complete(slots[i], images[i]);
+                Complete(slots[i], finished[i].Image, finished[i].Flagged);
         }
         catch (Exception e) when (slots.Count > 1)
         {
@@ -76,6 +78,14 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
             EngineTelemetry.End(span, failure);
     }
 
-    void Complete(Slot slot, DecodedImage decoded) => engine.EndDecoding(slot, new EngineEvent.Completed(
-        slot.Request.Id, slot.Plan.Steps, decoded.Image, slot.Positive.CutOff ?? slot.Negative?.CutOff, decoded.Flagged));
+    // The safety checker sees what is delivered: the generated part together with what a mask keeps.
+    (RgbImage Image, bool Flagged) Finish(Slot slot, RgbImage image)
+    {
+        if (slot.Request.Input is { Mask: { } mask } input)
+            image = ImageComposite.Compose(image, input.Image, mask);
+        return model.IsFlagged(image) ? (image with { Pixels = new byte[image.Pixels.Length] }, true) : (image, false);
+    }
+
+    void Complete(Slot slot, RgbImage image, bool flagged) => engine.EndDecoding(slot,
+        new EngineEvent.Completed(slot.Request.Id, slot.Steps, image, slot.Positive.CutOff ?? slot.Negative?.CutOff, flagged));
 }

@@ -1,6 +1,7 @@
 namespace Muse.Diffusion;
 
 /// <summary>What happens to a request in the engine. The last four end it: exactly one of them comes for every request taken.</summary>
+/// <remarks>Steps are counted as they run: a run from an image counts those after its start alone.</remarks>
 /// <param name="RequestId">The request's <see cref="GenerationRequest.Id"/>.</param>
 public abstract record EngineEvent(string RequestId)
 {
@@ -18,7 +19,7 @@ public abstract record EngineEvent(string RequestId)
     /// on any worker with the same model.</summary>
     public sealed record Checkpointed(string RequestId, int Step, ReadOnlyMemory<byte> State) : EngineEvent(RequestId);
 
-    /// <summary>The image is generated.</summary>
+    /// <summary>The image is generated; it is black when the model's safety checker flagged it.</summary>
     public sealed record Completed(string RequestId, int Steps, RgbImage Image, string? PromptCutOff, bool Flagged)
         : EngineEvent(RequestId);
 

@@ -41,6 +41,10 @@ public static class EngineTelemetry
         Meter.CreateHistogram<double>("muse.encode.duration", "s", "Encoding one request's prompts.",
         advice: Durations);
 
+    internal static readonly Histogram<double> ImageEncodeDuration =
+        Meter.CreateHistogram<double>("muse.image.encode.duration", "s", "Encoding one request's input image.",
+        advice: Durations);
+
     internal static readonly Histogram<double> DecodeDuration =
         Meter.CreateHistogram<double>("muse.decode.duration", "s", "Decoding the latents of one call.",
         advice: Durations);

@@ -15,7 +15,8 @@ public sealed record GenerationRequest
     public required int Width { get; init; }
     /// <summary>Pixels, a multiple of <see cref="ModelTraits.SizeMultiple"/>.</summary>
     public required int Height { get; init; }
-    /// <summary>Denoising steps, 1 to <see cref="ModelTraits.MaxSteps"/>.</summary>
+    /// <summary>Denoising steps of the whole schedule, 1 to <see cref="ModelTraits.MaxSteps"/>. A run from an image takes
+    /// <see cref="ModelTraits.StepsOf"/> of them.</summary>
     public required int Steps { get; init; }
     /// <summary>Classifier-free guidance scale; at 1 and below a request takes one row instead of two.</summary>
     public required float GuidanceScale { get; init; }
@@ -23,6 +24,9 @@ public sealed record GenerationRequest
     public required long Seed { get; init; }
     /// <summary>The sampler's name (<see cref="Samplers"/>), or null for the one in the model's scheduler_config.json.</summary>
     public string? Sampler { get; init; }
+    /// <summary>The image to start from; null for text-to-image. A model with <see cref="ModelTraits.RequiresMask"/> needs one with a
+    /// mask.</summary>
+    public ImageInput? Input { get; init; }
     /// <summary>How many previews to make, evenly spaced.</summary>
     public int Previews { get; init; }
     /// <summary>The span that asked for it: the batch's span links to it.</summary>

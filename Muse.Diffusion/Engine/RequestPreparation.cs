@@ -2,15 +2,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Makes a request ready for the batch: encodes its prompts, plans its sampler, and sets its latent to the start or to its
-/// checkpoint.</summary>
+/// <summary>Makes a request ready for the batch: encodes its prompts and its image, plans its sampler, and sets its latent to the start or
+/// to its checkpoint.</summary>
 sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
 {
     const int MaxPlans = 1000;
 
     readonly ConditioningCache conditionings = new(options.EmbeddingCache);
     readonly Dictionary<string, Sampler> samplers = [];
-    readonly Dictionary<(string Sampler, int Steps, LatentShape Shape), SamplerPlan> plans = [];
+    readonly Dictionary<(string Sampler, int Steps, double Strength, LatentShape Shape), SamplerPlan> plans = [];
 
     /// <summary>Prepares the slot; a failure is left in it.</summary>
     public void Prepare(Slot slot)
@@ -23,8 +23,14 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
             var latent = model.Latent(request.Width, request.Height);
             var (sampler, plan) = PlanFor(request, latent);
             var (positive, negative) = Encode(request);
+            EngineTelemetry.EncodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
+            EngineTelemetry.End(span);
+            span = request.Input is null ? null : EngineTelemetry.StartForRequest("encode image", request);
+            started = time.GetTimestamp();
             if (slot.Begin(model, sampler, plan, new SeededNoise(request.Seed), latent, positive, negative) is { } refused)
                 EngineLog.CheckpointRefused(logger, request.Id, refused);
+            if (request.Input is not null)
+                EngineTelemetry.ImageEncodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
             EngineTelemetry.End(span);
         }
         catch (Exception e)
@@ -32,7 +38,6 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
             slot.Failure = e;
             EngineTelemetry.End(span, e);
         }
-        EngineTelemetry.EncodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
     }
 
     // Both rows of a request are in one batch, so both conditionings must have one shape.
@@ -55,12 +60,13 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
         var name = request.Sampler is null ? "" : Samplers.CanonicalName(request.Sampler) ?? request.Sampler;
         if (!samplers.TryGetValue(name, out var sampler))
             samplers[name] = sampler = model.Sampler(request.Sampler);
-        var key = (sampler.Name, request.Steps, latent);
+        var strength = request.Input?.Strength ?? 1;
+        var key = (sampler.Name, request.Steps, strength, latent);
         if (!plans.TryGetValue(key, out var plan))
         {
             if (plans.Count >= MaxPlans)
                 plans.Clear();
-            plans[key] = plan = sampler.Plan(request.Steps, latent);
+            plans[key] = plan = sampler.Plan(request.Steps, latent, strength);
         }
         return (sampler, plan);
     }

@@ -27,7 +27,13 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     public float[] Latent { get; private set; } = null!;
     public float[] History { get; private set; } = null!;
 
-    /// <summary>How many evaluations of the denoiser are done.</summary>
+    /// <summary>The part of the latent that a mask keeps; null where the whole of it is generated.</summary>
+    public MaskedLatent? Kept { get; private set; }
+
+    /// <summary>What the denoiser takes of the input image beside the latent; null where it takes nothing.</summary>
+    public float[]? ImageChannels { get; private set; }
+
+    /// <summary>The next evaluation of the denoiser, counted from the schedule's first.</summary>
     public int Evaluation { get; set; }
 
     /// <summary>Why it failed; null unless it did. It leaves at the next plan.</summary>
@@ -42,10 +48,15 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     /// <summary>Whether its prompts are encoded and its latent stands at the start.</summary>
     public bool Ready => Latent is not null;
 
-    /// <summary>Steps done, as the caller counts them: Heun takes two evaluations for one.</summary>
-    public int Step => StepAfter(Evaluation);
+    /// <summary>Steps that run: of a run from an image, those after its start.</summary>
+    public int Steps => Plan.StepsToRun;
 
-    public int StepAfter(int evaluations) => Plan is null ? 0 : evaluations * Plan.Steps / Plan.Timesteps.Length;
+    /// <summary>Steps done, as the caller counts them: Heun takes two evaluations for one.</summary>
+    public int Step => StepBefore(Evaluation);
+
+    /// <summary>Steps done when this evaluation is the next.</summary>
+    public int StepBefore(int evaluation) => Plan is null ? 0
+        : (evaluation - Plan.FirstEvaluation) * Plan.StepsToRun / (Plan.Timesteps.Length - Plan.FirstEvaluation);
 
     public override BatchKey Key => key;
     public override int Rows => Guided ? 2 : 1;
@@ -73,20 +84,43 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
         History = new float[sampler.HistoryBuffers * shape.Length];
         var latent = new float[shape.Length];
         string? refused = null;
+        Evaluation = plan.FirstEvaluation;
         if (!Checkpoint.IsEmpty)
         {
-            refused = SlotState.Restore(Checkpoint.Span, Identity, plan.Timesteps.Length, latent, History, out var evaluation);
+            refused = SlotState.Restore(Checkpoint.Span, Identity, plan, latent, History, out var evaluation);
             Evaluation = evaluation;
             Checkpoint = default;
         }
-        if (Evaluation == 0)
-        {
-            noise.Fill(-1, latent);
-            model.Pack(shape, latent);
-            TensorPrimitives.Multiply(latent, plan.InitNoiseSigma, latent);
-        }
+        if (Request.Input is { } input)
+            BeginFrom(input, model, latent);
+        else if (!Begun)
+            TensorPrimitives.Multiply(StartNoise(model), plan.InitNoiseSigma, latent);
         Latent = latent;
         return refused;
+    }
+
+    // Whether any evaluation is done.
+    bool Begun => Evaluation > Plan.FirstEvaluation;
+
+    void BeginFrom(ImageInput input, IDiffusionModel model, float[] latent)
+    {
+        var image = InputLatents.Encode(model, Shape, input, Noise, resumes: Begun);
+        var start = StartNoise(model);
+        if (!Begun && InputLatents.StartsFromImage(input))
+            Sampler.AddNoise(Plan, Plan.FirstEvaluation, image.Clean, start, latent);
+        else if (!Begun)
+            TensorPrimitives.Multiply(start, Plan.InitNoiseSigma, latent);
+        ImageChannels = image.Channels;
+        if (image is { Cells: { } cells, Clean: { } clean, Channels: null })
+            Kept = new MaskedLatent(clean, start, InputLatents.Spread(cells, Shape, model));
+    }
+
+    float[] StartNoise(IDiffusionModel model)
+    {
+        var start = new float[Shape.Length];
+        Noise.Fill(-1, start);
+        model.Pack(Shape, start);
+        return start;
     }
 
     /// <summary>Its state, from which another engine can continue; empty when it has not begun.</summary>
@@ -94,6 +128,6 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     {
         if (!Ready)
             return Checkpoint;
-        return Evaluation == 0 ? default : SlotState.Save(Identity, Step, Evaluation, Latent, History);
+        return !Begun ? default : SlotState.Save(Identity, Step, Evaluation, Latent, History);
     }
 }

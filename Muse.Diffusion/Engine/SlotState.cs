@@ -9,9 +9,8 @@ namespace Muse.Diffusion;
 /// <summary>A request's state between two steps as bytes: latent and sampler history in full precision, so that the image comes out the
 /// same to the bit.</summary>
 /// <remarks>
-/// Little-endian: "MUSE", version (2 bytes), 2 bytes zero, identity (16), steps done (4), evaluations done (4), latent length (4), history
-/// length (4),
-/// latent and history (4 bytes a value), the first 8 bytes of the SHA-256 of all before.
+/// Little-endian: "MUSE", version (2 bytes), 2 bytes zero, identity (16), steps done (4), the next evaluation (4), latent length (4),
+/// history length (4), latent and history (4 bytes a value), the first 8 bytes of the SHA-256 of all before.
 /// </remarks>
 static class SlotState
 {
@@ -30,6 +29,8 @@ static class SlotState
         var all = string.Concat(texts.Select(text => $"{text?.Length ?? -1}:{text}"))
             + string.Create(CultureInfo.InvariantCulture,
                 $"{request.Width}x{request.Height},{request.Steps},{request.GuidanceScale:R},{request.Seed}");
+        if (request.Input is { } input)
+            all += string.Create(CultureInfo.InvariantCulture, $",{input.Strength:R},{input.ContentHash}");
         return SHA256.HashData(Encoding.UTF8.GetBytes(all))[..IdentityLength];
     }
 
@@ -52,11 +53,11 @@ static class SlotState
     }
 
     /// <summary>Reads a state into the buffers of its request.</summary>
-    /// <returns>Why it can't be used, with <paramref name="evaluation"/> 0; null when it was.</returns>
-    public static string? Restore(ReadOnlySpan<byte> state, ReadOnlySpan<byte> identity, int evaluations, Span<float> latent,
+    /// <returns>Why it can't be used, with <paramref name="evaluation"/> the plan's first; null when it was.</returns>
+    public static string? Restore(ReadOnlySpan<byte> state, ReadOnlySpan<byte> identity, SamplerPlan plan, Span<float> latent,
         Span<float> history, out int evaluation)
     {
-        evaluation = 0;
+        evaluation = plan.FirstEvaluation;
         var body = HeaderLength + 4 * (latent.Length + history.Length);
         if (state.Length < HeaderLength + ChecksumLength || !state.StartsWith(Magic))
             return "it is not a saved state";
@@ -76,7 +77,7 @@ static class SlotState
         if (!checksum.SequenceEqual(state[body..]))
             return "it is damaged";
         var at = BinaryPrimitives.ReadInt32LittleEndian(state[28..]);
-        if (at < 1 || at >= evaluations)
+        if (at <= plan.FirstEvaluation || at >= plan.Timesteps.Length)
             return "it stands at no step of this request";
         state.Slice(HeaderLength, 4 * latent.Length).CopyTo(MemoryMarshal.AsBytes(latent));
         state.Slice(HeaderLength + 4 * latent.Length, 4 * history.Length).CopyTo(MemoryMarshal.AsBytes(history));

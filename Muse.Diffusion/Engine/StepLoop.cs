@@ -124,7 +124,7 @@ sealed class StepLoop
         {
             slot.Span = EngineTelemetry.StartForRequest("denoise", slot.Request);
             EngineTelemetry.JoinDelay.Record(time.GetElapsedTime(slot.SubmittedAt).TotalSeconds);
-            engine.Publish(new EngineEvent.Joined(slot.Request.Id, slot.SlotIndex, slot.Step, slot.Plan.Steps));
+            engine.Publish(new EngineEvent.Joined(slot.Request.Id, slot.SlotIndex, slot.Step, slot.Steps));
         }
         if (batchSpan is null && batcher.Members.Count > 0)
             batchSpan = EngineTelemetry.StartForBatch(batcher.Members);
@@ -222,7 +222,10 @@ sealed class StepLoop
     }
 
     static RowCondition Condition(Slot slot, Conditioning conditioning) =>
-        new(slot.Timestep, conditioning, slot.Request.GuidanceScale, slot.Request.Width, slot.Request.Height);
+        new(slot.Timestep, conditioning, slot.Request.GuidanceScale, slot.Request.Width, slot.Request.Height)
+        {
+            ImageChannels = slot.ImageChannels,
+        };
 
     void Scatter(List<Slot> slots, DenoiserBatch batch)
     {
@@ -259,9 +262,10 @@ sealed class StepLoop
     void Advance(Slot slot, ReadOnlySpan<float> prediction)
     {
         var request = slot.Request;
-        int before = slot.Step, after = slot.StepAfter(slot.Evaluation + 1);
-        var preview = after > before && after < slot.Plan.Steps && WantsPreview(request, before, after) ? Preview(slot, prediction) : null;
+        int before = slot.Step, after = slot.StepBefore(slot.Evaluation + 1);
+        var preview = after > before && after < slot.Steps && WantsPreview(slot, before, after) ? Preview(slot, prediction) : null;
         slot.Sampler.Step(slot.Plan, slot.Evaluation, prediction, slot.Latent, slot.History, slot.Noise);
+        slot.Kept?.Restore(slot.Sampler, slot.Plan, slot.Evaluation, slot.Latent);
         if (!TensorPrimitives.IsFiniteAll<float>(slot.Latent))
         {
             throw new NotFiniteNumberException(
@@ -272,11 +276,11 @@ sealed class StepLoop
         slot.Evaluation++;
         if (after == before)
             return;
-        engine.Publish(new EngineEvent.Stepped(request.Id, after, slot.Plan.Steps));
+        engine.Publish(new EngineEvent.Stepped(request.Id, after, slot.Steps));
         if (slot.Finished)
             return;
         if (preview is not null)
-            engine.Publish(new EngineEvent.Previewed(request.Id, after, slot.Plan.Steps, preview));
+            engine.Publish(new EngineEvent.Previewed(request.Id, after, slot.Steps, preview));
         if (options.CheckpointEvery > 0 && after / options.CheckpointEvery > before / options.CheckpointEvery)
             engine.Publish(new EngineEvent.Checkpointed(request.Id, after, slot.Save()));
     }
@@ -286,12 +290,14 @@ sealed class StepLoop
     {
         if (x0.Length < prediction.Length)
             x0 = new float[prediction.Length];
-        slot.Sampler.PredictX0(slot.Plan, slot.Evaluation, prediction, slot.Latent, x0.AsSpan(0, prediction.Length));
-        return model.Preview(slot.Shape, x0.AsSpan(0, prediction.Length));
+        var predicted = x0.AsSpan(0, prediction.Length);
+        slot.Sampler.PredictX0(slot.Plan, slot.Evaluation, prediction, slot.Latent, predicted);
+        slot.Kept?.RestoreClean(predicted);
+        return model.Preview(slot.Shape, predicted);
     }
 
-    static bool WantsPreview(GenerationRequest request, int before, int after) =>
-        request.Previews > 0 && after * (request.Previews + 1) / request.Steps > before * (request.Previews + 1) / request.Steps;
+    static bool WantsPreview(Slot slot, int before, int after) => slot.Request.Previews > 0
+        && after * (slot.Request.Previews + 1) / slot.Steps > before * (slot.Request.Previews + 1) / slot.Steps;
 
     void HandBackAll()
     {

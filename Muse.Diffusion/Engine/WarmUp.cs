@@ -92,7 +92,8 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
             cancellation.ThrowIfCancellationRequested();
             try
             {
-                model.Decode(latent, [.. Enumerable.Repeat(zero, count)]);
+                foreach (var image in model.Decode(latent, [.. Enumerable.Repeat(zero, count)]))
+                    model.IsFlagged(image);
             }
             catch (DeviceMemoryException) when (count > 1)
             {

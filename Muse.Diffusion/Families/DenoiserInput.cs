@@ -32,6 +32,10 @@ sealed record DenoiserInput
     /// <summary>Added to the error where the graph's length is another.</summary>
     public string LengthHint { get; init; } = "";
 
+    /// <summary>Channels behind the latent's: one of the mask, and those of the latent of the image with a hole (dedicated inpainting
+    /// models). 0 where the denoiser takes the latent alone.</summary>
+    public int ImageChannels { get; private init; }
+
     /// <summary>Writes a request's values.</summary>
     public RequestWriter? Write { get; private init; }
 
@@ -39,7 +43,10 @@ sealed record DenoiserInput
     public ShapeMaker? Make { get; private init; }
 
     /// <summary>The latent; its shape is the <see cref="LatentCodec"/>'s.</summary>
-    public static DenoiserInput Latent(string name) => new(name, InputSource.Latent);
+    /// <param name="name">The input's name in the graph.</param>
+    /// <param name="imageChannels">Channels behind the latent's, for the mask and the latent of the image with a hole.</param>
+    public static DenoiserInput Latent(string name, int imageChannels = 0) =>
+        new(name, InputSource.Latent) { ImageChannels = imageChannels };
 
     /// <summary>The timestep: one for each row, or one for all where the graph takes no more.</summary>
     public static DenoiserInput Timestep(string name, float scale = 1) => new(name, InputSource.Timestep) { Scale = scale };

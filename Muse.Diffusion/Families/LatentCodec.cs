@@ -67,6 +67,28 @@ sealed record LatentCodec
         }
     }
 
+    /// <summary>Turns the encoder's output into a latent as the sampler keeps it, in place: the inverse of
+    /// <see cref="ToDecoder"/>.</summary>
+    /// <param name="shape">The latent's shape.</param>
+    /// <param name="values">Channels × height × width.</param>
+    public void FromEncoder(LatentShape shape, Span<float> values)
+    {
+        if (Mean is not null && Deviation is not null)
+        {
+            var cells = shape.Height * shape.Width;
+            for (var c = 0; c < shape.Channels; c++)
+            {
+                var channel = values.Slice(c * cells, cells);
+                TensorPrimitives.Subtract(channel, Mean[c], channel);
+                TensorPrimitives.Divide(channel, Deviation[c], channel);
+            }
+        }
+        if (Shift != 0)
+            TensorPrimitives.Subtract(values, Shift, values);
+        Pack(shape, values);
+        TensorPrimitives.Multiply(values, Scale, values);
+    }
+
     void Arrange(LatentShape latent, Span<float> values, bool pack)
     {
         if (PatchSize == 1)

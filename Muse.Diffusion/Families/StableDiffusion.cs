@@ -11,9 +11,9 @@ class StableDiffusion(ModelFolder folder) : ModelFamily(folder)
 
     public override IReadOnlyList<(string Encoder, string Tokenizer)> TextEncoders => [("text_encoder", "tokenizer")];
 
-    public override IReadOnlyList<DenoiserInput> Inputs { get; } =
+    public override IReadOnlyList<DenoiserInput> Inputs =>
     [
-        DenoiserInput.Latent(Sample),
+        DenoiserInput.Latent(Sample, UNetLatents.ImageChannels(Folder, Latents)),
         DenoiserInput.Timestep(Timestep),
         DenoiserInput.Conditioning(HiddenStates),
     ];

@@ -19,9 +19,9 @@ sealed class StableDiffusionXl(ModelFolder folder) : ModelFamily(folder)
     public override IReadOnlyList<(string Encoder, string Tokenizer)> TextEncoders =>
         [("text_encoder", "tokenizer"), (Second, "tokenizer_2")];
 
-    public override IReadOnlyList<DenoiserInput> Inputs { get; } =
+    public override IReadOnlyList<DenoiserInput> Inputs =>
     [
-        DenoiserInput.Latent("sample"),
+        DenoiserInput.Latent("sample", UNetLatents.ImageChannels(Folder, Latents)),
         DenoiserInput.Timestep("timestep"),
         DenoiserInput.Conditioning(HiddenStates),
         DenoiserInput.Conditioning(TextEmbeds),

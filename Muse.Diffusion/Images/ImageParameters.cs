@@ -15,9 +15,12 @@ public static class ImageParameters
         if (!string.IsNullOrEmpty(request.NegativePrompt))
             text.Append("Negative prompt: ").Append(request.NegativePrompt).Append('\n');
         var sampler = Title(request.Sampler ?? model.Samplers[0]);
-        return text.Append(CultureInfo.InvariantCulture,
+        text.Append(CultureInfo.InvariantCulture,
             $"Steps: {request.Steps}, Sampler: {sampler}, CFG scale: {request.GuidanceScale}, Seed: {(ulong)request.Seed}, Size: "
-                + $"{request.Width}x{request.Height}, Model: {model.Name}").ToString();
+                + $"{request.Width}x{request.Height}, Model: {model.Name}");
+        if (request.Input is { } input)
+            text.Append(CultureInfo.InvariantCulture, $", Denoising strength: {input.Strength}{(input.Mask is null ? "" : ", Mask: yes")}");
+        return text.ToString();
     }
 
     static string Title(string sampler) => Samplers.CanonicalName(sampler) switch

@@ -7,7 +7,9 @@ static class FolderTraits
     /// <param name="device">The device's name.</param>
     /// <param name="fixedCells">Width and height of the latent where the graph allows only one.</param>
     /// <param name="safetyChecker">Whether there is a safety checker.</param>
-    public static ModelTraits Of(ModelFamily family, string device, (int? Width, int? Height) fixedCells, bool safetyChecker)
+    /// <param name="imageEncoder">Whether there is an image encoder.</param>
+    public static ModelTraits Of(ModelFamily family, string device, (int? Width, int? Height) fixedCells, bool safetyChecker,
+        bool imageEncoder)
     {
         var (folder, latents) = (family.Folder, family.Latents);
         var muse = folder.Muse;
@@ -15,7 +17,7 @@ static class FolderTraits
         var (nativeWidth, nativeHeight) = NativeSize(folder, family.Denoiser);
         int? fixedWidth = fixedCells.Width * cell, fixedHeight = fixedCells.Height * cell;
         int width = fixedWidth ?? muse.Width ?? nativeWidth * cell, height = fixedHeight ?? muse.Height ?? nativeHeight * cell;
-        var samplers = Samplers.AvailableFor(family.Scheduler);
+        var sampler = Samplers.Create(family.Scheduler);
         var traits = new ModelTraits
         {
             Name = folder.Name,
@@ -28,11 +30,19 @@ static class FolderTraits
             DefaultWidth = width,
             DefaultHeight = height,
             DefaultSteps = muse.Steps ?? family.DefaultSteps,
-            MaxSteps = Math.Min(150, Samplers.Create(family.Scheduler).MaxSteps),
+            MaxSteps = Math.Min(150, sampler.MaxSteps),
             DefaultGuidanceScale = muse.GuidanceScale ?? family.DefaultGuidanceScale,
             GuidanceMaxTimestep = muse.GuidanceMaxTimestep ?? float.PositiveInfinity,
-            Samplers = samplers,
+            Samplers = Samplers.AvailableFor(family.Scheduler),
             SafetyChecker = safetyChecker,
+            ImageInput = imageEncoder,
+            RequiresMask = family.Inputs.Any(input => input.ImageChannels > 0),
+            RoundsStepsUp = sampler.RoundsStepsUp,
+        };
+        traits = traits with
+        {
+            DefaultStrength = muse.Strength ?? traits.DefaultStrength,
+            DefaultMaskedStrength = muse.MaskedStrength ?? traits.DefaultMaskedStrength,
         };
         return (traits.WidthProblem(width) ?? traits.HeightProblem(height)) is { } problem
             ? throw folder.Refused("model_index.json", $"the default size can't be generated: {problem}")

@@ -10,6 +10,10 @@ public sealed record MuseSection
     public float? GuidanceScale { get; init; }
     /// <summary>The highest timestep at which guidance acts without a negative prompt (<c>defaults.guidance_max_timestep</c>).</summary>
     public float? GuidanceMaxTimestep { get; init; }
+    /// <summary>Strength for an image without a mask where none is asked for (<c>defaults.strength</c>).</summary>
+    public double? Strength { get; init; }
+    /// <summary>Strength for an image with a mask where none is asked for (<c>defaults.masked_strength</c>).</summary>
+    public double? MaskedStrength { get; init; }
     /// <summary>Pixels (<c>defaults.width</c>).</summary>
     public int? Width { get; init; }
     /// <summary>Pixels (<c>defaults.height</c>).</summary>
@@ -30,6 +34,8 @@ public sealed record MuseSection
             Steps = defaults.Whole("steps", 1, 1000),
             GuidanceScale = (float?)defaults.Number("guidance_scale", 0, ModelTraits.MaxGuidanceScale),
             GuidanceMaxTimestep = (float?)defaults.Number("guidance_max_timestep", 0, 1000),
+            Strength = defaults.Number("strength", 0.01, 1),
+            MaskedStrength = defaults.Number("masked_strength", 0.01, 1),
             Width = defaults.Whole("width", 8, 16384),
             Height = defaults.Whole("height", 8, 16384),
             MinSize = sizes.Whole("min", 8, 16384),

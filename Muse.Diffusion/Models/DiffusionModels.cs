@@ -30,6 +30,7 @@ public static class DiffusionModels
         var folder = ModelFolder.Open(path);
         ModelFamilies.DenoiserOf(folder);
         var family = ModelFamilies.Of(folder, denoiserInputs: [], ModelFamilies.All);
-        return new SimulatedModel(name, spec, time, FolderTraits.Of(family, "simulated", fixedCells: default, safetyChecker: false));
+        var traits = FolderTraits.Of(family, "simulated", fixedCells: default, safetyChecker: false, imageEncoder: true);
+        return new SimulatedModel(name, spec, time, traits);
     }
 }

@@ -1,8 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>A text-to-image latent-diffusion model, as the engine sees it: a folder run by ONNX Runtime, or a simulated device.</summary>
+/// <summary>A latent-diffusion model, as the engine sees it: a folder run by ONNX Runtime, or a simulated device.</summary>
 /// <remarks>
-/// Three threads use it at once, each for its own part: one encodes prompts, one denoises
+/// Three threads use it at once, each for its own part: one encodes prompts and images, one denoises
 /// (<see cref="Batch"/> and what it returns), one decodes.
 /// </remarks>
 public interface IDiffusionModel : IDisposable
@@ -42,6 +42,19 @@ public interface IDiffusionModel : IDisposable
     /// null for none.</param>
     Conditioning Encode(string? prompt, ConditioningShape? like = null);
 
+    /// <summary>Encodes an image as a clean latent, arranged and scaled as the sampler keeps it: the inverse of <see cref="Decode"/>, as far
+    /// as the autoencoder allows.</summary>
+    /// <param name="latent">The latent of the image's size.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="hole">One byte for each pixel: from 128 on the encoder sees grey instead of the image. Empty where it sees all of
+    /// it.</param>
+    /// <param name="noise">Where the encoder's noise comes from: draw -2, with a hole -3.</param>
+    /// <returns><see cref="LatentShape.Length"/> values.</returns>
+    /// <exception cref="NotSupportedException">The model has no image encoder (<see cref="ModelTraits.ImageInput"/>).</exception>
+    /// <exception cref="DeviceMemoryException">The image does not fit into the device's memory.</exception>
+    float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
+        throw new NotSupportedException($"The model '{Traits.Name}' has no image encoder.");
+
     /// <summary>Arranges the values of a latent (channels × height × width) in the order in which the denoiser takes them; most models
     /// leave them as they are.</summary>
     void Pack(LatentShape latent, Span<float> values)
@@ -57,7 +70,10 @@ public interface IDiffusionModel : IDisposable
 
     /// <summary>Turns finished latents of one shape into images, in their order.</summary>
     /// <exception cref="DeviceMemoryException">They don't fit together.</exception>
-    DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents);
+    RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents);
+
+    /// <summary>Whether the model's safety checker flags an image; never, where there is none. Asked by the thread that decodes.</summary>
+    bool IsFlagged(RgbImage image) => false;
 
     /// <summary>A rough image of a latent, one pixel for each of its cells.</summary>
     RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values);

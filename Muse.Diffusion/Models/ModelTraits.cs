@@ -38,12 +38,26 @@ public sealed record ModelTraits
     public required IReadOnlyList<string> Samplers { get; init; }
     /// <summary>Whether pictures pass a safety checker.</summary>
     public bool SafetyChecker { get; init; }
+    /// <summary>Whether it can start from an image: there is an image encoder.</summary>
+    public bool ImageInput { get; init; }
+    /// <summary>Whether it can do nothing else than fill in the masked part of an image (dedicated inpainting models): a request needs an
+    /// image and a mask.</summary>
+    public bool RequiresMask { get; init; }
+    /// <summary>Strength for an image without a mask where none is asked for.</summary>
+    public double DefaultStrength { get; init; } = 0.6;
+    /// <summary>Strength for an image with a mask where none is asked for: at 1 the masked part starts from pure noise.</summary>
+    public double DefaultMaskedStrength { get; init; } = 1;
+    /// <summary>Whether a run whose strength falls between two numbers of steps takes the larger (<see cref="StrengthRule"/>).</summary>
+    public bool RoundsStepsUp { get; init; }
 
     /// <summary>Largest guidance scale.</summary>
     public const float MaxGuidanceScale = 50;
 
-    /// <summary>What is wrong with a request for this model: the property of <see cref="GenerationRequest"/> and a sentence with what is
-    /// allowed. Null when nothing is.</summary>
+    /// <summary>How many steps a run of this strength takes of so many; 0 where it leaves none.</summary>
+    public int StepsOf(int steps, double strength) => StrengthRule.StepsToRun(steps, strength, RoundsStepsUp);
+
+    /// <summary>What is wrong with a request for this model: the property of <see cref="GenerationRequest"/> or of its
+    /// <see cref="Diffusion.ImageInput"/> and a sentence with what is allowed. Null when nothing is.</summary>
     public (string Property, string Message)? Check(GenerationRequest request)
     {
         if (string.IsNullOrWhiteSpace(request.Prompt))
@@ -70,7 +84,46 @@ public sealed record ModelTraits
                 $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were asked for.");
         }
 
-        return null;
+        return CheckInput(request);
+    }
+
+    (string Property, string Message)? CheckInput(GenerationRequest request)
+    {
+        if (request.Input is not { } input)
+        {
+            return RequiresMask
+                ? (nameof(request.Input), $"The model '{Name}' fills in the masked part of an image; it needs an image and a mask.")
+                : null;
+        }
+        if (!ImageInput)
+            return (nameof(request.Input), $"The model '{Name}' has no image encoder (vae_encoder); it generates from text alone.");
+        var (width, height) = (request.Width, request.Height);
+        if (input.Image.Width != width || input.Image.Height != height || input.Image.Pixels.Length != 3 * width * height)
+        {
+            return (nameof(request.Input),
+                $"The input image is {input.Image.Width}x{input.Image.Height}; it must be {width}x{height}, as the image asked for.");
+        }
+        if (input.Mask is null && RequiresMask)
+            return (nameof(input.Mask), $"The model '{Name}' fills in the masked part of an image; it needs a mask.");
+        if (input.Mask is { } mask && mask.Length != width * height)
+            return (nameof(input.Mask), $"The mask has {mask.Length} values; it must have one for each of the {width}x{height} pixels.");
+        if (input.Mask is { } all && !all.AsSpan().ContainsAnyExcept((byte)0))
+            return (nameof(input.Mask), "The mask keeps every pixel; at least one must be generated anew.");
+        return CheckStrength(request.Steps, input.Strength);
+    }
+
+    (string Property, string Message)? CheckStrength(int steps, double strength)
+    {
+        if (!(strength > 0 && strength <= 1))
+        {
+            return (nameof(Diffusion.ImageInput.Strength),
+                FormattableString.Invariant($"The strength must be above 0 and at most 1; {strength} was asked for."));
+        }
+        if (StepsOf(steps, strength) > 0)
+            return null;
+        var least = Math.Ceiling(1000.0 / steps) / 1000;
+        return (nameof(Diffusion.ImageInput.Strength),
+            FormattableString.Invariant($"Of {steps} steps a strength of {strength} leaves none; it must be at least {least}."));
     }
 
     internal string? WidthProblem(int value) => SizeProblem("Width", value, FixedWidth);

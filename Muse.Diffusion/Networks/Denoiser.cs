@@ -31,12 +31,14 @@ sealed class Denoiser : IDisposable
             .Select(input => (Input: input, Port: graph.RequiredInput(input.Name))).ToList();
         DenoiserChecks.CheckInputs(graph, ports);
         var (latent, output) = (ports.First(p => p.Input.Source == InputSource.Latent).Port, graph.Output("out_sample"));
-        DenoiserChecks.CheckOutput(graph, latent, output, latents);
+        ImageChannels = table.First(input => input.Source == InputSource.Latent).ImageChannels;
+        DenoiserChecks.CheckOutput(graph, latent, output, latents, ImageChannels);
         Inputs = ports.ConvertAll(p => new InputBuffer(p.Input, p.Port, memory));
         (In, Times) = (Inputs.First(i => i.Source == InputSource.Latent).Buffer, Inputs.First(i => i.Source == InputSource.Timestep));
         Out = new GrowingBuffer(output.Type, memory);
         OutputName = output.Name;
-        (Channels, Height, Width) = latents.PatchSize == 1 ? (latent.Dimensions[1], latent.Dimensions[2], latent.Dimensions[3])
+        (Channels, Height, Width) = latents.PatchSize == 1
+            ? (latent.Dimensions[1] - ImageChannels, latent.Dimensions[2], latent.Dimensions[3])
             : (null, null, null);
         TimestepMayVary = Times.Port.Dimensions is [null];
     }
@@ -44,6 +46,9 @@ sealed class Denoiser : IDisposable
     public Graph Graph { get; }
 
     public LatentCodec Latents { get; }
+
+    /// <summary>Channels that it takes behind the latent's, for the mask and the latent of the image with a hole; 0 for none.</summary>
+    public int ImageChannels { get; }
 
     /// <summary>What the graph fixes of the latent's shape; null for what may vary.</summary>
     public int? Channels { get; }

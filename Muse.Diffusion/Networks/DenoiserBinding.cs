@@ -30,7 +30,7 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
     /// <inheritdoc/>
     public override int RowsRun { get; }
 
-    public override Span<float> Input(int row) => denoiser.In.Values(row * latent.Length, latent.Length);
+    public override Span<float> Input(int row) => denoiser.In.Values(row * InputLength, latent.Length);
 
     public override ReadOnlySpan<float> Output(int row) => denoiser.Out.Values(row * latent.Length, latent.Length);
 
@@ -39,12 +39,13 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
         if (denoiser.TimestepPerRow || row == 0)
             denoiser.Times.WriteTimestep(row, condition.Timestep);
         denoiser.EnsureCondition(row, condition);
+        if (denoiser.ImageChannels > 0)
+            WriteImageChannels(row, condition.ImageChannels);
     }
 
     public override void Run()
     {
-        var values = RowsRun * latent.Length;
-        denoiser.In.Push(values);
+        denoiser.In.Push(RowsRun * InputLength);
         var started = Stopwatch.GetTimestamp();
         try
         {
@@ -57,7 +58,18 @@ sealed class DenoiserBinding : DenoiserBatch, IDisposable
             throw new DeviceMemoryException(message, e) { RowsRun = RowsRun };
         }
         denoiser.OnRan(Stopwatch.GetElapsedTime(started));
-        denoiser.Out.Pull(values);
+        denoiser.Out.Pull(RowsRun * latent.Length);
+    }
+
+    int InputLength => latent.Length + denoiser.ImageChannels * latent.Height * latent.Width;
+
+    void WriteImageChannels(int row, float[]? values)
+    {
+        var channels = denoiser.In.Values(row * InputLength + latent.Length, InputLength - latent.Length);
+        if (values is null)
+            channels.Clear();
+        else
+            values.CopyTo(channels);
     }
 
     // A device keeps the memory of other shapes in pieces that may be too small for this one. A run with this option gives them back at its

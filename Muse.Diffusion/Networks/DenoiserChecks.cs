@@ -44,15 +44,19 @@ static class DenoiserChecks
         }
     }
 
-    public static void CheckOutput(Graph graph, GraphPort latent, GraphPort output, LatentCodec latents)
+    public static void CheckOutput(Graph graph, GraphPort latent, GraphPort output, LatentCodec latents, int imageChannels)
     {
         graph.Check(latent, "input", latents.PatchSize == 1 ? [4] : [3], Real);
         graph.Check(output, "output", [latent.Dimensions.Length], Real);
         var channels = latents.PatchSize == 1 ? 1 : 2;
-        if (latent.Dimensions[channels] is { } takes && output.Dimensions[channels] is { } gives && takes != gives)
+        if (latent.Dimensions[channels] is { } takes && output.Dimensions[channels] is { } gives && takes != gives + imageChannels)
         {
-            var reason = takes > gives
-                ? "models that take an image or a mask beside the latent (inpainting, upscaling, editing) can't generate from text alone"
+            var reason = imageChannels > 0
+                ? $"unet/config.json says that {imageChannels} are for a mask and an image with a hole"
+                : takes == 2 * gives + 1
+                ? "unet/config.json is to say it as 'in_channels', as that of inpainting models does"
+                : takes > gives
+                ? "models that take an image beside the latent (upscaling, editing) are not supported"
                 : "they must be equal";
             throw graph.Refused($"input '{latent.Name}' has {takes} channels and output '{output.Name}' {gives}; {reason}.");
         }

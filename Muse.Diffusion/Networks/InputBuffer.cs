@@ -62,7 +62,7 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
     {
         return Source switch
         {
-            InputSource.Latent => Buffer.View(latents.InputShape(latent, rows)),
+            InputSource.Latent => Buffer.View(latents.InputShape(latent with { Channels = latent.Channels + input.ImageChannels }, rows)),
             InputSource.Timestep => Buffer.View(port.Dimensions.Length == 0 ? [] : [timestepPerRow ? rows : 1]),
             InputSource.Conditioning => Buffer.View([rows, .. conditioning.Tensors[tensor].Select(dimension => (long)dimension)]),
             InputSource.Request => port.Dimensions.Length == 1 ? Buffer.View(rows) : Buffer.View(rows, values.Length),
@@ -78,7 +78,7 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
 
     int RowLength(LatentShape latent, ConditioningShape conditioning) => Source switch
     {
-        InputSource.Latent => latent.Length,
+        InputSource.Latent => latent.Length + input.ImageChannels * latent.Height * latent.Width,
         InputSource.Timestep => 1,
         InputSource.Conditioning => conditioning.LengthOf(tensor),
         _ => values.Length,

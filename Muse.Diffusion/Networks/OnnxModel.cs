@@ -9,6 +9,7 @@ sealed class OnnxModel : IDiffusionModel
     // Images decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it
     // and the first would wait for the last.
     const int DecodeBatchOnDevice = 4;
+    const string EncoderFolder = "vae_encoder";
 
     readonly ModelFamily family;
     readonly List<IDisposable> parts = [];
@@ -16,6 +17,7 @@ sealed class OnnxModel : IDiffusionModel
     readonly Denoiser denoiser;
     readonly ImageDecoder decoder;
     readonly SafetyChecker? safetyChecker;
+    readonly Lazy<LatentEncoder>? encoder;
     readonly LatentPreview preview;
     readonly int channels;
     readonly ExecutionProvider provider;
@@ -37,9 +39,14 @@ sealed class OnnxModel : IDiffusionModel
             channels = denoiser.Channels ?? decoder.Channels ?? family.Latents.Channels;
             var empty = conditioner.Encode("", null);
             denoiser.CheckConditioning(empty);
+            if (EncoderPath(folder, logger) is { } path)
+                encoder = new Lazy<LatentEncoder>(() => OpenEncoder(path, folder, logger));
             var fixedSize = (denoiser.Width, denoiser.Height);
-            var content = ContentOf(folder, family, part);
-            Traits = FolderTraits.Of(family, provider.Name, fixedSize, safetyChecker is not null) with { Content = content };
+            var content = ContentOf(folder, family, part, encoder is not null);
+            Traits = FolderTraits.Of(family, provider.Name, fixedSize, safetyChecker is not null, encoder is not null) with
+            {
+                Content = content,
+            };
             denoiser.TimestepPerRow = denoiser.TimestepMayVary && new TimestepProbe(denoiser, SmallLatent(), empty).TakesOnePerRow();
             preview = LatentPreview.Fit(SmallLatent(), planar => decoder.Decode(SmallLatent(), [.. planar.Select(Packed)]));
             foreach (var warning in family.Warnings)
@@ -100,10 +107,15 @@ sealed class OnnxModel : IDiffusionModel
     public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) => denoiser.Batch(latent, conditioning, rows);
 
     /// <inheritdoc/>
-    public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) =>
-        Array.ConvertAll(decoder.Decode(latent, latents), image => safetyChecker is not null && safetyChecker.IsFlagged(image)
-            ? new DecodedImage(image with { Pixels = new byte[image.Pixels.Length] }, Flagged: true)
-            : new DecodedImage(image, Flagged: false));
+    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) => encoder is null
+        ? throw new NotSupportedException($"The model '{Traits.Name}' has no image encoder.")
+        : encoder.Value.Encode(latent, image, hole, noise);
+
+    /// <inheritdoc/>
+    public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => decoder.Decode(latent, latents);
+
+    /// <inheritdoc/>
+    public bool IsFlagged(RgbImage image) => safetyChecker?.IsFlagged(image) ?? false;
 
     /// <inheritdoc/>
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values)
@@ -128,6 +140,34 @@ sealed class OnnxModel : IDiffusionModel
     {
         var path = folder.Graph(part, preferHalf);
         return Keep(Graph.Load(path, folder.Relative(path), provider));
+    }
+
+    // A folder without a usable encoder still generates from text; a denoiser that needs the encoder can't do without.
+    string? EncoderPath(ModelFolder folder, ILogger logger)
+    {
+        if (!folder.Has(EncoderFolder) && denoiser.ImageChannels == 0)
+            return null;
+        try
+        {
+            return folder.Graph(EncoderFolder, PreferHalf && !family.Latents.Upcast);
+        }
+        catch (ModelFolderException e) when (denoiser.ImageChannels == 0)
+        {
+            EngineLog.ModelWarning(logger, folder.Name, $"{e.Message} It generates from text alone.");
+            return null;
+        }
+    }
+
+    // At its first use, by the thread that prepares requests: models that only ever generate from text don't pay for it.
+    LatentEncoder OpenEncoder(string path, ModelFolder folder, ILogger logger)
+    {
+        var opened = Keep(new LatentEncoder(Keep(Graph.Load(path, folder.Relative(path), provider)), family.Latents, channels));
+        if (opened.DrawsOwnNoise())
+        {
+            EngineLog.ModelWarning(logger, folder.Name,
+                $"{folder.Relative(path)} draws noise of its own; an image made from another can't be made again from its seed.");
+        }
+        return opened;
     }
 
     T Keep<T>(T part) where T : IDisposable
@@ -167,13 +207,14 @@ sealed class OnnxModel : IDiffusionModel
         .Select(input => denoiser.Input(input.Name)?.Dimensions is [_, var tokens, _] ? tokens : null)
         .FirstOrDefault(tokens => tokens is not null);
 
-    /// <summary>A hash of the files that a latent depends on, from the prompt to the last step. Decoder and safety checker see it only when
-    /// it is done.</summary>
-    static string ContentOf(ModelFolder folder, ModelFamily family, string denoiser) => FileContent.HashOf(
+    /// <summary>A hash of the files that a latent depends on, from the prompt and the input image to the last step. Decoder and safety
+    /// checker see it only when it is done.</summary>
+    static string ContentOf(ModelFolder folder, ModelFamily family, string denoiser, bool encodesImages) => FileContent.HashOf(
     [
         folder.PathOf("model_index.json"),
         .. FileContent.In(folder.PathOf("scheduler")),
         .. family.TextEncoders.SelectMany(part => FileContent.In(folder.PathOf(part.Tokenizer))),
         .. family.TextEncoders.Select(part => part.Encoder).Append(denoiser).SelectMany(part => FileContent.In(folder.PathOf(part))),
+        .. encodesImages ? FileContent.In(folder.PathOf(EncoderFolder)) : [],
     ]);
 }

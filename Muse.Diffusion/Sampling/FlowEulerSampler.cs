@@ -27,7 +27,7 @@ sealed class FlowEulerSampler(SchedulerConfig config) : Sampler(config.Predictio
         };
     }
 
-    private protected override int StepsSkipped(int steps, double strength) => (int)Math.Max(steps - steps * strength, 0);
+    public override bool RoundsStepsUp => true;
 
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
         INoiseSource noise) =>

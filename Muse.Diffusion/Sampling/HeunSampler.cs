@@ -48,15 +48,19 @@ sealed class HeunSampler(SchedulerConfig config) : SigmaSampler(config)
         return step <= eulerSteps ? step : eulerSteps + 2 * (step - eulerSteps);
     }
 
+    public override bool EndsStep(SamplerPlan plan, int i) =>
+        i < EulerSteps(plan) || i == plan.Timesteps.Length - 1 || Corrects(plan, i);
+
+    // After the Euler steps, evaluations come in pairs: a step's beginning, its end.
+    static bool Corrects(SamplerPlan plan, int i) => i > EulerSteps(plan) && (i - EulerSteps(plan)) % 2 == 1;
+
     // Every step but these and the last has two evaluations.
     static int EulerSteps(SamplerPlan plan) => 2 * plan.Steps - 1 - plan.Timesteps.Length;
 
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
         INoiseSource noise)
     {
-        // After the Euler steps, evaluations come in pairs: a step's beginning, its end.
-        var eulerSteps = EulerSteps(plan);
-        var corrects = i > eulerSteps && (i - eulerSteps) % 2 == 1;
+        var corrects = Corrects(plan, i);
         double sigma = plan.Sigmas[i], next = plan.Sigmas[i + 1];
         var begun = history[..sample.Length];
         var begunX0 = history.Slice(sample.Length, sample.Length);

@@ -25,6 +25,8 @@ sealed class PndmSampler(SchedulerConfig config) : Sampler(config.PredictionType
         return schedule.PlanOf(steps, [.. timesteps]);
     }
 
+    public override bool EndsStep(SamplerPlan plan, int i) => i > plan.FirstEvaluation || plan.Timesteps.Length == 1;
+
     public override void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
         INoiseSource noise)
     {

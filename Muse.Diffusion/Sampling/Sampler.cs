@@ -32,20 +32,26 @@ public abstract class Sampler(PredictionType predictionType)
         if (!(strength > 0 && strength <= 1))
             throw new ArgumentOutOfRangeException(nameof(strength), strength, "The strength must be above 0 and at most 1.");
         var plan = PlanAll(steps, shape);
-        var first = FirstEvaluation(plan, StepsSkipped(steps, strength));
-        return first < plan.Timesteps.Length
-            ? plan with { FirstEvaluation = first }
+        var firstStep = steps - StrengthRule.StepsToRun(steps, strength, RoundsStepsUp);
+        return firstStep < steps
+            ? plan with { FirstStep = firstStep, FirstEvaluation = FirstEvaluation(plan, firstStep) }
             : throw new ArgumentOutOfRangeException(nameof(strength), strength, $"Of {steps} steps a strength of {strength} leaves none.");
     }
 
     /// <summary>The plan of all steps, from pure noise.</summary>
     private protected abstract SamplerPlan PlanAll(int steps, LatentShape shape);
 
-    /// <summary>How many steps a run of this strength leaves out at the beginning, as the Stable Diffusion pipelines count them.</summary>
-    private protected virtual int StepsSkipped(int steps, double strength) => steps - Math.Min((int)(steps * strength), steps);
+    /// <summary>Whether a run whose strength falls between two numbers of steps takes the larger (<see cref="StrengthRule"/>).</summary>
+    public virtual bool RoundsStepsUp => false;
 
     /// <summary>The evaluation that begins a step.</summary>
     private protected virtual int FirstEvaluation(SamplerPlan plan, int step) => step;
+
+    /// <summary>Whether a step is whole after evaluation <paramref name="i"/>; in between, the sample is only where the denoiser is to be
+    /// evaluated once more.</summary>
+    /// <param name="plan">From <see cref="Plan"/>.</param>
+    /// <param name="i">Evaluation.</param>
+    public virtual bool EndsStep(SamplerPlan plan, int i) => true;
 
     /// <summary>Writes what the denoiser is to see at evaluation <paramref name="i"/>.</summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>

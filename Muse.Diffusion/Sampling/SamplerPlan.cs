@@ -13,6 +13,10 @@ public record SamplerPlan
     public required NoiseLevel[] Levels { get; init; }
     /// <summary>The standard deviation of the initial latent of a run from pure noise.</summary>
     public required float InitNoiseSigma { get; init; }
+    /// <summary>How many steps a run from an image leaves out at the beginning.</summary>
+    public int FirstStep { get; init; }
+    /// <summary>Steps that run.</summary>
+    public int StepsToRun => Steps - FirstStep;
     /// <summary>The evaluation that the run begins with: above 0 where it starts from an image instead of from pure noise.</summary>
     public int FirstEvaluation { get; init; }
 }

@@ -6,7 +6,7 @@ using System.Text;
 namespace Muse.Diffusion;
 
 /// <summary>A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on
-/// prompt and seed alone.</summary>
+/// prompt, seed and input image alone and shows neither.</summary>
 /// <remarks>Its rows do not depend on each other, so a request's image is the same to the bit in any batch.</remarks>
 public sealed class SimulatedModel : IDiffusionModel
 {
@@ -51,7 +51,11 @@ public sealed class SimulatedModel : IDiffusionModel
             DefaultSteps = sizes?.DefaultSteps ?? spec.Steps,
             DefaultGuidanceScale = sizes?.DefaultGuidanceScale ?? 7.5f,
             Samplers = Samplers.AvailableFor(Schedule),
+            ImageInput = true,
+            RequiresMask = sizes?.RequiresMask ?? false,
         };
+        if (sizes is not null)
+            Traits = Traits with { DefaultStrength = sizes.DefaultStrength, DefaultMaskedStrength = sizes.DefaultMaskedStrength };
     }
 
     /// <inheritdoc/>
@@ -96,9 +100,25 @@ public sealed class SimulatedModel : IDiffusionModel
         return batch;
     }
 
+    /// <summary>The mean colour of each cell: what <see cref="Preview"/> shows as that colour. Takes no simulated time.</summary>
+    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise)
+    {
+        var values = new float[latent.Length];
+        var cells = latent.Height * latent.Width;
+        var share = 1f / (64 * PixelsPerCell * PixelsPerCell);
+        for (var i = 0; i < image.Width * image.Height; i++)
+        {
+            if (!hole.IsEmpty && hole[i] >= LatentEncoder.HoleFrom)
+                continue;
+            var cell = i / image.Width / PixelsPerCell * latent.Width + i % image.Width / PixelsPerCell;
+            for (var c = 0; c < 3; c++)
+                values[c * cells + cell] += (image.Pixels[3 * i + c] - 128) * share;
+        }
+        return values;
+    }
+
     /// <inheritdoc/>
-    public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) =>
-        [.. latents.Select(values => new DecodedImage(Draw(latent, values), Flagged: false))];
+    public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => [.. latents.Select(values => Draw(latent, values))];
 
     /// <inheritdoc/>
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values)

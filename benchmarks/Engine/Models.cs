@@ -22,15 +22,17 @@ static class Models
     /// <param name="steps">The steps of a request, by its number.</param>
     /// <param name="count">The largest number of requests.</param>
     /// <param name="until">Cancelled when the time is up.</param>
+    /// <param name="input">The image from which a request starts, by its number; null for text-to-image alone.</param>
     /// <returns>The number of submitted requests.</returns>
-    public static async Task<int> FeedAsync(DiffusionEngine engine, Func<int, int> steps, int count, CancellationToken until)
+    public static async Task<int> FeedAsync(DiffusionEngine engine, Func<int, int> steps, int count, CancellationToken until,
+        Func<int, ImageInput?>? input = null)
     {
         for (var number = 0; number < count; number++)
         {
             await engine.WaitForRoomAsync(CancellationToken.None);
             if (until.IsCancellationRequested)
                 return number;
-            engine.TrySubmit(Request(engine.Model, number, steps(number)));
+            engine.TrySubmit(Request(engine.Model, number, steps(number)) with { Input = input?.Invoke(number) });
         }
         return count;
     }

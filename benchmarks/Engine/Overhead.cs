@@ -22,10 +22,13 @@ static class Overhead
         public Sampler Sampler(string? name) => model.Sampler(name);
         public LatentShape Latent(int width, int height) => model.Latent(width, height);
         public Conditioning Encode(string? prompt, ConditioningShape? like = null) => model.Encode(prompt, like);
+        public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
+            model.EncodeImage(latent, image, hole, noise);
+        public bool IsFlagged(RgbImage image) => model.IsFlagged(image);
         public void Pack(LatentShape latent, Span<float> values) => model.Pack(latent, values);
         public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) =>
             new Rows(this, model.Batch(latent, conditioning, rows));
-        public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => model.Decode(latent, latents);
+        public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => model.Decode(latent, latents);
         public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => model.Preview(latent, values);
         public void Dispose() => model.Dispose();
 

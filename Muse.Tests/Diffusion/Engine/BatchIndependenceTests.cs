@@ -14,10 +14,19 @@ public class BatchIndependenceTests
     // Guided requests change from one row to two on their way.
     static FaultyModel Free() => new() { GuidanceMaxTimestep = 500 };
 
-    static readonly Gen<GenerationRequest> Request =
+    static readonly Gen<GenerationRequest> TextToImage =
         Gen.Select(Gen.String[Gen.Char['a', 'f'], 1, 6], Gen.Int[1, 14], Gen.OneOf(1f, 2f, 7.5f), Gen.OneOf(128, 192),
             Gen.OneOf(AllSamplers), Gen.Long[0, 5])
             .Select((prompt, steps, guidance, size, sampler, seed) => Requests.Of("", prompt, steps, guidance, size, sampler, seed));
+
+    // Half of the requests start from an image, half of those with a mask.
+    static readonly Gen<GenerationRequest> Request =
+        Gen.Select(TextToImage, Gen.Int[0, 3], Gen.OneOf(0.3, 0.6, 1.0), Gen.Long[0, 3]).Select((request, kind, strength, image) =>
+            kind < 2 ? request : request with
+            {
+                Input = Inputs.Of(image, request.Width, request.Steps * strength < 1 ? 1 : strength,
+                    kind == 2 ? null : Inputs.Square(request.Width, 32, 96)),
+            });
 
     static async Task<byte[]> Alone(IDiffusionModel model, GenerationRequest request)
     {

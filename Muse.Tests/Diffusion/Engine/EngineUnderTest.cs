@@ -109,3 +109,39 @@ static class Requests
             Sampler = sampler,
         };
 }
+
+static class Inputs
+{
+    /// <summary>An image of smooth colours.</summary>
+    public static ImageInput Of(long seed, int size, double strength, byte[]? mask = null) => new()
+    {
+        Image = Image(seed, size),
+        Mask = mask,
+        Strength = strength,
+    };
+
+    public static RgbImage Image(long seed, int size)
+    {
+        var pixels = new byte[3 * size * size];
+        for (var i = 0; i < pixels.Length; i++)
+        {
+            int x = i / 3 % size, y = i / 3 / size;
+            pixels[i] = (byte)(128 + 100 * Math.Sin(seed + i % 3 + 7.0 * x / size) * Math.Cos(seed * (1 + i % 3) + 5.0 * y / size));
+        }
+        return new RgbImage(size, size, pixels);
+    }
+
+    /// <summary>A mask that generates a square anew.</summary>
+    public static byte[] Square(int size, int from, int to)
+    {
+        var mask = new byte[size * size];
+        for (var y = from; y < to; y++)
+            mask.AsSpan(y * size + from, to - from).Fill(255);
+        return mask;
+    }
+
+    /// <summary>Whether every pixel that a mask keeps is the input's.</summary>
+    public static bool Keeps(byte[] pixels, ImageInput input) =>
+        input.Mask!.Select((value, i) => value != 0 || pixels.AsSpan(3 * i, 3).SequenceEqual(input.Image.Pixels.AsSpan(3 * i, 3)))
+            .All(kept => kept);
+}

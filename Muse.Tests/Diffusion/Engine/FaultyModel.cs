@@ -35,12 +35,17 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
         return inner.Encode(prompt, like);
     }
 
+    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
+        inner.EncodeImage(latent, image, hole, noise);
+
+    public bool IsFlagged(RgbImage image) => inner.IsFlagged(image);
+
     public void Pack(LatentShape latent, Span<float> values) => inner.Pack(latent, values);
 
     public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) =>
         new Watched(this, inner.Batch(latent, conditioning, rows), latent, rows);
 
-    public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents)
+    public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents)
     {
         BeforeDecode?.Invoke(latents.Count);
         return inner.Decode(latent, latents);

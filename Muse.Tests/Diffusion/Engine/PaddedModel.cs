@@ -24,7 +24,7 @@ sealed class PaddedModel : IDiffusionModel
     public Sampler Sampler(string? name) => inner.Sampler(name);
     public LatentShape Latent(int width, int height) => inner.Latent(width, height);
     public Conditioning Encode(string? prompt, ConditioningShape? like = null) => inner.Encode(prompt, like);
-    public DecodedImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => inner.Decode(latent, latents);
+    public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => inner.Decode(latent, latents);
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => inner.Preview(latent, values);
     public void Dispose() => inner.Dispose();
 

@@ -41,6 +41,40 @@ public class TelemetryTests
         }
     }
 
+    [Fact]
+    public async Task Encoding_an_image_is_a_span_and_a_measurement_of_its_own()
+    {
+        var spans = new ConcurrentQueue<string>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == EngineTelemetry.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        var edit = Trace();
+        listener.ActivityStopped = span =>
+        {
+            if (span.ParentSpanId == edit.SpanId)
+                spans.Enqueue(span.OperationName);
+        };
+        ActivitySource.AddActivityListener(listener);
+        var measured = 0;
+        using var meters = new MeterListener();
+        meters.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Name == "muse.image.encode.duration")
+                l.EnableMeasurementEvents(instrument);
+        };
+        meters.SetMeasurementEventCallback<double>((_, _, _, _) => Interlocked.Increment(ref measured));
+        meters.Start();
+        await using var engine = await EngineUnderTest.StartAsync(new SimulatedModel("test", SimulationSpec.Free, TimeProvider.System));
+        engine.Submit(Requests.Of("text"));
+        await engine.EndOf("text");
+        engine.Submit(Requests.Of("edit") with { TraceContext = edit, Input = Inputs.Of(1, 128, 0.6) });
+        await engine.EndOf("edit");
+        Assert.Equal(["encode prompt", "encode image", "denoise", "decode"], spans);
+        Assert.True(measured >= 1);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

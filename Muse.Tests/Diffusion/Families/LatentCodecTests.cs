@@ -38,4 +38,20 @@ public class LatentCodecTests
         codec.ToDecoder(new LatentShape(2, 1, 2), [1, 2, 3, 4], input);
         Assert.Equal([2 * 3 + 10, 2 * 5 + 10, 3 * 7 + 20, 3 * 9 + 20], input);
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void What_comes_from_the_encoder_is_undone_for_the_decoder(int patch)
+    {
+        var codec = Codec(patch) with { Shift = 0.3f, Mean = [10, 20], Deviation = [2, 3] };
+        var encoded = Enumerable.Range(0, Shape.Length).Select(i => (float)i).ToArray();
+        var latent = encoded.ToArray();
+        codec.FromEncoder(Shape, latent);
+        // The first value: (0 − mean) / deviation, without the shift, times the scale.
+        Assert.Equal((-5 - 0.3f) * 0.5f, latent[0], 1e-6f);
+        var decoded = new float[Shape.Length];
+        codec.ToDecoder(Shape, latent, decoded);
+        Assert.Equal(encoded, decoded, (a, b) => Math.Abs(a - b) < 1e-4);
+    }
 }

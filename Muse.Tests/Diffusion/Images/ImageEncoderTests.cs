@@ -61,4 +61,15 @@ public class ImageEncoderTests
         var request = Requests.Of("a", seed: unchecked((long)ulong.MaxValue));
         Assert.Contains("Seed: 18446744073709551615,", ImageParameters.Describe(request, model.Traits));
     }
+
+    [Fact]
+    public void The_parameters_of_an_edit_say_its_strength_and_whether_there_was_a_mask()
+    {
+        using var model = new SimulatedModel("tiny", SimulationSpec.Free, TimeProvider.System);
+        var input = Inputs.Of(seed: 1, size: 128, strength: 0.6);
+        var request = Requests.Of("a", size: 128) with { Input = input };
+        Assert.EndsWith(", Model: tiny, Denoising strength: 0.6", ImageParameters.Describe(request, model.Traits));
+        request = request with { Input = input with { Mask = Inputs.Square(128, 32, 64) } };
+        Assert.EndsWith(", Model: tiny, Denoising strength: 0.6, Mask: yes", ImageParameters.Describe(request, model.Traits));
+    }
 }

@@ -117,9 +117,9 @@ public class FolderReadingTests
         float[] mean = [0.1f, -0.2f, 0.3f, 0.4f], deviation = [2, 0.5f, 1.5f, 1];
         var cells = shape.Width * shape.Height;
         var prepared = latent.Select((value, i) => 0.5f * (value / 0.5f * deviation[i / cells] + mean[i / cells])).ToArray();
-        Assert.Equal(plain.Decode(shape, [prepared])[0].Image.Pixels.Select(p => (int)p), normalised.Decode(shape, [latent])[0]
-            .Image.Pixels.Select(p => (int)p), (a, b) => Math.Abs(a - b) <= 1);
-        Assert.NotEqual(plain.Decode(shape, [latent])[0].Image.Pixels, normalised.Decode(shape, [latent])[0].Image.Pixels);
+        Assert.Equal(plain.Decode(shape, [prepared])[0].Pixels.Select(p => (int)p), normalised.Decode(shape, [latent])[0]
+            .Pixels.Select(p => (int)p), (a, b) => Math.Abs(a - b) <= 1);
+        Assert.NotEqual(plain.Decode(shape, [latent])[0].Pixels, normalised.Decode(shape, [latent])[0].Pixels);
     }
 
     [Fact]

@@ -10,9 +10,17 @@ public class RefusedFolderTests
 {
     static readonly Dictionary<string, (OnnxFolderBuilder Folder, string Message)> Graphs = new()
     {
-        ["unet for inpainting"] = (new() { Channels = 9 },
-            "tiny/unet/model.onnx: input 'sample' has 9 channels and output 'out_sample' 4; models that take an image or a mask "
-                + "beside the latent (inpainting, upscaling, editing) can't generate from text alone."),
+        ["unet for upscaling"] = (new() { Channels = 7 },
+            "tiny/unet/model.onnx: input 'sample' has 7 channels and output 'out_sample' 4; models that take an image beside the latent "
+                + "(upscaling, editing) are not supported."),
+        ["unet for inpainting that config.json does not tell"] = (new() { Channels = 9 },
+            "tiny/unet/model.onnx: input 'sample' has 9 channels and output 'out_sample' 4; unet/config.json is to say it as "
+                + "'in_channels', as that of inpainting models does."),
+        ["unet for inpainting without an image encoder"] = (new() { Channels = 9, UnetConfig = """{"in_channels": 9}""" },
+            "tiny/vae_encoder/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),
+        ["unet of four channels whose config.json tells nine"] = (new() { UnetConfig = """{"in_channels": 9}""" },
+            "tiny/unet/model.onnx: input 'sample' has 4 channels and output 'out_sample' 4; unet/config.json says that 5 are for a mask "
+                + "and an image with a hole."),
         ["unet with a fixed batch"] = (new() { SampleShape = [2, 4, "height", "width"] },
             "tiny/unet/model.onnx: input 'sample' has a fixed batch of 2; Muse needs it to vary: export the model with dynamic axes."),
         ["unet of another number type"] = (new() { Real = TensorElementType.BFloat16 },

@@ -15,6 +15,17 @@ enum TimestepUse
     OneOnly,
 }
 
+/// <summary>What an image encoder gives.</summary>
+enum EncoderOutput
+{
+    /// <summary>The mean and the log-variance.</summary>
+    Parameters,
+    /// <summary>The mean, under the name of a sample.</summary>
+    Mean,
+    /// <summary>A sample, with noise that the graph draws.</summary>
+    Sample,
+}
+
 /// <summary>Makes a model folder in the layout of Stable Diffusion's ONNX exports, with tiny real graphs of random weights.</summary>
 sealed class OnnxFolderBuilder
 {
@@ -34,6 +45,8 @@ sealed class OnnxFolderBuilder
     public object Tokens { get; init; } = "sequence";
     public int OutputChannels { get; init; } = 4;
     public int VaeChannels { get; init; } = 4;
+    /// <summary>What the image encoder gives; null for none.</summary>
+    public EncoderOutput? Encoder { get; init; }
     public object VaeBatch { get; init; } = "batch";
     public int Colours { get; init; } = 3;
     /// <summary>Whether the decoder gives the roots of its values: half of them are not numbers.</summary>
@@ -80,6 +93,8 @@ sealed class OnnxFolderBuilder
         }
         Save(Unet(), folder, "unet");
         Save(VaeDecoder(), folder, "vae_decoder");
+        if (Encoder is { } gives)
+            Save(VaeEncoder(gives), folder, "vae_encoder");
         if (SafetyChecker)
             Save(Checker(), folder, "safety_checker");
         return folder;
@@ -175,6 +190,29 @@ sealed class OnnxFolderBuilder
                 OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
         graph.Output("sample", Real, graph.Do(VaeRoots ? "Sqrt" : "Tanh", [larger]), VaeBatch, Colours, "pixels_high", "pixels_wide");
         return graph;
+    }
+
+    OnnxGraph VaeEncoder(EncoderOutput gives)
+    {
+        var graph = new OnnxGraph();
+        var image = graph.ToFloat(graph.Input("sample", Real, VaeBatch, 3, "pixels_high", "pixels_wide"));
+        var mean = Smaller(10);
+        if (gives == EncoderOutput.Parameters)
+        {
+            var parameters = graph.Do("Concat", [mean, Smaller(11)], OnnxGraph.Attribute("axis", 1));
+            graph.Output("latent_parameters", Real, parameters, VaeBatch, 2 * VaeChannels, "height", "width");
+        }
+        else
+        {
+            var drawn = gives == EncoderOutput.Mean ? mean : graph.Do("Add", [mean, graph.Do("RandomNormalLike", [mean])]);
+            graph.Output("latent_sample", Real, drawn, VaeBatch, VaeChannels, "height", "width");
+        }
+        return graph;
+
+        string Smaller(int seed) => graph.Do("Conv",
+            [image, graph.Floats(Random(seed, VaeChannels * 3 * 64), VaeChannels, 3, PixelsPerCell, PixelsPerCell)],
+            OnnxGraph.Attribute("kernel_shape", [PixelsPerCell, PixelsPerCell]),
+            OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
     }
 
     // Objects to about every other picture, by the last digits of its brightness.

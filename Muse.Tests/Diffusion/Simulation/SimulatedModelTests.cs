@@ -62,6 +62,22 @@ public class SimulatedModelTests
     }
 
     [Fact]
+    public void It_takes_images_as_the_mean_colours_of_their_cells_and_shows_them_in_previews()
+    {
+        using var model = new SimulatedModel("test", SimulationSpec.Free, TimeProvider.System);
+        Assert.True(model.Traits.ImageInput);
+        var pixels = new byte[3 * 128 * 64];
+        for (var i = 0; i < pixels.Length; i++)
+            pixels[i] = (byte)(i / 3 % 128 < 64 ? 100 + i % 3 : 180 + 2 * (i % 2));
+        var shape = model.Latent(128, 64);
+        byte[] hole = [.. Enumerable.Range(0, 128 * 64).Select(i => i % 128 < 64 ? (byte)255 : (byte)0)];
+        var whole = model.EncodeImage(shape, new RgbImage(128, 64, pixels), [], new SeededNoise(1));
+        var holed = model.EncodeImage(shape, new RgbImage(128, 64, pixels), hole, new SeededNoise(1));
+        Assert.Equal([100, 101, 102, 181, 181, 181], model.Preview(shape, whole).Pixels);
+        Assert.Equal([128, 128, 128, 181, 181, 181], model.Preview(shape, holed).Pixels);
+    }
+
+    [Fact]
     public void It_stands_for_a_folder_with_its_name_sizes_and_defaults()
     {
         var folder = new OnnxFolderBuilder { ModelIndex = """{"_muse": {"defaults": {"steps": 9}}}""" }.Write();

@@ -7,6 +7,7 @@ is there; a training that was interrupted goes on from its last checkpoint.
     sheet       paints a contact sheet from the newest checkpoint
     resume      makes checkpoints out of the shipped ONNX files, to train on without the old `runs/`
     evaluate    paints held-out prompts and judges them
+    edits       edits drawings by mask with Muse's engine and the folder as it is shipped, and judges them
 """
 import argparse
 import os
@@ -23,6 +24,7 @@ import train_text
 from autoencoder import Autoencoder
 from captioned import all_scenes, learn_tokenizer
 from dataset import draw_pictures, scene_elsewhere, shape_maps
+from edits import evaluate_edits
 from evaluate import evaluate, negative_prompt
 from export import export
 from judge import Judge
@@ -35,7 +37,7 @@ HERE = Path(__file__).resolve().parent
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate", "resume"))
+    parser.add_argument("stage", choices=("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate", "edits", "resume"))
     parser.add_argument("--runs", type=Path, default=HERE / "runs", help="where checkpoints and drawings are kept")
     parser.add_argument("--out", type=Path, default=HERE.parent, help="where the ONNX folder is written")
     parser.add_argument("--pictures", type=int, default=192_000)
@@ -47,6 +49,7 @@ def arguments():
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--server", help="sheet: the address of a Muse that paints it, into the model's folder")
     parser.add_argument("--prompts", type=int, default=500, help="prompts for each figure of the evaluation")
+    parser.add_argument("--strength", default="-", help="edits: the strength; the model's own where it is left out")
     parser.add_argument("--sampler", choices=tuple(SAMPLERS), default="dpm++")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
@@ -66,6 +69,9 @@ def main():
 
     if "resume" in stages:
         resume(o.out, o.runs)
+    if "edits" in stages:
+        return evaluate_edits(learned_judge(load_autoencoder(files["autoencoder"]), o.runs), o.runs / "edits", o.prompts, o.strength,
+                              o.steps)
     tokenizer = learn_tokenizer(o.runs / "tokenizer")
     if {"draw", "autoencoder", "denoiser"} & set(stages):
         pictures = draw_pictures(o.runs / "pictures.npy", o.pictures, o.threads)
@@ -94,13 +100,18 @@ def main():
     if "sheet" in stages:
         paint_sheet(painter, prompts, o.runs / "sheet.png", **look)
     if "evaluate" in stages:
-        judge = Judge()
-        accuracy = judge.learn_shapes(o.runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
-        print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
+        judge = learned_judge(autoencoder, o.runs)
         evaluate(painter, judge, o.prompts, **look)
         negative_prompt(painter, judge, **look)
     if "export" in stages:
         export(o.out, tokenizer, text, denoiser, autoencoder)
+
+
+def learned_judge(autoencoder, runs):
+    judge = Judge()
+    accuracy = judge.learn_shapes(runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
+    print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
+    return judge
 
 
 def gather_team(o):
