@@ -11,6 +11,9 @@ public sealed class Browser : IAsyncLifetime
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
     ];
 
+    /// <summary>Patience in milliseconds, for a machine that is busy with other things.</summary>
+    const float Limit = 120_000;
+
     readonly SemaphoreSlim starting = new(1);
     IPlaywright? playwright;
     IBrowser? browser;
@@ -38,14 +41,13 @@ public sealed class Browser : IAsyncLifetime
             ReducedMotion = reducedMotion ? ReducedMotion.Reduce : null,
             ViewportSize = new() { Width = width, Height = height },
         });
-        context.SetDefaultTimeout(30_000);
+        context.SetDefaultTimeout(Limit);
         return new(context, await context.NewPageAsync(), address);
     }
 
     public Task InitializeAsync()
     {
-        // The same as the context's timeout: a busy machine may be slow.
-        Assertions.SetDefaultExpectTimeout(30_000);
+        Assertions.SetDefaultExpectTimeout(Limit);
         return Task.CompletedTask;
     }
 
@@ -57,8 +59,10 @@ public sealed class Browser : IAsyncLifetime
         starting.Dispose();
     }
 
-    static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
-        .SelectMany(folder => (string[])[Path.Combine(folder, "chromium"), Path.Combine(folder, "chromium-browser")])
+    // The headless shell is the same engine without the windows and menus around the page, which cost more than most pages.
+    static string? Executable { get; } = ((string[])["chromium-headless-shell", "chromium", "chromium-browser"])
+        .SelectMany(name => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Select(folder => Path.Combine(folder, name)))
         .FirstOrDefault(File.Exists);
 }
 
