@@ -31,6 +31,14 @@ public sealed class ApiOptions
     [Required]
     public RateLimitOptions RateLimits { get; set; } = new();
 
+    /// <summary>Largest input image or mask, bytes. Default 50 MB, as OpenAI's.</summary>
+    [Range(1024, 256 << 20)]
+    public int MaxInputBytes { get; set; } = 50 << 20;
+
+    /// <summary>Most pixels of an input image. Default 25 million, which take 100 MB while they are decoded.</summary>
+    [Range(64 * 64, 200_000_000)]
+    public int MaxInputPixels { get; set; } = 25_000_000;
+
     /// <summary>Longest prompt and negative prompt, characters. Default 32,000.</summary>
     [Range(1, 200_000)]
     public int MaxPromptLength { get; set; } = 32_000;

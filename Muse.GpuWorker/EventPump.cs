@@ -45,9 +45,7 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
                 Report(image, () => queue.ReportAsync(image.Item, stepped.Step, stepped.Steps, null));
                 break;
             case EngineEvent.Previewed previewed:
-                Report(image, () => Task.Run(() => queue.ReportAsync(image.Item, previewed.Step, previewed.Steps, new StoredPicture(
-                    ImageEncoder.Encode(previewed.Preview, ImageFormat.Jpeg, PreviewQuality), PictureFormat.Jpeg, previewed.Preview.Width,
-                        previewed.Preview.Height))));
+                Report(image, () => Task.Run(() => ReportPreviewAsync(image.Item, previewed)));
                 break;
             case EngineEvent.Checkpointed checkpointed:
                 if (image.IsReporting && !queue.IsReachable)
@@ -116,10 +114,19 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
         }
     }
 
+    Task<bool> ReportPreviewAsync(WorkItem item, EngineEvent.Previewed previewed)
+    {
+        var preview = RequestMapping.Content(item.Job, previewed.Preview);
+        var bytes = ImageEncoder.Encode(preview, ImageFormat.Jpeg, PreviewQuality);
+        return queue.ReportAsync(item, previewed.Step, previewed.Steps,
+            new StoredPicture(bytes, PictureFormat.Jpeg, preview.Width, preview.Height));
+    }
+
     async Task StoreAsync(InFlightImage image, EngineEvent.Completed completed, CancellationToken giveUp)
     {
         using var span = Source.StartActivity("store result", ActivityKind.Internal, image.Span?.Context ?? default);
-        var (item, picture) = (image.Item, completed.Image);
+        var item = image.Item;
+        var picture = RequestMapping.Content(item.Job, completed.Image);
         var metadata = new ImageMetadata(ImageParameters.Describe(image.Request, context.Model), options.Value.AiGeneratedMark);
         var bytes = ImageEncoder.Encode(picture, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
         await queue.CompleteAsync(item, new FinishedPicture(new StoredPicture(bytes, item.Job.Format, picture.Width, picture.Height),

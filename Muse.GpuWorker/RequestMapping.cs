@@ -8,7 +8,11 @@ namespace Muse.GpuWorker;
 static class RequestMapping
 {
     /// <summary>The engine's request for an image, with the model's defaults where nothing was asked for.</summary>
-    public static GenerationRequest From(WorkItem item, ModelTraits model) => new()
+    /// <param name="item">The image.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="input">The pixels of the job's input, or null.</param>
+    /// <exception cref="InvalidDataException">The pixels are damaged, or of another size.</exception>
+    public static GenerationRequest From(WorkItem item, ModelTraits model, InputPixels? input = null) => new()
     {
         Id = item.Id,
         Prompt = item.Job.Prompt,
@@ -19,8 +23,29 @@ static class RequestMapping
         GuidanceScale = item.Job.GuidanceScale ?? model.DefaultGuidanceScale,
         Seed = item.Seed,
         Sampler = item.Job.Sampler,
+        Input = input is null ? null : Input(item.Job, input),
         Previews = Math.Min(item.Job.Previews, Math.Max(0, item.Job.Steps ?? model.DefaultSteps)),
     };
+
+    static ImageInput Input(ImageJob job, InputPixels input)
+    {
+        var (width, height) = (job.Width!.Value, job.Height!.Value);
+        return new()
+        {
+            Image = new RgbImage(width, height, input.DecompressImage(width * height)),
+            Mask = input.DecompressMask(width * height),
+            Strength = job.Input!.Strength,
+        };
+    }
+
+    /// <summary>Cuts off the padding of the job's input. Images of another size, such as previews, are cut in proportion.</summary>
+    public static RgbImage Content(ImageJob job, RgbImage image)
+    {
+        if (job is not { Input: { } input, Width: { } width, Height: { } height })
+            return image;
+        return image.Crop(
+            (input.ContentWidth * image.Width + width - 1) / width, (input.ContentHeight * image.Height + height - 1) / height);
+    }
 
     /// <summary>The HTTP API's name of a request's property.</summary>
     public static string FieldName(string property) => JsonNamingPolicy.SnakeCaseLower.ConvertName(property);
@@ -45,5 +70,9 @@ static class RequestMapping
         DefaultGuidanceScale = model.DefaultGuidanceScale,
         Samplers = model.Samplers,
         SafetyChecker = model.SafetyChecker,
+        ImageInput = model.ImageInput,
+        RequiresMask = model.RequiresMask,
+        DefaultStrength = model.DefaultStrength,
+        DefaultMaskedStrength = model.DefaultMaskedStrength,
     };
 }

@@ -16,7 +16,7 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
                 await context.Engine.WaitForRoomAsync(stopping);
                 var items = await queue.ReadAsync(context.Engine.FreeSlots, stopping);
                 foreach (var item in items)
-                    await BeginAsync(item);
+                    await BeginAsync(item, stopping);
                 if (items.Count == 0)
                     await queue.WaitForWorkAsync(stopping);
             }
@@ -29,9 +29,24 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
     }
 
     /// <summary>Begins an image, or ends it if it can't be begun.</summary>
-    public async Task BeginAsync(WorkItem item)
+    public async Task BeginAsync(WorkItem item, CancellationToken stopping)
     {
-        var image = context.Add(item);
+        InFlightImage image;
+        try
+        {
+            image = context.Add(item, item.Job.Input is null ? null : await queue.ReadInputAsync(item, stopping));
+        }
+        catch (InvalidDataException exception)
+        {
+            await EndAsync(context.Add(item), "invalid", () => queue.FailAsync(
+                item, new JobError(JobErrorCodes.Unreadable, exception.Message), CancellationToken.None));
+            return;
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            await HandBackAsync(context.Add(item));
+            return;
+        }
         if (context.Model.Check(image.Request) is var (property, message))
         {
             await EndAsync(image, "invalid", () => queue.FailAsync(
@@ -40,9 +55,12 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
         else if (!context.Engine.TrySubmit(image.Request, item.Checkpoint))
         {
             // The engine has begun to drain.
-            await EndAsync(image, "handed back", () => queue.HandBackAsync([(item, 0, item.Checkpoint)], CancellationToken.None));
+            await HandBackAsync(image);
         }
     }
+
+    Task HandBackAsync(InFlightImage image) => EndAsync(image, "handed back",
+        () => queue.HandBackAsync([(image.Item, 0, image.Item.Checkpoint)], CancellationToken.None));
 
     /// <summary>Ends an image that never ran. If Redis does not hear of it, the image's lease runs out and it is taken again.</summary>
     async Task EndAsync(InFlightImage image, string outcome, Func<Task> end)

@@ -71,14 +71,17 @@ sealed class WorkerContext(
     public InFlightImage? Find(string id) => inFlight.GetValueOrDefault(id);
 
     /// <summary>Adds an image; its span runs until <see cref="Release"/>.</summary>
-    public InFlightImage Add(WorkItem item)
+    /// <param name="item">The image.</param>
+    /// <param name="input">The pixels of its job's input, or null.</param>
+    /// <exception cref="InvalidDataException">The pixels can't be used.</exception>
+    public InFlightImage Add(WorkItem item, InputPixels? input = null)
     {
+        var request = RequestMapping.From(item, Model, input);
         var loopSpan = Activity.Current;
         var span = item.StartActivity();
         Activity.Current = loopSpan; // The span belongs to the image, not to the loop that took it.
         var id = $"{item.Id}#{Interlocked.Increment(ref number)}";
-        var request = RequestMapping.From(item, Model) with { Id = id, TraceContext = span?.Context ?? default };
-        var image = new InFlightImage(id, item, request, span);
+        var image = new InFlightImage(id, item, request with { Id = id, TraceContext = span?.Context ?? default }, span);
         inFlight[id] = image;
         return image;
     }

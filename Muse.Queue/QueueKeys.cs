@@ -30,6 +30,9 @@ sealed class QueueKeys(string model)
     /// <summary>A job's finished pictures: bytes at <c>{index}</c>, format and size at <c>{index}:info</c>.</summary>
     public RedisKey Pictures(string id) => Prefix.Append("job:" + id + ":pictures");
 
+    /// <summary>The image that a job starts from, at <c>image</c>, and its mask, at <c>mask</c>.</summary>
+    public RedisKey Input(string id) => Prefix.Append("job:" + id + ":input");
+
     /// <summary>
     /// Data needed only while a job is in work: checkpoints at <c>{index}:checkpoint</c>, previews at <c>{index}:preview</c>.
     /// </summary>
@@ -110,6 +113,7 @@ sealed class QueueKeys(string model)
         local EVENTS, SIGNALS = P .. 'events', P .. 'calls'
         local function job_key(id) return P .. 'job:' .. id end
         local function pictures_key(id) return P .. 'job:' .. id .. ':pictures' end
+        local function input_key(id) return P .. 'job:' .. id .. ':input' end
         local function work_key(id) return P .. 'job:' .. id .. ':work' end
         local function drain_key(worker) return P .. 'fleet:drain:' .. worker end
         local function owner_key(owner) return P .. 'owner:' .. owner end

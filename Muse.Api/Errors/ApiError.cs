@@ -42,7 +42,8 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
             + "own machine may do it.");
 
     /// <summary>The body is larger than the server reads.</summary>
-    public static readonly ApiError TooLarge = new(413, "body_too_large", "The body is larger than 1 MB.");
+    /// <param name="limit">What it reads, bytes.</param>
+    public static ApiError TooLarge(long limit) => new(413, "body_too_large", $"The body is larger than {limit >> 20} MB.");
 
     /// <summary>The caller sends more requests than its rate limit allows.</summary>
     public static ApiError RateLimited(TimeSpan retryAfter) =>
@@ -58,6 +59,11 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
         $"The queue is full: a picture would wait about {Math.Ceiling(estimatedWait.TotalSeconds):0} s. Try again after the time in "
             + $"Retry-After.",
         RetryAfter: retryAfter);
+
+    /// <summary>No worker has said yet what the model can do, which an input image depends on.</summary>
+    public static readonly ApiError NoModelYet = new(503, "model_not_ready",
+        "No worker has announced the model yet, so an image can't be brought to its size. Try again shortly.",
+        RetryAfter: TimeSpan.FromSeconds(5));
 
     /// <summary>Redis can't be reached.</summary>
     public static readonly ApiError QueueUnavailable = new(503, "queue_unavailable",
@@ -99,7 +105,7 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
         400 => new(400, "bad_request", "The request can't be read."),
         404 => NoRoute(context.Request),
         405 => new(405, "method_not_allowed", $"{context.Request.Method} is not allowed here. Allowed: {context.Response.Headers.Allow}."),
-        413 => TooLarge,
+        413 => TooLarge(RequestBody.LimitOf(context)),
         415 => new(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json' in UTF-8."),
         var status => new(status, "error", Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status)),
     };

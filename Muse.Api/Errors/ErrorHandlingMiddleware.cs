@@ -26,7 +26,7 @@ public sealed partial class ErrorHandlingMiddleware(RequestDelegate next, ILogge
             var error = exception switch
             {
                 QueueUnavailableException => ApiError.QueueUnavailable,
-                BadHttpRequestException { StatusCode: 413 } => ApiError.TooLarge,
+                BadHttpRequestException { StatusCode: 413 } => ApiError.TooLarge(RequestBody.LimitOf(context)),
                 BadHttpRequestException bad => new ApiError(bad.StatusCode, "bad_request", bad.Message),
                 _ => ApiError.Internal,
             };

@@ -16,6 +16,7 @@ public static class GenerationsEndpoints
     {
         var jobs = routes.MapGroup("/v1/generations").WithTags("Generations").RequireCaller().ProducesProblems(401, 503);
         jobs.MapPost("", SubmitAsync).WithName(RouteNames.CreateGeneration).RequireRateLimiting(RateLimits.OpenRequests)
+            .AcceptsInputImages(routes.ServiceProvider)
             .WithSummary("Submit a job")
             .WithDescription("Returns at once with the job's address. 'Prefer: wait=N' first waits up to N seconds for the end. "
                 + "A lost connection does not cancel the job.")
@@ -42,11 +43,18 @@ public static class GenerationsEndpoints
 
     static async Task<Results<Accepted<Generation>, Ok<Generation>,
         ApiErrorResult>> SubmitAsync(HttpContext context, JobSubmission submission,
-        JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time, LinkGenerator links,
+        RequestInputs inputs, JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time, LinkGenerator links,
         [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
     {
-        var (_, result) = await submission.SubmitAsync(context, ApiJson.Default.GenerationRequest,
-            static (parser, body, card, origin) => parser.Parse(body, card, origin));
+        var body = await RequestBody.ReadAsync(context.Request, ApiJson.Default.GenerationRequest,
+            RequestIdentity.NeedsHash(context.Request));
+        if (body.Value is not { } fields)
+            return (ApiErrorResult)body.Error!;
+        var (input, error) = await inputs.ReadAsync(fields, required: false, context.RequestAborted);
+        if (error is not null)
+            return (ApiErrorResult)error;
+        var result = await submission.SubmitAsync(context, fields, body.Hash,
+            (parser, request, card, origin) => parser.Parse(request, card, origin, input));
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
         if (accepted.Job.Webhook is not null && accepted.IsNew)

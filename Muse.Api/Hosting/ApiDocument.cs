@@ -55,6 +55,8 @@ public static class ApiDocument
             var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type);
             if (type == typeof(int) || type == typeof(Int128))
                 (schema.Type, schema.Format) = (JsonSchemaType.Integer | JsonSchemaType.Null, type == typeof(int) ? "int32" : null);
+            if (type == typeof(InputFile) || context.JsonTypeInfo.Type == typeof(IReadOnlyList<InputFile>))
+                (schema.Type, schema.Format, schema.Properties, schema.Items) = (JsonSchemaType.String | JsonSchemaType.Null, "uri", null, null);
             if (type == typeof(Int128))
                 (schema.Minimum, schema.Maximum) = ("-1", ulong.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture));
             return Task.CompletedTask;
@@ -129,7 +131,7 @@ public static class ApiDocument
             403 => ApiError.OperatorsOnly,
             404 => ApiError.NotFound("job"),
             409 => ApiError.Cancelled,
-            413 => ApiError.TooLarge,
+            413 => ApiError.TooLarge(RequestBody.MaxBytes),
             415 => new ApiError(415, "unsupported_media_type", "Send the body as 'Content-Type: application/json'.", "Content-Type"),
             422 => ApiError.KeyReused,
             429 => ApiError.QueueFull(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(124)),

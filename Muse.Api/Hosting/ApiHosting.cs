@@ -31,6 +31,8 @@ public static partial class ApiHosting
             .AddSingleton<ModelNames>()
             .AddSingleton<WebhookRules>()
             .AddSingleton<WebhookSchedule>()
+            .AddSingleton<InputImageDecoder>()
+            .AddSingleton<RequestInputs>()
             .AddSingleton<JobParser>()
             .AddSingleton<JobSubmission>()
             .AddSingleton<InterruptedRequests>()

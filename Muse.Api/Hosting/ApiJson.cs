@@ -8,6 +8,7 @@ namespace Muse.Api;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ImagesRequest))]
+[JsonSerializable(typeof(EditsRequest))]
 [JsonSerializable(typeof(ImagesResponseBody))]
 [JsonSerializable(typeof(GenerationRequest))]
 [JsonSerializable(typeof(PredictRequest))]

@@ -12,7 +12,7 @@ static class OversizedBodies
         context.Response.OnStarting(static state =>
         {
             var context = (HttpContext)state;
-            var isTooLarge = context.Request.ContentLength > RequestBody.MaxBytes
+            var isTooLarge = context.Request.ContentLength > RequestBody.LimitOf(context)
                 || context.Response.StatusCode == StatusCodes.Status413PayloadTooLarge;
             if (isTooLarge && HttpProtocol.IsHttp11(context.Request.Protocol))
                 context.Response.Headers.Connection = "close";

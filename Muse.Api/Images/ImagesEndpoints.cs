@@ -15,6 +15,13 @@ public static class ImagesEndpoints
             .WithDescription("OpenAI's images API. The connection stays open until the pictures are completed. "
                 + "A client that disconnects cancels them. With 'stream' the response is server-sent events.")
             .Accepts<ImagesRequest>("application/json").ProducesOpenAIErrors(400, 401, 404, 409, 413, 415, 422, 429, 500, 503, 504);
+        images.MapPost("/edits", EditAsync).WithName("createImageEdit").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
+            .AcceptsInputImages(routes.ServiceProvider).DisableAntiforgery()
+            .WithSummary("Edit an image and wait for the result")
+            .WithDescription("OpenAI's edits, as JSON or as multipart/form-data. Without a mask the whole image is generated anew, as far "
+                + "from it as 'strength' says. With a mask, all other pixels stay as they are.")
+            .Accepts<EditsRequest>("application/json", "multipart/form-data")
+            .ProducesOpenAIErrors(400, 401, 404, 409, 413, 415, 422, 429, 500, 503, 504);
         images.MapGet("/files/{job}/{file}", FileAsync).WithName(RouteNames.GetImageFile).AllowAnonymous()
             .RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("A picture by its link")
@@ -27,9 +34,31 @@ public static class ImagesEndpoints
     {
         var (body, result) = await submission.SubmitAsync(context, ApiJson.Default.ImagesRequest,
             static (parser, body, card, origin) => parser.Parse(body, card, origin));
+        return await RespondAsync(context, body!, result, "image_generation", connections, models);
+    }
+
+    static async Task<Results<ImagesResponse, ImagesStream, ApiErrorResult>> EditAsync(HttpContext context, JobSubmission submission,
+        RequestInputs inputs, WaitingConnections connections, ModelNames models)
+    {
+        var body = EditsForm.Is(context.Request)
+            ? await EditsForm.ReadAsync(context.Request, context.RequestAborted)
+            : await RequestBody.ReadAsync(context.Request, ApiJson.Default.EditsRequest, RequestIdentity.NeedsHash(context.Request));
+        if (body.Value is not { } edits)
+            return (ApiErrorResult)body.Error!;
+        var (input, error) = await inputs.ReadAsync(edits, required: true, context.RequestAborted);
+        if (error is not null)
+            return (ApiErrorResult)error;
+        var result = await submission.SubmitAsync(context, edits, body.Hash,
+            (parser, fields, card, origin) => parser.Parse(fields, card, origin, input));
+        return await RespondAsync(context, edits, result, "image_edit", connections, models);
+    }
+
+    static async Task<Results<ImagesResponse, ImagesStream, ApiErrorResult>> RespondAsync(HttpContext context, ImagesRequest body,
+        SubmissionResult result, string eventPrefix, WaitingConnections connections, ModelNames models)
+    {
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
-        var request = new ImagesRequestContext(accepted, body!.ResponseFormat == "url", models.Served, body.Quality);
+        var request = new ImagesRequestContext(accepted, body.ResponseFormat == "url", models.Served, body.Quality, eventPrefix);
         if (body.Stream == true)
             return new ImagesStream(request, body.PartialImages ?? 0);
         if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, pictures))

@@ -5,7 +5,9 @@ namespace Muse.Api;
 /// <param name="AsLinks">Whether the client asked for links instead of Base64.</param>
 /// <param name="Model">The served model.</param>
 /// <param name="Quality">The quality that the client asked for.</param>
-public sealed record ImagesRequestContext(SubmissionResult.Accepted Submission, bool AsLinks, string Model, string? Quality)
+/// <param name="EventPrefix">How the names of its events begin.</param>
+public sealed record ImagesRequestContext(
+    SubmissionResult.Accepted Submission, bool AsLinks, string Model, string? Quality, string EventPrefix = "image_generation")
 {
     /// <summary>The job's id.</summary>
     public string JobId => Submission.JobId;

@@ -52,13 +52,13 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
             if (sent.IsNewPreview(picture, previews)
                 && await queue.FindPreviewAsync(request.JobId, picture.Index, cancellation) is { } preview)
             {
-                await SendAsync(events, "image_generation.partial_image", job, picture, preview, sent.AddPreview(picture), cancellation);
+                await SendAsync(events, $"{request.EventPrefix}.partial_image", job, picture, preview, sent.AddPreview(picture), cancellation);
             }
 
             if (picture.State == JobState.Succeeded && sent.AddCompleted(picture)
                 && await queue.FindPictureAsync(request.JobId, picture.Index, cancellation) is { } completed)
             {
-                await SendAsync(events, "image_generation.completed", job, picture, completed, null, cancellation);
+                await SendAsync(events, $"{request.EventPrefix}.completed", job, picture, completed, null, cancellation);
             }
         }
     }

@@ -47,12 +47,17 @@ static class PictureJson
         var words = Words(job.Job.Prompt);
         var patches = (long)(first.Width / 8) * (first.Height / 8) * pictures;
         json.WriteStartObject("usage");
-        json.WriteNumber("input_tokens", words);
+        var inputPatches = job.Job.Input is { } input ? (long)(input.ContentWidth / 8) * (input.ContentHeight / 8) : 0;
+        json.WriteNumber("input_tokens", words + inputPatches);
         json.WriteNumber("output_tokens", patches);
-        json.WriteNumber("total_tokens", words + patches);
+        json.WriteNumber("total_tokens", words + inputPatches + patches);
         json.WriteStartObject("input_tokens_details");
         json.WriteNumber("text_tokens", words);
-        json.WriteNumber("image_tokens", 0);
+        json.WriteNumber("image_tokens", inputPatches);
+        json.WriteEndObject();
+        json.WriteStartObject("output_tokens_details");
+        json.WriteNumber("image_tokens", patches);
+        json.WriteNumber("text_tokens", 0);
         json.WriteEndObject();
         json.WriteEndObject();
     }

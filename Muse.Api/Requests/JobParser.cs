@@ -9,7 +9,9 @@ namespace Muse.Api;
 /// <param name="Job">The job.</param>
 /// <param name="Warnings">Fields that have no effect or another one than asked for, each in a sentence.</param>
 /// <param name="Error">What is wrong.</param>
-public readonly record struct ParsedRequest(ImageJob? Job, IReadOnlyList<string> Warnings, ApiError? Error)
+/// <param name="Input">The pixels of the job's input image; null where it has none.</param>
+public readonly record struct ParsedRequest(
+    ImageJob? Job, IReadOnlyList<string> Warnings, ApiError? Error, InputPixels? Input = null)
 {
     /// <summary>A request with an error.</summary>
     public static implicit operator ParsedRequest(ApiError error) => new(null, [], error);
@@ -49,7 +51,7 @@ public sealed partial class JobParser
     }
 
     /// <summary>Parses OpenAI's shape.</summary>
-    public ParsedRequest Parse(ImagesRequest request, ModelCard? card, JobOrigin origin)
+    public ParsedRequest Parse(ImagesRequest request, ModelCard? card, JobOrigin origin, DecodedInput? input = null)
     {
         var validation = new FieldValidation();
         var warnings = new List<string>();
@@ -67,21 +69,23 @@ public sealed partial class JobParser
             validation.Fail("frame_count", "'frame_count' is not supported: this server generates no animations.");
         if (request.FrameDurationMs is not null)
             validation.Fail("frame_duration_ms", "'frame_duration_ms' is not supported: this server generates no animations.");
-        var job = Parse(request, card, origin, validation, warnings) with
+        if (request is EditsRequest edits)
+            validation.OneOf("input_fidelity", edits.InputFidelity, "high", "low");
+        var job = Parse(request, card, origin, validation, warnings, input) with
         {
             Previews = stream ? Previews(partials, "partial_images", card, warnings) : 0,
             BeginWithin = options.SynchronousDeadline,
         };
-        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
+        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null, Pixels(job, input));
     }
 
     /// <summary>Parses the jobs API's shape.</summary>
-    public ParsedRequest Parse(GenerationRequest request, ModelCard? card, JobOrigin origin)
+    public ParsedRequest Parse(GenerationRequest request, ModelCard? card, JobOrigin origin, DecodedInput? input = null)
     {
         var validation = new FieldValidation();
         var priority = validation.OneOf("priority", request.Priority, "interactive", "batch");
         var warnings = new List<string>();
-        var job = Parse(request, card, origin, validation, warnings) with
+        var job = Parse(request, card, origin, validation, warnings, input) with
         {
             Previews = Previews((int)(validation.Integer("previews", request.Previews, 0, 100) ?? 0), "previews", card, warnings),
             Priority = priority == "batch" ? JobPriority.Batch : JobPriority.Interactive,
@@ -89,7 +93,7 @@ public sealed partial class JobParser
                 ? TimeSpan.FromSeconds(seconds) : null,
             Webhook = request.Webhook is { Length: > 0 } webhook ? webhooks.Check(webhook, validation) : null,
         };
-        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
+        return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null, Pixels(job, input));
     }
 
     /// <summary>Parses the original Muse's shape.</summary>
@@ -106,10 +110,16 @@ public sealed partial class JobParser
         return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
     }
 
-    ImageJob Parse(ImageRequestFields fields, ModelCard? card, JobOrigin origin, FieldValidation validation, List<string> warnings)
+    ImageJob Parse(ImageRequestFields fields, ModelCard? card, JobOrigin origin, FieldValidation validation, List<string> warnings,
+        DecodedInput? input = null)
     {
         Model(fields.Model, validation);
         var (width, height) = Size(fields.Size, card, validation, warnings);
+        JobInput? jobInput = null;
+        if (input is not null)
+            (jobInput, width, height) = Input(fields, input, card, (width, height), validation, warnings);
+        else if (card is { RequiresMask: true })
+            validation.Fail("image", $"The model '{models.Served}' fills in the masked part of an image: 'image' and 'mask' are missing.");
         var format = validation.OneOf("output_format", fields.OutputFormat, "png", "jpeg", "webp");
         // Clients send 100 for the best quality, which a PNG always has.
         if ((format is null or "png") && fields.OutputCompression is not (null or 100))
@@ -128,6 +138,7 @@ public sealed partial class JobParser
             Width = width,
             Height = height,
             Steps = steps ?? Steps(quality, card),
+            Input = jobInput,
             GuidanceScale = validation.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
             Sampler = Sampler(fields.Scheduler, card, validation),
             Seed = Seed(fields.Seed, validation),
@@ -135,6 +146,43 @@ public sealed partial class JobParser
             Quality = (int)(validation.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
         };
     }
+
+    /// <summary>How the job uses its input image, and the size at which the model works on it.</summary>
+    (JobInput?, int?, int?) Input(ImageRequestFields fields, DecodedInput input, ModelCard? card, (int? Width, int? Height) size,
+        FieldValidation validation, List<string> warnings)
+    {
+        warnings.AddRange(input.Warnings);
+        if (card is null)
+        {
+            validation.Fail(ApiError.NoModelYet);
+            return default;
+        }
+        if (!card.ImageInput)
+            validation.Fail("image", $"The model '{models.Served}' has no image encoder: it generates from text alone.");
+        if (card.RequiresMask && input.Mask is null)
+            validation.Fail("mask", $"The model '{models.Served}' fills in the masked part of an image: 'mask' is missing.");
+        var strength = fields.InputStrength ?? (input.Mask is null ? card.DefaultStrength : card.DefaultMaskedStrength);
+        if (!(strength > 0 && strength <= 1))
+        {
+            validation.Fail("strength", string.Create(CultureInfo.InvariantCulture,
+                $"'strength' must be above 0 and at most 1; it is {strength}."));
+        }
+        var placement = fields.Size is null or "" or "auto" || size is not ({ } width, { } height)
+            ? InputFitting.Place(input.Width, input.Height, card)
+            : new InputPlacement(width, height, width, height);
+        return (new JobInput
+        {
+            Strength = strength,
+            HasMask = input.Mask is not null,
+            ContentWidth = placement.ContentWidth,
+            ContentHeight = placement.ContentHeight,
+        }, placement.Width, placement.Height);
+    }
+
+    static InputPixels? Pixels(ImageJob job, DecodedInput? input) =>
+        input is not null && job is { Input: { } placed, Width: { } width, Height: { } height }
+            ? InputFitting.Fit(input, new(width, height, placed.ContentWidth, placed.ContentHeight))
+            : null;
 
     /// <summary>A safety checker sees only completed pictures, so a model with one makes no previews.</summary>
     static int Previews(int count, string field, ModelCard? card, List<string> warnings)

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Muse.Api;
 
@@ -16,8 +17,12 @@ public readonly record struct BodyOutcome<T>(T? Value, string? Hash, ApiError? E
 /// <summary>Reads JSON bodies. An error names the wrong field.</summary>
 public static class RequestBody
 {
-    /// <summary>Largest body, bytes.</summary>
+    /// <summary>Largest body of routes that say nothing else, bytes.</summary>
     public const int MaxBytes = 1 << 20;
+
+    /// <summary>Largest body of the request's route, bytes.</summary>
+    public static long LimitOf(HttpContext context) =>
+        context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? MaxBytes;
 
     static readonly byte[] ByteOrderMark = [0xEF, 0xBB, 0xBF];
 
@@ -30,16 +35,17 @@ public static class RequestBody
     {
         if (UnreadableEncoding(request) is { } unreadable)
             return new(null, null, unreadable);
-        if (request.ContentLength > MaxBytes)
-            return new(null, null, ApiError.TooLarge);
+        var limit = LimitOf(request.HttpContext);
+        if (request.ContentLength > limit)
+            return new(null, null, ApiError.TooLarge(limit));
         var reader = request.BodyReader;
         while (true)
         {
             var read = await reader.ReadAsync(request.HttpContext.RequestAborted);
-            if (read.Buffer.Length > MaxBytes)
+            if (read.Buffer.Length > limit)
             {
                 reader.AdvanceTo(read.Buffer.Start);
-                return new(null, null, ApiError.TooLarge);
+                return new(null, null, ApiError.TooLarge(limit));
             }
             if (!read.IsCompleted)
             {
@@ -52,7 +58,8 @@ public static class RequestBody
         }
     }
 
-    static BodyOutcome<T> Parse<T>(ReadOnlySequence<byte> body, JsonTypeInfo<T> type, bool withHash) where T : class
+    /// <summary>Parses a body that has been read.</summary>
+    public static BodyOutcome<T> Parse<T>(ReadOnlySequence<byte> body, JsonTypeInfo<T> type, bool withHash) where T : class
     {
         var hash = withHash ? Hash(body) : null;
         if (body.Length >= 3 && body.Slice(0, 3).ToArray().AsSpan().SequenceEqual(ByteOrderMark))
@@ -93,7 +100,9 @@ public static class RequestBody
         var type when type == typeof(int) => $"an integer{Range(field)}",
         var type when type == typeof(Int128) => $"an integer from -1 to {ulong.MaxValue}",
         var type when type == typeof(float) => $"a number{Range(field)}",
+        var type when type == typeof(double) => $"a number{Range(field)}",
         var type when type == typeof(bool) => "true or false",
+        var type when type == typeof(InputFile) || type == typeof(IReadOnlyList<InputFile>) => "an image: a data: URL with Base64",
         _ => "a string of valid Unicode",
     };
 

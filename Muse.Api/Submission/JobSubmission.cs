@@ -42,7 +42,7 @@ public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQu
             return Accept(earlier);
         if (await limits.CountAsync(caller, job.Count, context.RequestAborted) is { } limited)
             return new SubmissionResult.Rejected(limited);
-        return await SubmitAsync(job, identity, context.RequestAborted) switch
+        return await SubmitAsync(job, parsed.Input, identity, context.RequestAborted) switch
         {
             SubmitOutcome.Accepted accepted => Accept(accepted.JobId),
             SubmitOutcome.Duplicate duplicate => Accept(duplicate.JobId),
@@ -62,11 +62,11 @@ public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQu
     /// Submits the job. If the client disconnects or is told that the queue is unavailable, the job may still be accepted, and is cancelled
     /// then.
     /// </summary>
-    async Task<SubmitOutcome> SubmitAsync(ImageJob job, RequestIdentity identity, CancellationToken disconnected)
+    async Task<SubmitOutcome> SubmitAsync(ImageJob job, InputPixels? input, RequestIdentity identity, CancellationToken disconnected)
     {
         try
         {
-            return await queue.SubmitAsync(job, identity.Idempotency, disconnected);
+            return await queue.SubmitAsync(job, input, identity.Idempotency, disconnected);
         }
         catch (Exception exception) when (exception is OperationCanceledException or QueueUnavailableException)
         {

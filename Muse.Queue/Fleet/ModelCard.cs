@@ -25,4 +25,12 @@ public sealed record ModelCard
     public required IReadOnlyList<string> Samplers { get; init; }
     /// <summary>Whether pictures pass a safety checker.</summary>
     public bool SafetyChecker { get; init; }
+    /// <summary>Whether it can start from an image.</summary>
+    public bool ImageInput { get; init; }
+    /// <summary>Whether it only fills in the masked part of an image.</summary>
+    public bool RequiresMask { get; init; }
+    /// <summary>Strength for an image without a mask where none is requested.</summary>
+    public double DefaultStrength { get; init; } = 0.6;
+    /// <summary>Strength for an image with a mask where none is requested.</summary>
+    public double DefaultMaskedStrength { get; init; } = 1;
 }

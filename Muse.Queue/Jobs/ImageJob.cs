@@ -40,6 +40,10 @@ public sealed record ImageJob
     /// <summary>How many pictures, 1 to 10.</summary>
     public int Count { get; init; } = 1;
 
+    /// <summary>The image that all pictures of the job start from, or null for text alone. <see cref="Width"/> and <see cref="Height"/>
+    /// are set then.</summary>
+    public JobInput? Input { get; init; }
+
     /// <summary>The pictures' file format.</summary>
     public PictureFormat Format { get; init; } = PictureFormat.Png;
 

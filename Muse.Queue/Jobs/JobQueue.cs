@@ -41,8 +41,15 @@ public sealed class JobQueue
     /// <param name="job">The job.</param>
     /// <param name="idempotency">Identifies repeated requests, or null.</param>
     /// <param name="cancellation">Stops waiting for the answer. The job may have been accepted.</param>
-    public async Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation)
+    public Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation) =>
+        SubmitAsync(job, null, idempotency, cancellation);
+
+    /// <summary>The same for a job with <see cref="ImageJob.Input"/>, whose pixels are stored with it.</summary>
+    public async Task<SubmitOutcome> SubmitAsync(
+        ImageJob job, InputPixels? input, IdempotencyToken? idempotency, CancellationToken cancellation)
     {
+        if (job.Input is null != input is null)
+            throw new ArgumentException("A job with an input image needs its pixels, and one without must have none.", nameof(input));
         using var activity = QueueTelemetry.Source.StartActivity("enqueue", ActivityKind.Producer);
         activity?.SetTag("muse.job", job.Id).SetTag("muse.pictures", job.Count).SetTag("muse.priority", QueueKeys.Lane(job.Priority));
         if ((activity ?? Activity.Current)?.Id is { } traceParent)
@@ -63,8 +70,12 @@ public sealed class JobQueue
             idempotency?.RequestHash ?? "",
             (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
             job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds,
+            input?.Image ?? RedisValue.EmptyString,
+            input?.Mask ?? RedisValue.EmptyString,
         ];
-        var answer = (RedisResult[])(await submissions.AddAsync(arguments).WaitAsync(cancellation))!;
+        // Pixels are large: other jobs do not wait for them.
+        var submitting = input is null ? submissions.AddAsync(arguments) : SubmitAloneAsync(arguments);
+        var answer = (RedisResult[])(await submitting.WaitAsync(cancellation))!;
         var outcome = (string)answer[0]!;
         if (outcome == SubmitReply.Error)
             throw QueueConnection.ToException((string)answer[1]!);
@@ -78,6 +89,8 @@ public sealed class JobQueue
             _ => new SubmitOutcome.QueueFull(AtLeastASecond((double)answer[1]), TimeSpan.FromMilliseconds(Math.Max(0, (double)answer[2]))),
         };
     }
+
+    async Task<RedisResult> SubmitAloneAsync(RedisValue[] job) => (await SubmitTogetherAsync([job]))[0];
 
     async Task<IReadOnlyList<RedisResult>> SubmitTogetherAsync(IReadOnlyList<RedisValue[]> jobs) =>
         (RedisResult[])(await connection.RunAsync(QueueScripts.Submit, CancellationToken.None,
@@ -129,8 +142,8 @@ public sealed class JobQueue
     }
 
     /// <summary>
-    /// The same for a job that <see cref="SubmitAsync"/> has just accepted in this process. It saves reading the job first and its
-    /// request back.
+    /// The same for a job that <see cref="SubmitAsync(ImageJob, IdempotencyToken?, CancellationToken)"/> has just accepted in this process.
+    /// It saves reading the job first and its request back.
     /// </summary>
     public async Task<FinishedJob?> WaitWithPicturesAsync(ImageJob accepted, CancellationToken cancellation)
     {

@@ -63,6 +63,10 @@ static class QueueJson
         null => "The job is null.",
         { Count: < 1 or > 10 } => "The job's count is not 1 to 10.",
         { Previews: < 0 or > 100 } => "The job's previews are not 0 to 100.",
+        { Input: not null, Width: null } or { Input: not null, Height: null } => "The job has an input image and no size.",
+        { Input: { Strength: not (> 0 and <= 1) } } => "The strength of the job's input is not above 0 and at most 1.",
+        { Input: { } input } when input.ContentWidth < 1 || input.ContentWidth > job.Width
+            || input.ContentHeight < 1 || input.ContentHeight > job.Height => "The job's input has content outside its size.",
         _ when !Enum.IsDefined(job.Format) => "The job's format is unknown.",
         _ when !Enum.IsDefined(job.Priority) => "The job's priority is unknown.",
         _ => null,

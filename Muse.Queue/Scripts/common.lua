@@ -90,6 +90,8 @@ local function end_picture(id, index, state, result, retention, fields)
     set('state', job_state); set('finished', at)
     redis.call('PEXPIRE', job, retention)
     redis.call('PEXPIRE', pictures_key(id), retention)
+    -- A failed job may be requeued and needs its input again.
+    if job_state == FAILED then redis.call('PEXPIRE', input_key(id), retention) else redis.call('DEL', input_key(id)) end
   end
   redis.call('HSET', job, unpack(fields))
   completed = completed + 1

@@ -10,6 +10,7 @@ while more_arguments() do
     redis.call('XCLAIM', STREAMS[lane], GROUP, worker, 0, entry, 'JUSTID')
     redis.call('PEXPIRE', job_key(id), unfinished)
     redis.call('PEXPIRE', work_key(id), unfinished)
+    redis.call('PEXPIRE', input_key(id), unfinished)
   end
   kept[#kept + 1] = mine and 1 or 0
 end

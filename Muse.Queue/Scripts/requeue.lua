@@ -18,6 +18,7 @@ redis.call('HINCRBY', job, 'left', 1)
 redis.call('HSET', job, 'state', QUEUED)
 redis.call('PEXPIRE', job, unfinished)
 redis.call('PEXPIRE', pictures_key(id), unfinished)
+redis.call('PEXPIRE', input_key(id), unfinished)
 redis.call('XDEL', DEAD, letter)
 -- A requeued job ends once more, so its webhook is sent once more, by the API process that looks next.
 if string.find(redis.call('HGET', job, 'job') or '', '"Webhook":', 1, true) then redis.call('ZADD', WEBHOOKS, 0, id) end

@@ -16,7 +16,7 @@ local added = { [INTERACTIVE] = 0, [BATCH] = 0 }
 local batch_waiting -- Measured when it is needed.
 local owned = {}
 
-local function submit(id, json, owner, count_text, lane, begin_within, key, request, window, webhook_lease)
+local function submit(id, json, owner, count_text, lane, begin_within, key, request, window, webhook_lease, image, mask)
   local job, count = job_key(id), tonumber(count_text)
 
   if key ~= '' then
@@ -64,6 +64,10 @@ local function submit(id, json, owner, count_text, lane, begin_within, key, requ
   if lane == BATCH then batch_waiting = nil end
   redis.call('HSET', job, unpack(fields))
   redis.call('PEXPIRE', job, unfinished)
+  if image ~= '' then
+    redis.call('HSET', input_key(id), 'image', image, 'mask', mask)
+    redis.call('PEXPIRE', input_key(id), unfinished)
+  end
   if webhook_lease ~= '' then
     redis.call('ZADD', WEBHOOKS, at + tonumber(webhook_lease), id)
     redis.call('PEXPIRE', WEBHOOKS, unfinished)
@@ -78,8 +82,8 @@ end
 
 local answers = {}
 while more_arguments() do
-  local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease = arguments(10)
-  local ok, answer = pcall(submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease)
+  local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask = arguments(12)
+  local ok, answer = pcall(submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask)
   answers[#answers + 1] = ok and answer or { SUBMIT_ERROR, error_message(answer) }
 end
 for lane, count in pairs(added) do

@@ -151,6 +151,36 @@ public sealed partial class WorkQueue
         return item;
     }
 
+    /// <summary>
+    /// Reads the pixels of an image's input. While Redis is unavailable, it waits.
+    /// </summary>
+    /// <exception cref="InvalidDataException">They are not stored, or not readable.</exception>
+    public async Task<InputPixels> ReadInputAsync(WorkItem item, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                var values = await connection.TryAsync(
+                    database => database.HashGetAsync(connection.Keys.Input(item.Job.Id), InputFields), cancellation);
+                return values[0].IsNull
+                    ? throw new InvalidDataException("The input image of the job is not stored.")
+                    : new((ReadOnlyMemory<byte>)values[0], (ReadOnlyMemory<byte>)values[1]);
+            }
+            catch (QueueUnavailableException exception)
+            {
+                LogHolding(logger, item.Job.Id, item.Index, exception.Message);
+                await Task.Delay(RetryInterval, connection.Time, cancellation);
+            }
+            catch (RedisServerException exception)
+            {
+                throw new InvalidDataException("The input image of the job is damaged.", exception);
+            }
+        }
+    }
+
+    static readonly RedisValue[] InputFields = ["image", "mask"];
+
     /// <summary>Completes when work was added since the last call, or after <see cref="QueueOptions.SafetyPoll"/>.</summary>
     public Task WaitForWorkAsync(CancellationToken cancellation) => signals.WaitAsync(connection.Options.SafetyPoll, cancellation);
 

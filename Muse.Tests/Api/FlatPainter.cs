@@ -35,6 +35,7 @@ public sealed class FlatPainter : IAsyncDisposable
         MaxSteps = 100,
         DefaultGuidanceScale = 5,
         Samplers = ["ddim", "euler"],
+        ImageInput = true,
     };
 
     readonly IHost host;
@@ -56,6 +57,8 @@ public sealed class FlatPainter : IAsyncDisposable
     public int Painted => Volatile.Read(ref painted);
     /// <summary>Pictures it had to stop painting.</summary>
     public int Cancelled => Volatile.Read(ref cancelled);
+    /// <summary>The pixels of the input images it has seen, newest last.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<(ImageJob Job, byte[] Image, byte[]? Mask)> Inputs { get; } = new();
     /// <summary>Jobs it has seen, newest last.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<ImageJob> Seen { get; } = new();
 
@@ -116,6 +119,12 @@ public sealed class FlatPainter : IAsyncDisposable
         var started = DateTimeOffset.UtcNow;
         var steps = job.Steps is { } asked ? Math.Min(asked, options.Steps) : options.Steps;
         var (width, height) = (job.Width ?? 128, job.Height ?? 128);
+        if (job.Input is { } placed)
+        {
+            var pixels = await queue.ReadInputAsync(item, default);
+            Inputs.Enqueue((job, pixels.DecompressImage(width * height), pixels.DecompressMask(width * height)));
+            (width, height) = (placed.ContentWidth, placed.ContentHeight);
+        }
         var previews = 0;
         for (var step = 1; step <= steps; step++)
         {
