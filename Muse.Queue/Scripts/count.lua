@@ -3,9 +3,9 @@ local owner, pictures, limit, window = arguments(4)
 pictures, limit = tonumber(pictures), tonumber(limit)
 local key = rate_limit_key(owner, window)
 local count, left = tonumber(redis.call('GET', key) or '0'), redis.call('PTTL', key)
-if left < 0 then count = 0 end
-if count > 0 and count + pictures > limit then return left end
-redis.call('INCRBY', key, pictures)
--- A request that alone exceeds the limit is paid for with as many windows as it needs.
-if count == 0 then redis.call('PEXPIRE', key, window * math.max(1, math.ceil(pictures / limit))) end
+-- The first request of a window may exceed the limit. It is paid for with as many windows as it needs.
+-- A key without an expiry begins a window anew: no caller is locked out for ever.
+if left < 0 then redis.call('SET', key, pictures, 'PX', window * math.max(1, math.ceil(pictures / limit)))
+elseif count + pictures > limit then return left
+else redis.call('INCRBY', key, pictures) end
 return -1
