@@ -104,7 +104,8 @@ public sealed class ForeignRedisTests
         var api = fixture.Start();
         Assert.Equal(HealthStatus.Healthy, (await api.HealthAsync()).Status);
         await ExecuteAsync(fixture.Redis, "CONFIG SET requirepass secret");
-        await using (var admin = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{fixture.Redis.Port},password=secret,allowAdmin=true"))
+        var settings = $"127.0.0.1:{fixture.Redis.Port},password=secret,allowAdmin=true";
+        await using (var admin = await ConnectionMultiplexer.ConnectAsync(settings))
             await admin.GetDatabase().ExecuteAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
         await EventuallyAsync(() => api.HealthAsync(), report => report.Status == HealthStatus.Unhealthy
             && report.Entries["redis"].Description!.Contains("Redis requires a password"), seconds: 60);
