@@ -13,7 +13,8 @@ static class LoopbackProxy
         {
             var hosts = (Environment.GetEnvironmentVariable(name) ?? "")
                 .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            Environment.SetEnvironmentVariable(name, string.Join(',', hosts.Union([.. Loopback, apiHost], StringComparer.OrdinalIgnoreCase)));
+            var all = hosts.Union([.. Loopback, apiHost], StringComparer.OrdinalIgnoreCase);
+            Environment.SetEnvironmentVariable(name, string.Join(',', all));
         }
     }
 }

@@ -3,11 +3,11 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>What a file says of its image besides the pixels.</summary>
+/// <summary>The metadata of an image file.</summary>
 /// <param name="Parameters">How the image was made (<see cref="ImageParameters.Describe"/>); null for none.</param>
 /// <param name="IsAiGenerated">Whether the file says that a trained model generated the image.</param>
 /// <remarks>
-/// The parameters are an Exif user comment, as the popular user interfaces write it into JPEG and WebP files, and a text chunk in PNG files.
+/// The parameters are an Exif user comment in JPEG and WebP files, as popular user interfaces write it, and a text chunk in PNG files.
 /// The mark is XMP with IPTC's digital source type. The encoded pixels do not change.
 /// Sources: Exif 3.0 (CIPA DC-008); XMP specification, part 3; WebP container specification; IPTC's guidance on synthetic media.
 /// </remarks>
@@ -22,12 +22,14 @@ public sealed record ImageMetadata(string? Parameters = null, bool IsAiGenerated
     /// <summary>A JPEG segment holds at most this many bytes besides its length.</summary>
     const int MaxSegment = ushort.MaxValue - 2;
 
-    const string GeneratedXmp = """
+    const string SourceType = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+
+    const string GeneratedXmp = $"""
         <?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
         <x:xmpmeta xmlns:x="adobe:ns:meta/">
         <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
         <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">
-        <Iptc4xmpExt:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia</Iptc4xmpExt:DigitalSourceType>
+        <Iptc4xmpExt:DigitalSourceType>{SourceType}</Iptc4xmpExt:DigitalSourceType>
         </rdf:Description>
         </rdf:RDF>
         </x:xmpmeta>
@@ -111,7 +113,9 @@ public sealed record ImageMetadata(string? Parameters = null, bool IsAiGenerated
         [
             .. "MM\0*"u8, .. UInt32(Ifd0),
             .. UInt16(1), .. Entry(ExifIfd, Long, 1, UInt32(Ifd1)), .. UInt32(0),
-            .. UInt16(2), .. Entry(ExifVersion, Undefined, 4, "0232"u8), .. Entry(UserComment, Undefined, comment.Length, UInt32(CommentAt)),
+            .. UInt16(2),
+            .. Entry(ExifVersion, Undefined, 4, "0232"u8),
+            .. Entry(UserComment, Undefined, comment.Length, UInt32(CommentAt)),
             .. UInt32(0),
             .. comment,
         ];

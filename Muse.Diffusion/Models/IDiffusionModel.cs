@@ -2,8 +2,8 @@ namespace Muse.Diffusion;
 
 /// <summary>A latent-diffusion model, as the engine sees it: a folder run by ONNX Runtime, or a simulated device.</summary>
 /// <remarks>
-/// Three threads use it at once, each for its own part: one encodes prompts and images, one denoises
-/// (<see cref="Batch"/> and what it returns), one decodes.
+/// Three threads use it at once, each for its own part: one encodes prompts and images, one denoises (<see cref="Batch"/> and what it
+/// returns), one decodes.
 /// </remarks>
 public interface IDiffusionModel : IDisposable
 {
@@ -42,8 +42,10 @@ public interface IDiffusionModel : IDisposable
     /// null for none.</param>
     Conditioning Encode(string? prompt, ConditioningShape? like = null);
 
-    /// <summary>Encodes an image as a clean latent, arranged and scaled as the sampler keeps it: the inverse of <see cref="Decode"/>, as far
-    /// as the autoencoder allows.</summary>
+    /// <summary>
+    /// Encodes an image as a clean latent, arranged and scaled as the sampler keeps it: the inverse of <see cref="Decode"/>, as far as the
+    /// autoencoder allows.
+    /// </summary>
     /// <param name="latent">The latent of the image's size.</param>
     /// <param name="image">The image.</param>
     /// <param name="hole">One byte for each pixel: from 128 on the encoder sees grey instead of the image. Empty where it sees all of

@@ -59,7 +59,8 @@ sealed partial class AppHostProcess : IAsyncDisposable
         process.ErrorDataReceived += (_, line) => lines.Enqueue(line.Data ?? "");
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        Http = new() { BaseAddress = new($"http://{environment.GetValueOrDefault("MUSE_HTTP_HOST") ?? "localhost"}:{HttpPort}/"), Timeout = Limit };
+        var host = environment.GetValueOrDefault("MUSE_HTTP_HOST") ?? "localhost";
+        Http = new() { BaseAddress = new($"http://{host}:{HttpPort}/"), Timeout = Limit };
     }
 
     public int Id => process.Id;

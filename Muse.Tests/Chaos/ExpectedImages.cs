@@ -38,7 +38,8 @@ static class ExpectedImages
         {
             if (await engine.Events.ReadAsync(Samples.Limit()) is EngineEvent.Completed completed)
             {
-                var metadata = new ImageMetadata(ImageParameters.Describe(requests[completed.RequestId], engine.Model), IsAiGenerated: true);
+                var parameters = ImageParameters.Describe(requests[completed.RequestId], engine.Model);
+                var metadata = new ImageMetadata(parameters, IsAiGenerated: true);
                 hashes[completed.RequestId] = Hash(ImageEncoder.Encode(completed.Image, ImageFormat.Png, 90, metadata));
             }
         }

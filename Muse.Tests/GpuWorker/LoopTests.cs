@@ -27,7 +27,8 @@ public sealed class LoopTests
         await using var fixture = await QueueFixture.StartAsync();
         var (api, worker) = (fixture.Start(), fixture.Start());
         await using var context = Open(TimeProvider.System);
-        var loop = new WorkLoop(context, worker.Work, Options.Create(new QueueOptions()), TimeProvider.System, NullLogger<WorkLoop>.Instance);
+        var loop = new WorkLoop(
+            context, worker.Work, Options.Create(new QueueOptions()), TimeProvider.System, NullLogger<WorkLoop>.Instance);
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         var item = (await worker.Work.TakeAsync(1))[0];
         _ = context.Engine.DrainAsync(); // It takes no more.

@@ -1,28 +1,33 @@
+using System.Globalization;
 using System.Text.Json;
 using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>Makes the edits of a folder with the engine, for the judge in models/scenes/training: what is asked for in cases.json, images and masks as plain bytes beside it.</summary>
+/// <summary>
+/// Runs the edits of a folder on the engine, for the evaluation in models/scenes/training. <c>cases.json</c> has the requests; images and
+/// masks are files of plain bytes beside it.
+/// </summary>
 static class EditFolder
 {
     /// <summary>One edit.</summary>
-    /// <param name="Name">Its files: <c>name.rgb</c>, <c>name.mask</c> where there is one, and <c>name.out.rgb</c> for the result.</param>
-    /// <param name="Prompt">What the result is to show.</param>
+    /// <param name="Name">The name of its files: <c>name.rgb</c>, optionally <c>name.mask</c>, and <c>name.out.rgb</c>, the result.</param>
+    /// <param name="Prompt">The prompt.</param>
     /// <param name="Seed">Its seed.</param>
     sealed record Case(string Name, string Prompt, long Seed);
 
     static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
 
-    /// <param name="args">The folder; the model's folder; a strength and steps, the model's own where they are left out.</param>
+    /// <param name="args">The folder, the model's folder, the strength, and the steps. All but the first are optional.</param>
     public static async Task RunAsync(string[] args)
     {
         var folder = args[0];
         var cases = JsonSerializer.Deserialize<Case[]>(await File.ReadAllTextAsync(Path.Combine(folder, "cases.json")), Web)!;
-        await using var engine = await Models.StartAsync(Models.Open(args.Length > 1 ? args[1] : Path.Combine("models", "scenes"), "auto"), new EngineOptions { CheckpointEvery = 0 });
+        var model = Models.Open(args.Length > 1 ? args[1] : Path.Combine("models", "scenes"), "auto");
+        await using var engine = await Models.StartAsync(model, new EngineOptions { CheckpointEvery = 0 });
         var traits = engine.Model;
-        double? strength = args.Length > 2 && args[2] != "-" ? double.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : null;
-        var steps = args.Length > 3 ? int.Parse(args[3], System.Globalization.CultureInfo.InvariantCulture) : traits.DefaultSteps;
+        double? strength = args.Length > 2 && args[2] != "-" ? double.Parse(args[2], CultureInfo.InvariantCulture) : null;
+        var steps = args.Length > 3 ? int.Parse(args[3], CultureInfo.InvariantCulture) : traits.DefaultSteps;
         var reading = WriteAsync(engine, folder, cases.Length);
         foreach (var edit in cases)
         {
@@ -36,6 +41,7 @@ static class EditFolder
     {
         var mask = Path.Combine(folder, edit.Name + ".mask");
         var masked = File.Exists(mask);
+        var pixels = File.ReadAllBytes(Path.Combine(folder, edit.Name + ".rgb"));
         var request = new GenerationRequest
         {
             Id = edit.Name,
@@ -47,7 +53,7 @@ static class EditFolder
             Seed = edit.Seed,
             Input = new ImageInput
             {
-                Image = new RgbImage(traits.DefaultWidth, traits.DefaultHeight, File.ReadAllBytes(Path.Combine(folder, edit.Name + ".rgb"))),
+                Image = new RgbImage(traits.DefaultWidth, traits.DefaultHeight, pixels),
                 Mask = masked ? File.ReadAllBytes(mask) : null,
                 Strength = strength ?? (masked ? traits.DefaultMaskedStrength : traits.DefaultStrength),
             },

@@ -3,23 +3,24 @@ using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>What requests that start from an image do to the throughput, and what encoding their images costs.</summary>
+/// <summary>The throughput with requests that start from an image, and the time to encode an image.</summary>
 static class Edits
 {
     const int Steps = 20, Encodings = 50;
 
     sealed record Mix(string Name, double Strength, bool Masked)
     {
-        public double Pictures { get; set; }
+        public double Images { get; set; }
         public TimeSpan Took { get; set; }
-        public double PerSecond => Pictures / Took.TotalSeconds;
+        public double PerSecond => Images / Took.TotalSeconds;
     }
 
     public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, double seconds, int rounds)
     {
         report.Heading($"Edits among text-to-image: {name}, {Steps} steps");
-        report.Line($"The engine never short of requests, {rounds} times {seconds} s for each mix in turns; every second request starts from an image. An edit of strength 0.6 runs 12 of the 20 steps.\n");
-        report.Columns("mix", "pictures/s", "against text alone");
+        report.Line($"Requests always wait; {rounds} × {seconds} s for each mix, in turns; every second request starts from an image.");
+        report.Line($"An edit of strength 0.6 runs 12 of the 20 steps.\n");
+        report.Columns("mix", "images/s", "against text alone");
         Mix[] mixes =
         [
             new("text to image alone", 0, false), new("half edits, strength 0.6", 0.6, false),
@@ -34,10 +35,11 @@ static class Edits
             report.Row($"{mix.Name}", $"{mix.PerSecond:F2}", $"{mix.PerSecond / mixes[0].PerSecond:F2}");
         using var model = open();
         var (first, others) = Encode(model);
-        report.Line($"\nEncoding an image takes {others:F1} ms (median of {Encodings}), the first of a process {first:F0} ms, since that opens the encoder.");
+        report.Line($"\nEncoding an image takes {others:F1} ms (median of {Encodings}).");
+        report.Line($"The first one of a process takes {first:F0} ms, because it opens the encoder.");
     }
 
-    // The first batch's worth of pictures and the last are not counted.
+    // The images of the first and of the last batch are not counted.
     static async Task RunAsync(Func<IDiffusionModel> open, Mix mix, double seconds)
     {
         await using var engine = await Models.StartAsync(open(), new EngineOptions { CheckpointEvery = 0 });
@@ -55,7 +57,7 @@ static class Edits
                 break;
         }
         int first = batch, last = completed.Count - batch;
-        mix.Pictures += last - first;
+        mix.Images += last - first;
         mix.Took += completed[last] - completed[first];
     }
 

@@ -68,7 +68,8 @@ public sealed class ImageMetadataTests
         var exif = JpegSegment(jpeg, "Exif\0\0");
         Assert.Equal(length <= 32_000 ? metadata.Parameters : null, exif is null ? null : UserComment(exif));
         Assert.NotNull(JpegSegment(jpeg, XmpName));
-        Assert.Equal(metadata.Parameters, UserComment(WebPChunk(ImageEncoder.Encode(Picture, ImageFormat.WebP, metadata: metadata), "EXIF")!));
+        var webP = ImageEncoder.Encode(Picture, ImageFormat.WebP, metadata: metadata);
+        Assert.Equal(metadata.Parameters, UserComment(WebPChunk(webP, "EXIF")!));
     }
 
     [SkippableTheory]

@@ -37,7 +37,8 @@ HERE = Path(__file__).resolve().parent
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate", "edits", "resume"))
+    stages = ("all", "draw", "autoencoder", "text", "denoiser", "export", "sheet", "evaluate", "edits", "resume")
+    parser.add_argument("stage", choices=stages)
     parser.add_argument("--runs", type=Path, default=HERE / "runs", help="where checkpoints and drawings are kept")
     parser.add_argument("--out", type=Path, default=HERE.parent, help="where the ONNX folder is written")
     parser.add_argument("--pictures", type=int, default=192_000)
