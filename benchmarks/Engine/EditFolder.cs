@@ -14,7 +14,7 @@ static class EditFolder
 
     static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
 
-    /// <param name="args">The folder; the model's folder; a strength and steps, the model's own where they are left out.</param>
+    /// <param name="args">The folder; the model's folder; a strength, steps and a sampler, the model's own where they are left out or -.</param>
     public static async Task RunAsync(string[] args)
     {
         var folder = args[0];
@@ -23,11 +23,12 @@ static class EditFolder
         var traits = engine.Model;
         double? strength = args.Length > 2 && args[2] != "-" ? double.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : null;
         var steps = args.Length > 3 ? int.Parse(args[3], System.Globalization.CultureInfo.InvariantCulture) : traits.DefaultSteps;
+        var sampler = args.Length > 4 ? args[4] : null;
         var reading = WriteAsync(engine, folder, cases.Length);
         foreach (var edit in cases)
         {
             await engine.WaitForRoomAsync(CancellationToken.None);
-            engine.TrySubmit(Request(folder, edit, traits, strength, steps));
+            engine.TrySubmit(Request(folder, edit, traits, strength, steps) with { Sampler = sampler });
         }
         await reading;
     }
