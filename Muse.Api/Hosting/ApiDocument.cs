@@ -56,7 +56,10 @@ public static class ApiDocument
             if (type == typeof(int) || type == typeof(Int128))
                 (schema.Type, schema.Format) = (JsonSchemaType.Integer | JsonSchemaType.Null, type == typeof(int) ? "int32" : null);
             if (type == typeof(InputFile) || context.JsonTypeInfo.Type == typeof(IReadOnlyList<InputFile>))
-                (schema.Type, schema.Format, schema.Properties, schema.Items) = (JsonSchemaType.String | JsonSchemaType.Null, "uri", null, null);
+            {
+                (schema.Type, schema.Format) = (JsonSchemaType.String | JsonSchemaType.Null, "uri");
+                (schema.Properties, schema.Items) = (null, null);
+            }
             if (type == typeof(Int128))
                 (schema.Minimum, schema.Maximum) = ("-1", ulong.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture));
             return Task.CompletedTask;

@@ -52,7 +52,8 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
             if (sent.IsNewPreview(picture, previews)
                 && await queue.FindPreviewAsync(request.JobId, picture.Index, cancellation) is { } preview)
             {
-                await SendAsync(events, $"{request.EventPrefix}.partial_image", job, picture, preview, sent.AddPreview(picture), cancellation);
+                await SendAsync(
+                    events, $"{request.EventPrefix}.partial_image", job, picture, preview, sent.AddPreview(picture), cancellation);
             }
 
             if (picture.State == JobState.Succeeded && sent.AddCompleted(picture)

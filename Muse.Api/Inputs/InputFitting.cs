@@ -13,7 +13,7 @@ public readonly record struct InputPlacement(int Width, int Height, int ContentW
 /// <summary>Brings input images to sizes that the model can work on.</summary>
 static class InputFitting
 {
-    /// <summary>Inputs whose area is within this factor of the model's own keep their size, so that their pixels stay as they are.</summary>
+    /// <summary>Inputs whose area is within this factor of the model's own keep their size and their pixels.</summary>
     const double AreaKept = 2;
 
     /// <summary>Where an input lies if the request names no size: its aspect ratio is kept, its area brought near to what the model was

@@ -22,7 +22,8 @@ public sealed record GenerationRequest
     public required float GuidanceScale { get; init; }
     /// <summary>All noise of the image is a function of this and the step.</summary>
     public required long Seed { get; init; }
-    /// <summary>The sampler's name (<see cref="Samplers"/>), or null for the one in the model's scheduler_config.json.</summary>
+    /// <summary>The sampler's name (<see cref="Samplers"/>), or null for the model's own
+    /// (<see cref="ModelTraits.SamplerOf"/>).</summary>
     public string? Sampler { get; init; }
     /// <summary>The image to start from; null for text-to-image. A model with <see cref="ModelTraits.RequiresMask"/> needs one with a
     /// mask.</summary>

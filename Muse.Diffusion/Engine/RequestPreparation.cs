@@ -57,9 +57,10 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
 
     (Sampler, SamplerPlan) PlanFor(GenerationRequest request, LatentShape latent)
     {
-        var name = request.Sampler is null ? "" : Samplers.CanonicalName(request.Sampler) ?? request.Sampler;
+        var asked = model.Traits.SamplerOf(request);
+        var name = Samplers.CanonicalName(asked) ?? asked;
         if (!samplers.TryGetValue(name, out var sampler))
-            samplers[name] = sampler = model.Sampler(request.Sampler);
+            samplers[name] = sampler = model.Sampler(name);
         var strength = request.Input?.Strength ?? 1;
         var key = (sampler.Name, request.Steps, strength, latent);
         if (!plans.TryGetValue(key, out var plan))

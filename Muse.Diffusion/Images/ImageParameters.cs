@@ -14,7 +14,7 @@ public static class ImageParameters
         var text = new StringBuilder(request.Prompt).Append('\n');
         if (!string.IsNullOrEmpty(request.NegativePrompt))
             text.Append("Negative prompt: ").Append(request.NegativePrompt).Append('\n');
-        var sampler = Title(request.Sampler ?? model.Samplers[0]);
+        var sampler = Title(model.SamplerOf(request));
         text.Append(CultureInfo.InvariantCulture,
             $"Steps: {request.Steps}, Sampler: {sampler}, CFG scale: {request.GuidanceScale}, Seed: {(ulong)request.Seed}, Size: "
                 + $"{request.Width}x{request.Height}, Model: {model.Name}");

@@ -43,7 +43,13 @@ static class FolderTraits
         {
             DefaultStrength = muse.Strength ?? traits.DefaultStrength,
             DefaultMaskedStrength = muse.MaskedStrength ?? traits.DefaultMaskedStrength,
+            DefaultMaskedSampler = muse.MaskedSampler,
         };
+        if (muse.MaskedSampler is { } masked && !traits.Samplers.Contains(masked))
+        {
+            throw folder.Refused("model_index.json",
+                $"the sampler '{masked}' does not suit this model; it can use {string.Join(", ", traits.Samplers)}.");
+        }
         return (traits.WidthProblem(width) ?? traits.HeightProblem(height)) is { } problem
             ? throw folder.Refused("model_index.json", $"the default size can't be generated: {problem}")
             : traits;

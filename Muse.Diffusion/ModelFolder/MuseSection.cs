@@ -14,6 +14,9 @@ public sealed record MuseSection
     public double? Strength { get; init; }
     /// <summary>Strength for an image with a mask where none is asked for (<c>defaults.masked_strength</c>).</summary>
     public double? MaskedStrength { get; init; }
+    /// <summary>Sampler for an image with a mask where none is asked for (<c>defaults.masked_sampler</c>), a name of
+    /// <see cref="Samplers.Names"/>.</summary>
+    public string? MaskedSampler { get; init; }
     /// <summary>Pixels (<c>defaults.width</c>).</summary>
     public int? Width { get; init; }
     /// <summary>Pixels (<c>defaults.height</c>).</summary>
@@ -36,6 +39,7 @@ public sealed record MuseSection
             GuidanceMaxTimestep = (float?)defaults.Number("guidance_max_timestep", 0, 1000),
             Strength = defaults.Number("strength", 0.01, 1),
             MaskedStrength = defaults.Number("masked_strength", 0.01, 1),
+            MaskedSampler = defaults.Choice("masked_sampler", Samplers.Names),
             Width = defaults.Whole("width", 8, 16384),
             Height = defaults.Whole("height", 8, 16384),
             MinSize = sizes.Whole("min", 8, 16384),

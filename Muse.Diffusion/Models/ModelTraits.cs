@@ -47,11 +47,17 @@ public sealed record ModelTraits
     public double DefaultStrength { get; init; } = 0.6;
     /// <summary>Strength for an image with a mask where none is asked for: at 1 the masked part starts from pure noise.</summary>
     public double DefaultMaskedStrength { get; init; } = 1;
+    /// <summary>Sampler for an image with a mask where none is asked for; null for the folder's own.</summary>
+    public string? DefaultMaskedSampler { get; init; }
     /// <summary>Whether a run whose strength falls between two numbers of steps takes the larger (<see cref="StrengthRule"/>).</summary>
     public bool RoundsStepsUp { get; init; }
 
     /// <summary>Largest guidance scale.</summary>
     public const float MaxGuidanceScale = 50;
+
+    /// <summary>The sampler of a request: the one that it asks for, or else the model's for such a request.</summary>
+    public string SamplerOf(GenerationRequest request) =>
+        request.Sampler ?? (request.Input?.Mask is null ? null : DefaultMaskedSampler) ?? Samplers[0];
 
     /// <summary>How many steps a run of this strength takes of so many; 0 where it leaves none.</summary>
     public int StepsOf(int steps, double strength) => StrengthRule.StepsToRun(steps, strength, RoundsStepsUp);

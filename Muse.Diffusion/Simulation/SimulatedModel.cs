@@ -55,7 +55,13 @@ public sealed class SimulatedModel : IDiffusionModel
             RequiresMask = sizes?.RequiresMask ?? false,
         };
         if (sizes is not null)
-            Traits = Traits with { DefaultStrength = sizes.DefaultStrength, DefaultMaskedStrength = sizes.DefaultMaskedStrength };
+        {
+            Traits = Traits with
+            {
+                DefaultStrength = sizes.DefaultStrength,
+                DefaultMaskedStrength = sizes.DefaultMaskedStrength,
+            };
+        }
     }
 
     /// <inheritdoc/>

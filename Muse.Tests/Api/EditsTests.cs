@@ -42,7 +42,8 @@ public sealed class EditsTests : IAsyncLifetime
     {
         using var form = Form(("image[]", Picture(128, 128)));
         foreach (var (name, value) in ((string, string)[])[("prompt", "a fox"), ("n", "2"), ("size", "128x128"),
-            ("response_format", "b64_json"), ("strength", "0.4"), ("seed", "7"), ("stream", "false"), ("model", "gpt-image-1"), ("user", "")])
+            ("response_format", "b64_json"), ("strength", "0.4"), ("seed", "7"), ("stream", "false"),
+            ("model", "gpt-image-1"), ("user", "")])
         {
             form.Add(new StringContent(value), name);
         }
@@ -58,8 +59,9 @@ public sealed class EditsTests : IAsyncLifetime
     public async Task The_JSON_body_takes_data_URLs_and_the_jobs_API_takes_them_too()
     {
         var url = $"data:image/png;base64,{Convert.ToBase64String(Picture(128, 128))}";
+        var images = new[] { new { image_url = url } };
         using var edit = await server.Client.PostAsJsonAsync("/v1/images/edits",
-            new { prompt = "a fox", images = new[] { new { image_url = url } }, mask = new { image_url = Mask(128, 128) }, strength = 0.5 });
+            new { prompt = "a fox", images, mask = new { image_url = Mask(128, 128) }, strength = 0.5 });
         Assert.Equal(HttpStatusCode.OK, edit.StatusCode);
         using var generation = await server.Client.PostAsJsonAsync("/v1/generations",
             new { prompt = "a fox", image = url, mask = Mask(128, 128), strength = 0.5 });

@@ -4,21 +4,20 @@ using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>
-/// Runs the edits of a folder on the engine, for the evaluation in models/scenes/training. <c>cases.json</c> has the requests; images and
-/// masks are files of plain bytes beside it.
-/// </summary>
+/// <summary>Makes the edits of a folder with the engine, for the judge in models/scenes/training. The folder has the requests in cases.json
+/// and the images and masks as plain bytes.</summary>
 static class EditFolder
 {
     /// <summary>One edit.</summary>
-    /// <param name="Name">The name of its files: <c>name.rgb</c>, optionally <c>name.mask</c>, and <c>name.out.rgb</c>, the result.</param>
-    /// <param name="Prompt">The prompt.</param>
+    /// <param name="Name">Its files: <c>name.rgb</c>, <c>name.mask</c> where there is one, and <c>name.out.rgb</c> for the result.</param>
+    /// <param name="Prompt">What the result is to show.</param>
     /// <param name="Seed">Its seed.</param>
     sealed record Case(string Name, string Prompt, long Seed);
 
     static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
 
-    /// <param name="args">The folder, the model's folder, the strength, and the steps. All but the first are optional.</param>
+    /// <param name="args">The folder, the model's folder, a strength, steps and a sampler; the model's own where they are left out or
+    /// -.</param>
     public static async Task RunAsync(string[] args)
     {
         var folder = args[0];
@@ -28,11 +27,12 @@ static class EditFolder
         var traits = engine.Model;
         double? strength = args.Length > 2 && args[2] != "-" ? double.Parse(args[2], CultureInfo.InvariantCulture) : null;
         var steps = args.Length > 3 ? int.Parse(args[3], CultureInfo.InvariantCulture) : traits.DefaultSteps;
+        var sampler = args.Length > 4 ? args[4] : null;
         var reading = WriteAsync(engine, folder, cases.Length);
         foreach (var edit in cases)
         {
             await engine.WaitForRoomAsync(CancellationToken.None);
-            engine.TrySubmit(Request(folder, edit, traits, strength, steps));
+            engine.TrySubmit(Request(folder, edit, traits, strength, steps) with { Sampler = sampler });
         }
         await reading;
     }
@@ -41,7 +41,6 @@ static class EditFolder
     {
         var mask = Path.Combine(folder, edit.Name + ".mask");
         var masked = File.Exists(mask);
-        var pixels = File.ReadAllBytes(Path.Combine(folder, edit.Name + ".rgb"));
         var request = new GenerationRequest
         {
             Id = edit.Name,
@@ -53,7 +52,8 @@ static class EditFolder
             Seed = edit.Seed,
             Input = new ImageInput
             {
-                Image = new RgbImage(traits.DefaultWidth, traits.DefaultHeight, pixels),
+                Image = new RgbImage(traits.DefaultWidth, traits.DefaultHeight,
+                    File.ReadAllBytes(Path.Combine(folder, edit.Name + ".rgb"))),
                 Mask = masked ? File.ReadAllBytes(mask) : null,
                 Strength = strength ?? (masked ? traits.DefaultMaskedStrength : traits.DefaultStrength),
             },

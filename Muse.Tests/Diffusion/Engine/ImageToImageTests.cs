@@ -126,6 +126,20 @@ public class ImageToImageTests
     }
 
     [Fact]
+    public void A_state_that_stands_before_the_run_s_start_is_refused()
+    {
+        using var model = Free();
+        var plan = model.Sampler(null).Plan(10, strength: 0.4);
+        var identity = SlotState.IdentityOf(model.Traits, "euler", Requests.Of("a"));
+        foreach (var (evaluation, refused) in new[] { (5, true), (6, true), (7, false), (9, false), (10, true) })
+        {
+            var state = SlotState.Save(identity, 1, evaluation, [1, 2], []);
+            var problem = SlotState.Restore(state, identity, plan, new float[2], [], out var at);
+            Assert.Equal((refused ? "it stands at no step of this request" : null, refused ? 6 : evaluation), (problem, at));
+        }
+    }
+
+    [Fact]
     public async Task A_preview_shows_the_input_where_the_mask_keeps_it()
     {
         await using var engine = await EngineUnderTest.StartAsync(Free());

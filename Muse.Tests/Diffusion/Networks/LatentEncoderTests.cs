@@ -175,9 +175,27 @@ public class LatentEncoderTests
         using var said = OnnxModelTests.Open(new OnnxFolderBuilder
         {
             Encoder = EncoderOutput.Mean,
-            ModelIndex = """{"_muse": {"defaults": {"strength": 0.35, "masked_strength": 0.85}}}""",
+            ModelIndex = """{"_muse": {"defaults": {"strength": 0.35, "masked_strength": 0.85, "masked_sampler": "euler_a"}}}""",
         }.Write());
         Assert.Equal((0.35, 0.85), (said.Traits.DefaultStrength, said.Traits.DefaultMaskedStrength));
+        var edit = Requests.Of("a") with { Input = Inputs.Of(1, Size, 0.5) };
+        Assert.Equal("euler", said.Traits.SamplerOf(edit));
+        edit = edit with { Input = edit.Input! with { Mask = Inputs.Square(Size, 8, 64) } };
+        Assert.Equal(("euler_a", "heun"), (said.Traits.SamplerOf(edit), said.Traits.SamplerOf(edit with { Sampler = "heun" })));
+        Assert.Contains("Sampler: Euler a", ImageParameters.Describe(edit, said.Traits));
+    }
+
+    [Fact]
+    public async Task A_masked_edit_runs_with_the_folder_s_sampler_for_it()
+    {
+        string Folder(string index) => new OnnxFolderBuilder { Encoder = EncoderOutput.Mean, ModelIndex = index }.Write();
+        var folder = Folder("""{"_muse": {"defaults": {"masked_sampler": "euler_a"}}}""");
+        var edit = Requests.Of("a", steps: 4) with { Input = Inputs.Of(1, Size, 1, Inputs.Square(Size, 8, 100)) };
+        var pictures = new List<byte[]>();
+        foreach (var sampler in new[] { null, "euler_a", "euler" })
+            pictures.Add(await Generate(OnnxModelTests.Open(folder), edit with { Sampler = sampler }));
+        Assert.Equal(pictures[1], pictures[0]);
+        Assert.NotEqual(pictures[2], pictures[0]);
     }
 
     [Fact]

@@ -74,7 +74,8 @@ def export(folder, tokenizer, text, denoiser, autoencoder):
         "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["muse", "MuseUNet"],
         "vae_decoder": ["diffusers", "OnnxRuntimeModel"], "vae_encoder": ["diffusers", "OnnxRuntimeModel"],
         "_muse": {"defaults": {"steps": STEPS_BY_DEFAULT, "guidance_scale": GUIDANCE_BY_DEFAULT,
-                               "guidance_max_timestep": GUIDANCE_MAX_TIMESTEP, "width": 128, "height": 128},
+                               "guidance_max_timestep": GUIDANCE_MAX_TIMESTEP, "strength": 0.5, "masked_strength": 0.6,
+                               "masked_sampler": "euler_a", "width": 128, "height": 128},
                   "sizes": {"min": 96, "max": 192, "multiple": 16},
                   "card": "Muse Scenes: paints simple things in named colours, sizes and places"}})
     total = sum(f.stat().st_size for name in ("text_encoder", "unet", "vae_decoder", "vae_encoder", "tokenizer")
