@@ -8,7 +8,7 @@ namespace Muse.Api;
 /// <summary>Reads an edit from a form (<c>multipart/form-data</c>), as OpenAI's clients send it.</summary>
 static class EditsForm
 {
-    static readonly string[] NotText = 
+    static readonly string[] NotText =
         ["n", "steps", "guidance_scale", "seed", "output_compression", "partial_images", "strength", "stream"];
 
     /// <summary>Whether the body is such a form.</summary>
