@@ -26,7 +26,8 @@ public static class ModelsEndpoints
     static ModelDescription Describe(string name, string served, ModelCard? card) =>
         new(name, "model", 0, "muse", served, card is null ? null : new(
         card.MinSize, card.MaxSize, card.SizeMultiple, $"{card.DefaultWidth}x{card.DefaultHeight}",
-        card.DefaultSteps, card.MaxSteps, card.DefaultGuidanceScale, card.Samplers, card.SafetyChecker));
+        card.DefaultSteps, card.MaxSteps, card.DefaultGuidanceScale, card.Samplers, card.SafetyChecker,
+        card.ImageInput, card.RequiresMask, card.DefaultStrength, card.DefaultMaskedStrength));
 }
 
 /// <summary>The models.</summary>
@@ -53,5 +54,10 @@ public sealed record ModelDescription(string Id, string Object, long Created, st
 /// <param name="DefaultGuidanceScale">Guidance scale where none is asked for.</param>
 /// <param name="Schedulers">The samplers' names; the first is the default.</param>
 /// <param name="SafetyChecker">Whether pictures pass a safety checker.</param>
+/// <param name="ImageInput">Whether it can edit images.</param>
+/// <param name="RequiresMask">Whether it only fills in the masked part of an image.</param>
+/// <param name="DefaultStrength">Strength of an edit without a mask where none is asked for.</param>
+/// <param name="DefaultMaskedStrength">Strength of an edit with a mask where none is asked for.</param>
 public sealed record ModelCapabilities(int MinSize, int MaxSize, int SizeMultiple, string DefaultSize, int DefaultSteps, int MaxSteps,
-    float DefaultGuidanceScale, IReadOnlyList<string> Schedulers, bool SafetyChecker);
+    float DefaultGuidanceScale, IReadOnlyList<string> Schedulers, bool SafetyChecker, bool ImageInput, bool RequiresMask,
+    double DefaultStrength, double DefaultMaskedStrength);

@@ -68,5 +68,34 @@ public sealed class RealWorkerClientTests : IAsyncLifetime
         Assert.Empty(server.Log.Errors);
     }
 
+    [SkippableFact]
+    public async Task Edits_with_a_mask_and_keeps_every_pixel_outside_it()
+    {
+        var original = (await images.GenerateImageAsync("a large red star in the middle on a blue background")).Value.ImageBytes.ToArray();
+        using var before = SKBitmap.Decode(original);
+        using var mask = new SKBitmap(new SKImageInfo(before.Width, before.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul));
+        mask.Erase(SKColors.Black);
+        for (var y = 32; y < 96; y++)
+        {
+            for (var x = 32; x < 96; x++)
+                mask.SetPixel(x, y, SKColors.Transparent);
+        }
+        using var maskFile = mask.Encode(SKEncodedImageFormat.Png, 100);
+        var edit = (await images.GenerateImageEditAsync(new MemoryStream(original), "star.png", "a large green star on a blue background",
+            maskFile.AsStream(), "mask.png")).Value.ImageBytes.ToArray();
+        using var after = SKBitmap.Decode(edit);
+        for (var y = 0; y < before.Height; y++)
+        {
+            for (var x = 0; x < before.Width; x++)
+            {
+                if (mask.GetPixel(x, y).Alpha == 255)
+                    Assert.Equal(before.GetPixel(x, y), after.GetPixel(x, y));
+            }
+        }
+        Assert.NotEqual(before.GetPixel(64, 64), after.GetPixel(64, 64));
+        Assert.Contains("Denoising strength: ", Encoding.Latin1.GetString(edit));
+        Assert.Empty(server.Log.Errors);
+    }
+
     static int Colours(byte[] picture) => SKBitmap.Decode(picture).Pixels.Distinct().Count();
 }

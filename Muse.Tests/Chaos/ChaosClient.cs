@@ -1,13 +1,14 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
+using System.Text.Json;
 using Muse.Api;
 using Muse.Queue;
 
 namespace Muse.Tests.Chaos;
 
 /// <summary>A request of a client, and its outcome.</summary>
-sealed class ClientRequest(string key, string prompt, long seed, int count, bool waits)
+sealed class ClientRequest(string key, string prompt, long seed, int count, bool waits, bool edits = false)
 {
     public string Key => key;
     public string Prompt => prompt;
@@ -15,6 +16,8 @@ sealed class ClientRequest(string key, string prompt, long seed, int count, bool
     public int Count => count;
     /// <summary>Whether it waits on an open connection (the images API) or polls its job (the jobs API).</summary>
     public bool Waits => waits;
+    /// <summary>Whether it edits <see cref="EditedImage"/>.</summary>
+    public bool Edits => edits;
     public string? JobId { get; set; }
     /// <summary>When the client received the acceptance.</summary>
     public DateTimeOffset AcceptedAt { get; set; }
@@ -22,8 +25,17 @@ sealed class ClientRequest(string key, string prompt, long seed, int count, bool
     public string[]? ImageHashes { get; set; }
 
     /// <summary>The job that the request must lead to.</summary>
-    public ImageJob Job =>
-        new() { Id = JobId!, Owner = "", Prompt = prompt, Seed = seed, Count = count, Steps = ChaosClient.Steps, CreatedAt = default };
+    public ImageJob Job
+    {
+        get
+        {
+            var job = new ImageJob
+            {
+                Id = JobId!, Owner = "", Prompt = prompt, Seed = seed, Count = count, Steps = ChaosClient.Steps, CreatedAt = default,
+            };
+            return edits ? job with { Width = EditedImage.Side, Height = EditedImage.Side, Input = EditedImage.Input } : job;
+        }
+    }
 }
 
 /// <summary>
@@ -125,8 +137,20 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<ClientRequest> a
     static HttpRequestMessage Post(string path, ClientRequest request) => new(HttpMethod.Post, path)
     {
         Headers = { { "Idempotency-Key", request.Key } },
-        Content = JsonContent.Create(new { prompt = request.Prompt, seed = request.Seed, n = request.Count, steps = Steps }),
+        Content = JsonContent.Create(new
+        {
+            prompt = request.Prompt,
+            seed = request.Seed,
+            n = request.Count,
+            steps = Steps,
+            image = request.Edits ? EditedImage.ImageUrl : null,
+            mask = request.Edits ? EditedImage.MaskUrl : null,
+            strength = request.Edits ? EditedImage.Input.Strength : (double?)null,
+        }, options: WithoutNulls),
     };
+
+    static readonly JsonSerializerOptions WithoutNulls =
+        new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
 
     /// <summary>Sends it until the response is anything but 503.</summary>
     async Task<HttpResponseMessage> SendAsync(Func<HttpRequestMessage> make)

@@ -53,7 +53,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             for (var n = 0; accepted.Count < extent.Requests || !Volatile.Read(ref done); n++)
             {
                 await client.RunAsync(new($"chaos-{number}-{n}", $"a red star above house {number}", number * 100_000 + n, 1 + n % 2,
-                    waits: (number + n) % 3 == 0));
+                    waits: (number + n) % 3 == 0, edits: (number + n) % 3 == 1));
             }
         }).ToList();
 

@@ -23,7 +23,7 @@ static class ExpectedImages
         await engine.StartAsync(CancellationToken.None);
         var requests = jobs
             .SelectMany(job => Enumerable.Range(0, job.Count).Select(index => new WorkItem("", job, index, 1, default)))
-            .Select(item => RequestMapping.From(item, engine.Model))
+            .Select(item => RequestMapping.From(item, engine.Model, item.Job.Input is null ? null : EditedImage.Pixels))
             .ToDictionary(request => request.Id);
         var submitting = Task.Run(async () =>
         {

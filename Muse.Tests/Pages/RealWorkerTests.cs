@@ -44,6 +44,68 @@ public sealed class RealWorkerTests(Browser browser)
         watching.AssertNoProblems();
     }
 
+    [SkippableFact]
+    public async Task A_picture_of_the_gallery_is_changed_under_the_brush_and_shown_beside_the_one_before()
+    {
+        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
+        await using var visit = await browser.VisitAsync(server.Address);
+        await visit.Page.GotoAsync("/");
+        await Expect(visit.Page.GetByText("Start from a picture")).ToBeVisibleAsync();
+        await visit.SubmitAsync("a large red star in the middle on a blue background");
+        await visit.ExpectFinishedAsync();
+
+        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Change this picture" }).ClickAsync();
+        var mask = visit.Page.Locator("#start-mask");
+        await Expect(mask).ToBeFocusedAsync();
+        await Expect(visit.Page.Locator("#strength-value")).ToHaveTextAsync("much");
+        // With the keyboard, and with the mouse.
+        await mask.PressAsync("ArrowLeft");
+        await mask.PressAsync("Space");
+        var box = (await mask.BoundingBoxAsync())!;
+        await visit.Page.Mouse.MoveAsync(box.X + box.Width / 3, box.Y + box.Height / 2);
+        await visit.Page.Mouse.DownAsync();
+        await visit.Page.Mouse.MoveAsync(box.X + box.Width * 2 / 3, box.Y + box.Height / 2, new() { Steps = 5 });
+        await visit.Page.Mouse.UpAsync();
+        await visit.IsAccessibleAsync();
+        await visit.SubmitAsync("a large green star in the middle on a blue background");
+        await Expect(visit.Page.Locator(".before img")).ToBeVisibleAsync();
+        await visit.ExpectFinishedAsync();
+
+        var (job, edit) = (visit.Page.Locator("#current-job .before img"), visit.FinishedImages.First);
+        Assert.Equal(await PixelAsync(job, 2, 2), await PixelAsync(edit, 2, 2));
+        Assert.NotEqual(await PixelAsync(job, 64, 64), await PixelAsync(edit, 64, 64));
+        await visit.IsAccessibleAsync();
+        visit.AssertNoProblems();
+    }
+
+    [SkippableFact]
+    public async Task A_file_that_is_no_picture_is_named_and_a_picture_can_be_removed_again()
+    {
+        await using var server = await ApiServer.StartAsync();
+        await using var visit = await browser.VisitAsync(server.Address);
+        await visit.Page.GotoAsync("/");
+        var file = visit.Page.Locator("#start-file");
+        await file.SetInputFilesAsync(new FilePayload { Name = "a.png", MimeType = "image/png", Buffer = [1, 2, 3] });
+        await Expect(visit.Page.Locator("#image-error")).ToContainTextAsync("is not a picture");
+        await file.SetInputFilesAsync(new FilePayload { Name = "b.png", MimeType = "image/png", Buffer = FlatPainter.FlatPng(200, 100, 90) });
+        await Expect(visit.Page.Locator("#start-mask")).ToBeVisibleAsync();
+        await Expect(visit.Page.GetByRole(AriaRole.Group, new() { Name = "Size" })).ToBeHiddenAsync();
+        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Remove the picture" }).ClickAsync();
+        await Expect(visit.Page.GetByText("Start from a picture")).ToBeVisibleAsync();
+        visit.AssertNoProblems();
+    }
+
+    static Task<string> PixelAsync(ILocator image, int x, int y) => image.EvaluateAsync<string>("""
+        (image, [x, y]) => {
+          const canvas = document.createElement("canvas");
+          [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+          const context = canvas.getContext("2d");
+          context.drawImage(image, 0, 0);
+          return context.getImageData(x, y, 1, 1).data.join(" ");
+        }
+        """, new[] { x, y });
+
     static Task<int> ColoursAsync(ILocator image) => image.EvaluateAsync<int>("""
         image => {
           const canvas = document.createElement("canvas");

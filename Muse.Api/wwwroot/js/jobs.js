@@ -27,6 +27,9 @@ export async function submit(fields, { signal, onWaiting }) {
     seed: fields.seed ?? undefined,
     n: fields.count,
     previews: 12,
+    image: fields.start?.image,
+    mask: fields.start?.mask,
+    strength: fields.start?.strength,
   };
   const headers = { "Idempotency-Key": crypto.randomUUID() };
   return readJob(await getJsonWithRetries("v1/generations", { method: "POST", body, headers, signal }, onWaiting));
@@ -70,6 +73,9 @@ function readCard(name, card) {
     maxSteps: card.max_steps,
     guidance: card.default_guidance_scale,
     samplers: card.schedulers,
+    takesPictures: card.image_input ?? false,
+    strength: card.default_strength,
+    maskedStrength: card.default_masked_strength,
   };
 }
 

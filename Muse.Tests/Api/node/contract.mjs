@@ -1,6 +1,6 @@
 // The official Node client, unchanged, against the API at process.argv[2]. Prints "ok" at the end, or throws.
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 
 const baseURL = `${process.argv[2]}v1`;
 const client = new OpenAI({ baseURL, apiKey: "unused" });
@@ -40,6 +40,21 @@ assert.deepEqual(events.map(event => event.type), [...Array(3).fill("image_gener
 assert.deepEqual(events.map(event => event.partial_image_index), [0, 1, 2, undefined]);
 assert.equal(new Set(events.map(event => event.b64_json)).size, 4);
 console.log("stream with 3 partials");
+
+const picture = () => toFile(Buffer.from(plain.data[0].b64_json, "base64"), "fox.png", { type: "image/png" });
+const edit = await client.images.edit({ ...fields, image: await picture(), n: 2 });
+assert.equal(edit.data.length, 2);
+assert.equal(edit.usage.input_tokens_details.image_tokens, 256);
+const editing = await client.images.edit({ ...fields, prompt: "a fox, stepwise", image: [await picture()], stream: true, partial_images: 1 });
+const editEvents = [];
+for await (const event of editing) {
+  editEvents.push(event.type);
+  if (event.type === "image_edit.partial_image") console.log("partial");
+}
+assert.deepEqual(editEvents, ["image_edit.partial_image", "image_edit.completed"]);
+await assert.rejects(client.images.edit({ ...fields, image: await toFile(Buffer.from("no picture"), "a.png") }), error =>
+  error instanceof OpenAI.BadRequestError && error.param === "image");
+console.log("edits");
 
 const failing = await client.images.generate({ ...fields, prompt: "explode", stream: true });
 await assert.rejects(async () => { for await (const _ of failing); }, error => error instanceof OpenAI.APIError);

@@ -3,10 +3,12 @@
 import { byId, h, s, setText } from "../dom.js";
 import { many, tidySampler } from "../format.js";
 import { randomPrompt } from "./examplePrompts.js";
+import { startPicture } from "./startPicture.js";
 
 /** The form field for each field of the API that an error may name. */
 const fields = {
   prompt: "prompt", negative_prompt: "negative", size: "size", width: "size", height: "size", steps: "steps",
+  image: "start-file", mask: "start-file", strength: "strength",
   guidance_scale: "guidance", n: "count", sampler: "sampler", scheduler: "sampler", seed: "seed",
 };
 const errorIds = {
@@ -31,10 +33,13 @@ export function composer({ onSubmit }) {
   const seed = byId("seed");
   const [width, height] = [byId("width"), byId("height")];
   let limits = unknownModel;
+  // The result has the picture's shape then.
+  const start = startPicture({ onChange: () => { byId("sizes").closest("fieldset").hidden = start.value() !== null; } });
 
   function useModel(model) {
     const chosen = limits === unknownModel ? null : size();
     limits = model ?? unknownModel;
+    start.useModel(model);
     steps.max = limits.maxSteps;
     if (chosen === null) [steps.value, guidance.value] = [limits.steps, limits.guidance];
     for (const input of [width, height]) Object.assign(input, { min: limits.minSize, max: limits.maxSize, step: limits.multiple });
@@ -118,6 +123,10 @@ export function composer({ onSubmit }) {
   function showError(field, message) {
     const name = fields[field];
     if (!name) return false;
+    if (["image", "mask", "strength"].includes(field)) {
+      start.showError(message);
+      return true;
+    }
     const inputs = name === "size" ? form.querySelectorAll("input[name=size], #custom-size input") : [byId(name)];
     for (const input of inputs) input.setAttribute("aria-invalid", "true");
     byId(errorIds[name]).textContent = message;
@@ -134,7 +143,8 @@ export function composer({ onSubmit }) {
   function submit() {
     clearErrors();
     if (!prompt.value.trim()) return showError("prompt", "Write what you would like to see, or let Muse surprise you.");
-    const { width: w, height: ht } = size();
+    const picture = start.value();
+    const { width: w, height: ht } = picture ? { width: null, height: null } : size();
     if (w !== null && ![w, ht].every(side => side >= limits.minSize && side <= limits.maxSize && side % limits.multiple === 0))
       return showError("size", `Width and height are multiples of ${limits.multiple} from ${limits.minSize} to ${limits.maxSize} pixels.`);
     if (fixedSeed() && (!/^\d+$/.test(seed.value.trim()) || !Number.isSafeInteger(Number(seed.value))))
@@ -149,6 +159,7 @@ export function composer({ onSubmit }) {
       count: Number(count.value),
       sampler: sampler.value || undefined,
       seed: fixedSeed() ? Number(seed.value) : null,
+      start: picture,
     });
   }
 
@@ -194,6 +205,12 @@ export function composer({ onSubmit }) {
       prompt.focus();
     },
     setPrompt(text) { prompt.value = text; },
+    /** Takes a picture to start from, and what it shows. */
+    async startFrom(blob, text) {
+      prompt.value = text;
+      await start.load(blob);
+      start.focus();
+    },
     submit,
   };
 }

@@ -10,7 +10,7 @@ import { progress, statusText } from "./jobStatus.js";
 
 /**
  * Draws into #current-job. `actions` has a function for each button: cancel, stop, edit, retry, sameSeed, sameSettings, example, download,
- * copyLink.
+ * copyLink, editPicture.
  */
 export function currentJob(actions) {
   const root = byId("current-job");
@@ -70,7 +70,8 @@ export function currentJob(actions) {
       }));
     },
 
-    job(job, notice) {
+    /** A job; `before` is the picture that it started from, where this page knows it. */
+    job(job, notice, before) {
       const parts = view(`job ${job.id}`, () => {
         const status = h("p", { class: "status-text" });
         const cancel = button("plain", actions.cancel, icon("close"), "Cancel");
@@ -78,8 +79,12 @@ export function currentJob(actions) {
         const bar = h("div", barAttributes, h("i"));
         const problem = h("div", { class: "problem", role: "alert", hidden: true });
         const images = h("div", { class: "image-grid", "data-columns": columns(job.count) });
+        const compare = before
+          ? h("div", { class: "compare" },
+            h("figure", { class: "before" }, h("img", { src: before, alt: "The picture before" }), h("figcaption", {}, "Before")), images)
+          : images;
         const info = h("div");
-        const element = h("div", { class: "job" }, h("div", { class: "status" }, status, cancel, bar), problem, images, info);
+        const element = h("div", { class: "job" }, h("div", { class: "status" }, status, cancel, bar), problem, compare, info);
         return { status, cancel, bar, problem, images, info, element };
       });
       const ended = isFinal(job);
@@ -114,7 +119,8 @@ export function currentJob(actions) {
     tools.append(
       tool("download", "Download", () => actions.download(job, each)),
       tool("link", "Copy link", event => actions.copyLink(each, event.currentTarget)),
-      tool("again", "Again with this seed", () => actions.sameSeed(job, each)));
+      tool("again", "Again with this seed", () => actions.sameSeed(job, each)),
+      actions.canEdit() ? tool("brush", "Change this picture", () => actions.editPicture(job, each)) : "");
     tools.hidden = false;
   }
 

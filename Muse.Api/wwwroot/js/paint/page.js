@@ -2,7 +2,7 @@
 
 import { byId, setText } from "../dom.js";
 import { duration } from "../format.js";
-import { ApiError, Unreachable, pause } from "../http.js";
+import { ApiError, Unreachable, pause, request } from "../http.js";
 import * as jobsApi from "../jobs.js";
 import { isFinal } from "../jobs.js";
 import { askForKey } from "../key.js";
@@ -20,6 +20,9 @@ let older = null;
 let pending = null;
 let following = null;
 let polling = false;
+/** What the jobs of this visit started from, by job. */
+const starts = new Map();
+let takesPictures = false;
 
 const announce = announcer(byId("announcer"));
 const form = composer({ onSubmit: submit });
@@ -28,7 +31,7 @@ const jobView = currentJob({
   cancel: () => attempt(cancel),
   stop: () => pending?.controller.abort(),
   edit: form.focus,
-  retry: job => submit({ ...job, seed: null, sampler: job.sampler ?? undefined }),
+  retry: job => submit({ ...job, seed: null, sampler: job.sampler ?? undefined, start: starts.get(job.id) }),
   sameSeed(job, picture) {
     form.fill(job, picture.seed);
     announce.say(`Seed ${picture.seed} and its settings are in the form. Change something and paint.`);
@@ -41,6 +44,8 @@ const jobView = currentJob({
     form.setPrompt(text);
     form.submit();
   },
+  canEdit: () => takesPictures,
+  editPicture: (job, picture) => attempt(() => editPicture(job, picture)),
   download: (job, picture) => attempt(() => download(job, picture)),
   copyLink: (picture, button) => attempt(() => copyLink(picture, button)),
 });
@@ -60,6 +65,7 @@ async function submit(request) {
     const job = await jobsApi.submit(request, { signal: controller.signal, onWaiting });
     if (pending === mine) pending = null;
     jobs.set(job.id, job);
+    if (request.start) starts.set(job.id, request.start);
     if (pending === null) select(job.id);
   } catch (error) {
     if (pending !== mine) return;
@@ -164,6 +170,12 @@ async function download(job, picture) {
   link.click();
 }
 
+async function editPicture(job, picture) {
+  const response = await request(picture.path);
+  await form.startFrom(await response.blob(), job.prompt);
+  announce.say("The picture is in the form. Brush over what shall change, and say what the picture shall show.");
+}
+
 async function copyLink(picture, button) {
   await navigator.clipboard.writeText(picture.link);
   const label = button.querySelector(".label").firstChild;
@@ -200,7 +212,7 @@ function draw() {
   const newestFirst = [...jobs.values()].sort((a, b) => b.created - a.created);
   galleryView.show(newestFirst, selected, older !== null);
   if (pending) return;
-  if (selected && jobs.has(selected)) jobView.job(jobs.get(selected));
+  if (selected && jobs.has(selected)) jobView.job(jobs.get(selected), undefined, starts.get(selected)?.image);
   else jobView.empty();
 }
 
@@ -210,7 +222,12 @@ async function loadModel() {
     let text = "No painter has reported for work yet. You can send a request: it waits for the first one.";
     try {
       const card = await jobsApi.model();
-      if (card) { form.useModel(card); showBanner(""); return; }
+      if (card) {
+        takesPictures = card.takesPictures;
+        form.useModel(card);
+        showBanner("");
+        return draw();
+      }
     } catch (error) {
       if (error instanceof ApiError && error.needsKey) throw error;
       text = error instanceof Unreachable ? "Muse does not answer. Looking again until it does." : error.message;
