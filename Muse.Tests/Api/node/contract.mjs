@@ -45,7 +45,9 @@ const picture = () => toFile(Buffer.from(plain.data[0].b64_json, "base64"), "fox
 const edit = await client.images.edit({ ...fields, image: await picture(), n: 2 });
 assert.equal(edit.data.length, 2);
 assert.equal(edit.usage.input_tokens_details.image_tokens, 256);
-const editing = await client.images.edit({ ...fields, prompt: "a fox, stepwise", image: [await picture()], stream: true, partial_images: 1 });
+const editing = await client.images.edit({
+  ...fields, prompt: "a fox, stepwise", image: [await picture()], stream: true, partial_images: 1,
+});
 const editEvents = [];
 for await (const event of editing) {
   editEvents.push(event.type);
