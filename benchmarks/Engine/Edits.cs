@@ -18,7 +18,7 @@ static class Edits
     public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, int rounds)
     {
         report.Heading($"Edits among text-to-image: {name}, {Steps} steps");
-        report.Line($"Requests always wait; {rounds} × {Batches} batches for each mix, in turns; every second request starts from an image.");
+        report.Line($"Requests always wait; {rounds} × {Batches} batches a mix, in turns; every second request starts from an image.");
         report.Line($"An edit of strength 0.6 runs 12 of the 20 steps.\n");
         report.Columns("mix", "images/s", "against text alone");
         Mix[] mixes =
