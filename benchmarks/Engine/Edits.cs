@@ -6,7 +6,7 @@ namespace Muse.Benchmarks;
 /// <summary>The throughput with requests that start from an image, and the time to encode an image.</summary>
 static class Edits
 {
-    const int Steps = 20, Encodings = 50;
+    const int Steps = 20, Encodings = 50, Batches = 5;
 
     sealed record Mix(string Name, double Strength, bool Masked)
     {
@@ -15,10 +15,10 @@ static class Edits
         public double PerSecond => Images / Took.TotalSeconds;
     }
 
-    public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, double seconds, int rounds)
+    public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, int rounds)
     {
         report.Heading($"Edits among text-to-image: {name}, {Steps} steps");
-        report.Line($"Requests always wait; {rounds} × {seconds} s for each mix, in turns; every second request starts from an image.");
+        report.Line($"Requests always wait; {rounds} × {Batches} batches a mix, in turns; every second request starts from an image.");
         report.Line($"An edit of strength 0.6 runs 12 of the 20 steps.\n");
         report.Columns("mix", "images/s", "against text alone");
         Mix[] mixes =
@@ -29,7 +29,7 @@ static class Edits
         for (var round = 0; round < rounds; round++)
         {
             foreach (var mix in mixes)
-                await RunAsync(open, mix, seconds);
+                await RunAsync(open, mix);
         }
         foreach (var mix in mixes)
             report.Row($"{mix.Name}", $"{mix.PerSecond:F2}", $"{mix.PerSecond / mixes[0].PerSecond:F2}");
@@ -40,23 +40,22 @@ static class Edits
     }
 
     // The images of the first and of the last batch are not counted.
-    static async Task RunAsync(Func<IDiffusionModel> open, Mix mix, double seconds)
+    static async Task RunAsync(Func<IDiffusionModel> open, Mix mix)
     {
         await using var engine = await Models.StartAsync(open(), new EngineOptions { CheckpointEvery = 0 });
         var batch = new EngineOptions().MaxBatchSize;
         var input = Input(engine.Model, mix);
-        using var timeIsUp = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
-        var feeding = Models.FeedAsync(engine, _ => Steps, int.MaxValue, timeIsUp.Token, number => number % 2 == 0 ? null : input);
+        var count = Batches * batch;
+        var feeding = Models.FeedAsync(engine, _ => Steps, count, CancellationToken.None, number => number % 2 == 0 ? null : input);
         var clock = Stopwatch.StartNew();
         var completed = new List<TimeSpan>();
-        await foreach (var e in engine.Events.ReadAllAsync())
+        while (completed.Count < count)
         {
-            if (e is EngineEvent.Completed)
+            if (await engine.Events.ReadAsync() is EngineEvent.Completed)
                 completed.Add(clock.Elapsed);
-            if (feeding.IsCompleted && completed.Count == await feeding)
-                break;
         }
-        int first = batch, last = completed.Count - batch;
+        await feeding;
+        int first = batch, last = count - batch;
         mix.Images += last - first;
         mix.Took += completed[last] - completed[first];
     }

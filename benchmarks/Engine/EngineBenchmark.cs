@@ -42,7 +42,7 @@ static class EngineBenchmark
             await Arrivals.RunAsync(report, folder, real, seconds, rounds: 3);
         }
         if (parts.Contains("edits"))
-            await Edits.RunAsync(report, folder, real, seconds, rounds: 3);
+            await Edits.RunAsync(report, folder, real, rounds: 3);
         if (parts.Contains("changes"))
             await Arrivals.RunWithChangesAsync(report, Simulated, Spec, [0, 1, 3, 10], seconds: 10);
         if (parts.Contains("overhead"))

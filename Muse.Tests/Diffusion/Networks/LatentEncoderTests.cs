@@ -84,6 +84,23 @@ public class LatentEncoderTests
         Assert.All(first.Zip(together), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
     }
 
+    /// <summary>At strength 1 nothing of the image is in the latent that such a run starts from.</summary>
+    [Theory]
+    [InlineData("inpainting")]
+    [InlineData("inpainting, half precision")]
+    [InlineData("inpainting, SDXL")]
+    public async Task An_inpainting_model_sees_the_image_around_the_mask_and_the_mask(string layout)
+    {
+        var folder = Variants[layout].Write();
+        var input = Inputs.Of(1, Size, 1, Inputs.Square(Size, 40, 90));
+        var pictures = new List<byte[]>();
+        var (otherImage, otherMask) = (input with { Image = Inputs.Image(2, Size) }, input with { Mask = Inputs.Square(Size, 30, 90) });
+        foreach (var seen in new[] { input, otherImage, otherMask })
+            pictures.Add(Inside(await Generate(OnnxModelTests.Open(folder), Requests.Of("a", steps: 4, seed: 1) with { Input = seen })));
+        Assert.NotEqual(pictures[0], pictures[1]);
+        Assert.NotEqual(pictures[0], pictures[2]);
+    }
+
     static byte[] Inside(byte[] pixels) => [.. Enumerable.Range(50, 30).SelectMany(y => pixels[(3 * (y * Size + 50))..][..90])];
 
     [Fact]
