@@ -88,7 +88,8 @@ public sealed class RealWorkerTests(Browser browser)
         var file = visit.Page.Locator("#start-file");
         await file.SetInputFilesAsync(new FilePayload { Name = "a.png", MimeType = "image/png", Buffer = [1, 2, 3] });
         await Expect(visit.Page.Locator("#image-error")).ToContainTextAsync("is not a picture");
-        await file.SetInputFilesAsync(new FilePayload { Name = "b.png", MimeType = "image/png", Buffer = FlatPainter.FlatPng(200, 100, 90) });
+        await file.SetInputFilesAsync(
+            new FilePayload { Name = "b.png", MimeType = "image/png", Buffer = FlatPainter.FlatPng(200, 100, 90) });
         await Expect(visit.Page.Locator("#start-mask")).ToBeVisibleAsync();
         await Expect(visit.Page.GetByRole(AriaRole.Group, new() { Name = "Size" })).ToBeHiddenAsync();
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Remove the picture" }).ClickAsync();
