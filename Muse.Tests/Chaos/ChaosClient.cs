@@ -31,7 +31,13 @@ sealed class ClientRequest(string key, string prompt, long seed, int count, bool
         {
             var job = new ImageJob
             {
-                Id = JobId!, Owner = "", Prompt = prompt, Seed = seed, Count = count, Steps = ChaosClient.Steps, CreatedAt = default,
+                Id = JobId!,
+                Owner = "",
+                Prompt = prompt,
+                Seed = seed,
+                Count = count,
+                Steps = ChaosClient.Steps,
+                CreatedAt = default,
             };
             return edits ? job with { Width = EditedImage.Side, Height = EditedImage.Side, Input = EditedImage.Input } : job;
         }
