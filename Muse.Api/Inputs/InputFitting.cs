@@ -66,14 +66,11 @@ static class InputFitting
             : new SKSamplingOptions(SKCubicResampler.Mitchell);
         using var whole = SKImage.FromPixelCopy(info, pixels);
         using var part = whole.Subset(crop);
-        var scaled = info.WithSize(width, height);
-        var result = new byte[bytesPerPixel * width * height];
-        using var pinned = new SKBitmap(scaled);
-        using var target = pinned.PeekPixels();
+        using var scaled = new SKBitmap(info.WithSize(width, height));
+        using var target = scaled.PeekPixels();
         if (!part.ScalePixels(target, sampling))
             throw new InvalidOperationException($"{crop.Width}x{crop.Height} pixels could not be scaled to {width}x{height}.");
-        pinned.GetPixelSpan().CopyTo(result);
-        return result;
+        return scaled.GetPixelSpan()[..(bytesPerPixel * width * height)].ToArray();
     }
 
     static SKRectI Crop(DecodedInput input, int width, int height)

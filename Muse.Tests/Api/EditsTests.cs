@@ -164,6 +164,36 @@ public sealed class EditsTests : IAsyncLifetime
         Assert.Equal([255, 0], server.Painter!.Inputs.Single().Mask![31..33]);
     }
 
+    [SkippableFact]
+    public async Task A_mask_is_scaled_with_its_image_and_keeps_the_padding()
+    {
+        using var form = Form(("image", Picture(1000, 500)),
+            ("mask", Picture(1000, 500, (x, _) => new(0, 0, 0, x < 500 ? (byte)0 : (byte)255))));
+        form.Add(new StringContent("a fox"), "prompt");
+        using var answer = await server.Client.PostAsync("/v1/images/edits", form);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var (job, _, mask) = server.Painter!.Inputs.Single();
+        var (width, input) = (job.Width!.Value, job.Input!);
+        var row = mask![..width];
+        Assert.All(row[..(input.ContentWidth / 2 - 2)], value => Assert.Equal(255, value));
+        Assert.All(row[(input.ContentWidth / 2 + 2)..], value => Assert.Equal(0, value));
+        Assert.All(mask[(width * input.ContentHeight)..], value => Assert.Equal(0, value));
+    }
+
+    [SkippableFact]
+    public async Task With_a_size_the_image_is_cut_to_its_shape_in_the_middle()
+    {
+        // Red, then blue: the middle of a wide image has as much of both.
+        using var form = Form(("image", Picture(256, 128, (x, _) => x < 128 ? new SKColor(255, 0, 0) : new SKColor(0, 0, 255))));
+        form.Add(new StringContent("a fox"), "prompt");
+        form.Add(new StringContent("128x128"), "size");
+        using var answer = await server.Client.PostAsync("/v1/images/edits", form);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var (job, pixels, _) = server.Painter!.Inputs.Single();
+        Assert.Equal((128, 128), (job.Input!.ContentWidth, job.Input.ContentHeight));
+        Assert.Equal((255, 0), (pixels[3 * 62], pixels[3 * 66]));
+    }
+
     public static TheoryData<string, string, string> Wrong => new()
     {
         { """{"prompt":"a"}""", "image", "'image' is missing" },

@@ -155,6 +155,7 @@ export function startPicture({ onChange }) {
   byId("start-undo").addEventListener("click", undo);
   byId("start-remove").addEventListener("click", () => { remove(); byId("prompt").focus(); });
   strength.addEventListener("input", () => { strengthTouched = true; updateStrength(); });
+  byId("start-open").addEventListener("click", () => file.click());
   file.addEventListener("change", () => { if (file.files[0]) load(file.files[0]); });
   document.addEventListener("paste", event => {
     const pasted = [...event.clipboardData?.files ?? []].find(each => each.type.startsWith("image/"));
