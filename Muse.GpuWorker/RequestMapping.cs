@@ -74,5 +74,6 @@ static class RequestMapping
         RequiresMask = model.RequiresMask,
         DefaultStrength = model.DefaultStrength,
         DefaultMaskedStrength = model.DefaultMaskedStrength,
+        DefaultMaskedSampler = model.DefaultMaskedSampler,
     };
 }

@@ -140,7 +140,7 @@ public sealed partial class JobParser
             Steps = steps ?? Steps(quality, card),
             Input = jobInput,
             GuidanceScale = validation.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
-            Sampler = Sampler(fields.Scheduler, card, validation),
+            Sampler = Sampler(fields.Scheduler, card, masked: input?.Mask is not null, validation),
             Seed = Seed(fields.Seed, validation),
             Format = format switch { "jpeg" => PictureFormat.Jpeg, "webp" => PictureFormat.Webp, _ => PictureFormat.Png },
             Quality = (int)(validation.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
@@ -283,14 +283,14 @@ public sealed partial class JobParser
         _ => card.DefaultSteps,
     };
 
-    static string? Sampler(string? name, ModelCard? card, FieldValidation validation)
+    static string? Sampler(string? name, ModelCard? card, bool masked, FieldValidation validation)
     {
         name = name is "" ? null : name;
         if (card is not null && name is not null && !card.Samplers.Contains(name))
             validation.Fail("scheduler", $"'scheduler' must be one of {string.Join(", ", card.Samplers)}.");
         else if (name is { Length: > 64 })
             validation.Fail("scheduler", "'scheduler' must have at most 64 characters.");
-        return name ?? (card?.Samplers is [var first, ..] ? first : null);
+        return name ?? (masked ? card?.DefaultMaskedSampler : null) ?? (card?.Samplers is [var first, ..] ? first : null);
     }
 
     static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "…";

@@ -33,4 +33,6 @@ public sealed record ModelCard
     public double DefaultStrength { get; init; } = 0.6;
     /// <summary>Strength for an image with a mask where none is requested.</summary>
     public double DefaultMaskedStrength { get; init; } = 1;
+    /// <summary>The sampler for an image with a mask where none is requested; null for the first of <see cref="Samplers"/>.</summary>
+    public string? DefaultMaskedSampler { get; init; }
 }

@@ -33,6 +33,7 @@ public sealed class EditsTests : IAsyncLifetime
 
         var (job, pixels, area) = server.Painter!.Inputs.Single();
         Assert.Equal((128, 96, 1.0, true), (job.Width, job.Height, job.Input!.Strength, job.Input.HasMask));
+        Assert.Equal("euler", job.Sampler); // The model's own for edits with a mask.
         Assert.Equal([5, 10, 20], pixels[(3 * 5)..(3 * 6)]);
         Assert.Equal([255, 255, 0, 0], area![62..66]);
     }

@@ -36,6 +36,7 @@ public sealed class FlatPainter : IAsyncDisposable
         DefaultGuidanceScale = 5,
         Samplers = ["ddim", "euler"],
         ImageInput = true,
+        DefaultMaskedSampler = "euler",
     };
 
     readonly IHost host;

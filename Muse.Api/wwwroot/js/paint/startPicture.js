@@ -4,7 +4,7 @@ import { byId, setText } from "../dom.js";
 
 /** Larger pictures are made smaller before they are sent; no model here works on more. */
 const longestSide = 1536;
-const strokeColour = "#e0402a";
+const strokeColour = "#ff2bd6";
 const words = [[0.25, "a touch"], [0.45, "some"], [0.65, "much"], [0.85, "most of it"], [1, "all of it"]];
 
 /** Starts the editor. `onChange()` is called when a picture came or went. */
