@@ -35,7 +35,9 @@ public sealed class ApiOptions
     [Range(1024, 256 << 20)]
     public int MaxInputBytes { get; set; } = 50 << 20;
 
-    /// <summary>Most pixels of an input image. Default 25 million, which take 100 MB while they are decoded.</summary>
+    /// <summary>
+    /// Most pixels of an input image. Default 25 million. Each takes 4 bytes, several times over while the image is decoded and scaled.
+    /// </summary>
     [Range(64 * 64, 200_000_000)]
     public int MaxInputPixels { get; set; } = 25_000_000;
 

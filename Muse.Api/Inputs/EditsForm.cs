@@ -34,8 +34,9 @@ static class EditsForm
                 MemoryBufferThreshold = (int)Math.Min(limit, int.MaxValue),
             }, cancellation);
         }
-        catch (InvalidDataException exception)
+        catch (Exception exception) when (exception is InvalidDataException or IOException and not BadHttpRequestException)
         {
+            // The reader reports a form that ends early as an IOException.
             return new(null, null, ApiError.Invalid(null, $"The form can't be read: {exception.Message}"));
         }
 

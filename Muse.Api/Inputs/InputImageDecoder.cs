@@ -143,19 +143,13 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
     static byte[]? Luminance(SKBitmap bitmap) =>
         MaskOf(bitmap, static pixel => (byte)((299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) * pixel[3] / 255_000));
 
-    static byte[]? MaskOf(SKBitmap bitmap, Func<byte[], byte> value)
+    static byte[]? MaskOf(SKBitmap bitmap, Func<ReadOnlySpan<byte>, byte> value)
     {
         var pixels = bitmap.GetPixelSpan();
         var mask = new byte[bitmap.Width * bitmap.Height];
-        var pixel = new byte[BytesPerPixel];
-        var any = false;
         for (var i = 0; i < mask.Length; i++)
-        {
-            pixels.Slice(BytesPerPixel * i, BytesPerPixel).CopyTo(pixel);
-            mask[i] = value(pixel);
-            any |= mask[i] != 0;
-        }
-        return any ? mask : null;
+            mask[i] = value(pixels.Slice(BytesPerPixel * i, BytesPerPixel));
+        return mask.AsSpan().ContainsAnyExcept((byte)0) ? mask : null;
     }
 
     /// <summary>The pixels without transparency: as the colours stand in the file, since a transparent part is a mask.</summary>

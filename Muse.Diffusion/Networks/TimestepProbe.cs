@@ -12,15 +12,15 @@ sealed class TimestepProbe(Denoiser denoiser, LatentShape latent, Conditioning c
 {
     // Half precision differs by a thousandth or so; a row at another's timestep by far more.
     const float Tolerance = 0.02f;
-    const float Early = 900, Late = 20;
+    const float HighTimestep = 900, LowTimestep = 20;
 
     public bool TakesOnePerRow()
     {
         try
         {
             denoiser.TimestepPerRow = true;
-            var together = Run([Early, Late]);
-            return AreClose(together[0], Run([Early])[0]) && AreClose(together[1], Run([Late])[0]);
+            var together = Run([HighTimestep, LowTimestep]);
+            return AreClose(together[0], Run([HighTimestep])[0]) && AreClose(together[1], Run([LowTimestep])[0]);
         }
         catch (OnnxRuntimeException)
         {

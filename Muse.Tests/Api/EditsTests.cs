@@ -42,7 +42,7 @@ public sealed class EditsTests : IAsyncLifetime
     public async Task A_form_with_the_fields_of_other_clients_is_read_as_the_JSON_body_is()
     {
         using var form = Form(("image[]", Picture(128, 128)));
-        foreach (var (name, value) in ((string, string)[])[("prompt", "a fox"), ("n", "2"), ("size", "128x128"),
+        foreach (var (name, value) in ((string, string)[])[("n", "2"), ("size", "128x128"),
             ("response_format", "b64_json"), ("strength", "0.4"), ("seed", "7"), ("stream", "false"),
             ("model", "gpt-image-1"), ("user", "")])
         {
@@ -101,7 +101,6 @@ public sealed class EditsTests : IAsyncLifetime
         int width, int height, int modelWidth, int modelHeight, int contentWidth, int contentHeight)
     {
         using var form = Form(("image", Picture(width, height)));
-        form.Add(new StringContent("a fox"), "prompt");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal($"{contentWidth}x{contentHeight}", body.GetProperty("size").GetString());
@@ -118,7 +117,6 @@ public sealed class EditsTests : IAsyncLifetime
     public async Task Every_format_is_read(SKEncodedImageFormat format)
     {
         using var form = Form(("image", Picture(128, 128, (_, _) => new(200, 100, 50), format)));
-        form.Add(new StringContent("a fox"), "prompt");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var pixel = server.Painter!.Inputs.Single().Image[..3];
@@ -135,7 +133,6 @@ public sealed class EditsTests : IAsyncLifetime
             0xFF, 0xE1, 0, 34, .. "Exif\0\0"u8, .. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0,
         ];
         using var form = Form(("image", [.. jpeg[..2], .. exif, .. jpeg[2..]]));
-        form.Add(new StringContent("a fox"), "prompt");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var (job, pixels, _) = server.Painter!.Inputs.Single();
@@ -147,7 +144,6 @@ public sealed class EditsTests : IAsyncLifetime
     public async Task An_image_with_transparent_pixels_is_its_own_mask()
     {
         using var form = Form(("image", Picture(128, 128, (x, _) => new(50, 60, 70, x < 32 ? (byte)0 : (byte)255))));
-        form.Add(new StringContent("a fox"), "prompt");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal([255, 0], server.Painter!.Inputs.Single().Mask![31..33]);
@@ -158,7 +154,6 @@ public sealed class EditsTests : IAsyncLifetime
     {
         using var form = Form(("image", Picture(128, 128)),
             ("mask", Picture(128, 128, (x, _) => x < 32 ? SKColors.White : SKColors.Black)));
-        form.Add(new StringContent("a fox"), "prompt");
         form.Add(new StringContent("white_is_edit"), "mask_mode");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -170,7 +165,6 @@ public sealed class EditsTests : IAsyncLifetime
     {
         using var form = Form(("image", Picture(1000, 500)),
             ("mask", Picture(1000, 500, (x, _) => new(0, 0, 0, x < 500 ? (byte)0 : (byte)255))));
-        form.Add(new StringContent("a fox"), "prompt");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var (job, _, mask) = server.Painter!.Inputs.Single();
@@ -186,7 +180,6 @@ public sealed class EditsTests : IAsyncLifetime
     {
         // Red, then blue: the middle of a wide image has as much of both.
         using var form = Form(("image", Picture(256, 128, (x, _) => x < 128 ? new SKColor(255, 0, 0) : new SKColor(0, 0, 255))));
-        form.Add(new StringContent("a fox"), "prompt");
         form.Add(new StringContent("128x128"), "size");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -227,13 +220,30 @@ public sealed class EditsTests : IAsyncLifetime
         Assert.Contains(message, error.GetProperty("message").GetString());
     }
 
+    [SkippableTheory]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na", 400)] // Cut off.
+    [InlineData("multipart/form-data; boundary=b", "", 400)]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nno header\r\n\r\n", 400)]
+    [InlineData("multipart/form-data", "--b--\r\n", 400)]
+    [InlineData("multipart/form-data; boundary=\"\"", "--b--\r\n", 400)]
+    [InlineData("multipart/form-data-too; boundary=b", "--b--\r\n", 415)]
+    [InlineData("application/json", """{"prompt":"a","image":"\ud800"}""", 400)]
+    [InlineData("application/json", """{"prompt":"a","image":{"\ud800":1}}""", 400)]
+    public async Task A_form_or_body_that_can_not_be_read_is_an_error_of_the_client(string type, string body, int status)
+    {
+        using var content = new ByteArrayContent(System.Text.Encoding.UTF8.GetBytes(body));
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+        using var answer = await server.Client.PostAsync("/v1/images/edits", content);
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Empty(server.Log.Errors);
+    }
+
     [SkippableFact]
     public async Task A_small_file_with_a_large_size_in_its_header_is_refused_before_it_is_decoded()
     {
         var png = Picture(16, 16);
         png[16] = 0x7F; // The first byte of the width.
         using var form = Form(("image", png));
-        form.Add(new StringContent("a fox"), "prompt");
         using var answer = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
@@ -253,7 +263,6 @@ public sealed class EditsTests : IAsyncLifetime
         for (var i = 0; i < count; i++)
         {
             using var form = Form(("image", Break(files[i % files.Length], random)));
-            form.Add(new StringContent("a fox"), "prompt");
             using var answer = await server.Client.PostAsync("/v1/images/edits", form);
             statuses[(int)answer.StatusCode] = statuses.GetValueOrDefault((int)answer.StatusCode) + 1;
             server.Painter!.Inputs.Clear();
@@ -292,9 +301,10 @@ public sealed class EditsTests : IAsyncLifetime
     static string Mask(int width, int height) =>
         "data:image/png;base64," + Convert.ToBase64String(Picture(width, height, (x, _) => new(0, 0, 0, x < 9 ? (byte)0 : (byte)255)));
 
+    /// <summary>A form with a prompt and these files.</summary>
     static MultipartFormDataContent Form(params (string Name, byte[] File)[] files)
     {
-        var form = new MultipartFormDataContent();
+        var form = new MultipartFormDataContent { { new StringContent("a fox"), "prompt" } };
         foreach (var (name, file) in files)
         {
             var content = new ByteArrayContent(file);

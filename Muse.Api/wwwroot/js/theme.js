@@ -6,8 +6,11 @@
   const names = { auto: "as the system", light: "light", dark: "dark" };
   const read = () => { try { return localStorage.getItem("muse.theme"); } catch { return null; } };
   const keep = theme => {
-    // Without storage (private mode) the choice lasts until the page is left.
-    try { localStorage.setItem("muse.theme", theme); } catch { }
+    try {
+      localStorage.setItem("muse.theme", theme);
+    } catch {
+      // Without storage (private mode) the choice lasts until the page is left.
+    }
   };
   let theme = themes.includes(read()) ? read() : "auto";
   const apply = () => {
