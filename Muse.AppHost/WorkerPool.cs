@@ -50,7 +50,9 @@ sealed partial class WorkerPool(
                     Apply(change);
                 await MeasureAsync(stoppingToken);
                 while (drainRequests.Reader.TryRead(out var index))
-                    await DrainAsync(workers[index], stoppingToken);
+                    workers[index].DrainRequested = workers[index].Phase == WorkerPhase.Live;
+                foreach (var worker in workers.Where(worker => worker.DrainRequested))
+                    await DrainAsync(worker, stoppingToken);
                 foreach (var (index, action) in PoolPlan.Decide(wanted, [.. workers.Select(Facts)], time.GetUtcNow()))
                     await ActAsync(workers[index], action, stoppingToken);
             } while (await timer.WaitForNextTickAsync(stoppingToken));
@@ -84,7 +86,7 @@ sealed partial class WorkerPool(
 
     void ProcessEnded(PoolWorker worker, int? exitCode)
     {
-        worker.ProcessSeen = false;
+        (worker.ProcessSeen, worker.DrainRequested) = (false, false);
         if (worker.Phase != WorkerPhase.Live)
         {
             worker.Phase = WorkerPhase.Idle;
@@ -167,6 +169,7 @@ sealed partial class WorkerPool(
         {
             await fleet.RequestDrainAsync(heartbeat.Worker, cancellation);
             (worker.Phase, worker.Until) = (WorkerPhase.Draining, time.GetUtcNow() + LongestDrain);
+            worker.DrainRequested = false;
             LogDraining(worker.Name, heartbeat.Batch.Count);
         }
         catch (QueueUnavailableException exception)
@@ -214,6 +217,8 @@ sealed partial class WorkerPool(
         public DateTimeOffset StartedAt { get; set; }
         /// <summary>Aspire has reported a process since then, so the end that it reports next is this process' end.</summary>
         public bool ProcessSeen { get; set; }
+        /// <summary>The user asked to drain it. That holds until it is drained, or until its process has ended.</summary>
+        public bool DrainRequested { get; set; }
         public int Crashes { get; set; }
         public Task Command { get; set; } = Task.CompletedTask;
     }

@@ -94,7 +94,8 @@ public sealed class DashboardTests(Browser browser, RunningAppHost running) : IC
 
         var done = await host.UntilAsync(submission, AppHostProcess.HasEnded);
         Assert.Equal("succeeded", AppHostProcess.State(done));
-        await Processes.UntilAsync(() => !Processes.IsAlive(drained) && host.WorkerProcesses().Count == 1, AppHostProcess.Limit);
+        await Processes.UntilAsync(() => !Processes.IsAlive(drained) && host.WorkerProcesses().Count == 1, AppHostProcess.Limit,
+            () => $"Worker {drained} was drained; these run: {string.Join(", ", host.WorkerProcesses())}\n{host.Output}");
         Assert.Contains("is drained: it hands back", host.Output);
         Assert.DoesNotContain("ended unasked", host.Output);
     }

@@ -19,6 +19,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     readonly ConcurrentDictionary<string, string> states = new();
     readonly string folder = Directory.CreateTempSubdirectory("muse-pool-").FullName;
     DistributedApplication? app;
+    WorkerPool? pool;
 
     [Fact]
     public async Task The_fewest_workers_start_at_once_without_a_decision()
@@ -81,13 +82,35 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         Assert.Equal(["worker-0", "worker-1"], Live());
     }
 
+    [Fact]
+    public async Task A_drain_requested_while_Redis_is_away_is_done_when_it_is_back()
+    {
+        await StartAsync(min: 1, max: 2);
+        await Running("worker-0");
+        fleet.Beat("worker-0", WorkerState.Ready, 1);
+        await Until(() => fleet.Heard("worker-0"));
+        fleet.Away = true;
+        var asked = fleet.Asked;
+        await Until(() => fleet.Asked > asked + 2);
+        pool!.RequestDrain(0);
+        asked = fleet.Asked;
+        await Until(() => fleet.Asked > asked + 2);
+        Assert.Empty(fleet.Drained);
+
+        fleet.Away = false;
+        await Running("worker-0", "worker-1");
+        fleet.Beat("worker-0", WorkerState.Draining, 0);
+        await Running("worker-1");
+        Assert.Equal(["process of worker-0"], fleet.Drained);
+    }
+
     const string Endless = "trap 'exit 0' TERM; sleep 1000 & wait";
 
     async Task StartAsync(int min, int max, string script = Endless)
     {
         for (var index = 0; index < max; index++)
             builder.AddExecutable(WorkerPool.Name(index), "/bin/sh", folder, "-c", script).WithExplicitStart();
-        builder.Services.AddHostedService(services => new WorkerPool(
+        builder.Services.AddHostedService(services => pool = new WorkerPool(
             fleet,
             new AppHostSettings { MinWorkers = min, MaxWorkers = max },
             services.GetRequiredService<ResourceNotificationService>(),
