@@ -119,17 +119,17 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
         var preview = RequestMapping.Content(item.Job, previewed.Preview);
         var bytes = ImageEncoder.Encode(preview, ImageFormat.Jpeg, PreviewQuality);
         return queue.ReportAsync(item, previewed.Step, previewed.Steps,
-            new StoredPicture(bytes, PictureFormat.Jpeg, preview.Width, preview.Height));
+            new StoredImage(bytes, OutputFormat.Jpeg, preview.Width, preview.Height));
     }
 
-    async Task StoreAsync(InFlightImage image, EngineEvent.Completed completed, CancellationToken giveUp)
+    async Task StoreAsync(InFlightImage inFlight, EngineEvent.Completed completed, CancellationToken giveUp)
     {
-        using var span = Source.StartActivity("store result", ActivityKind.Internal, image.Span?.Context ?? default);
-        var item = image.Item;
-        var picture = RequestMapping.Content(item.Job, completed.Image);
-        var metadata = new ImageMetadata(ImageParameters.Describe(image.Request, context.Model), options.Value.AiGeneratedMark);
-        var bytes = ImageEncoder.Encode(picture, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
-        await queue.CompleteAsync(item, new FinishedPicture(new StoredPicture(bytes, item.Job.Format, picture.Width, picture.Height),
+        using var span = Source.StartActivity("store result", ActivityKind.Internal, inFlight.Span?.Context ?? default);
+        var item = inFlight.Item;
+        var image = RequestMapping.Content(item.Job, completed.Image);
+        var metadata = new ImageMetadata(ImageParameters.Describe(inFlight.Request, context.Model), options.Value.AiGeneratedMark);
+        var bytes = ImageEncoder.Encode(image, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
+        await queue.CompleteAsync(item, new FinishedImage(new StoredImage(bytes, item.Job.Format, image.Width, image.Height),
             completed.Steps, item.StartedAt, completed.PromptCutOff, completed.Flagged), giveUp);
     }
 }

@@ -50,10 +50,10 @@ static class RequestMapping
     /// <summary>The HTTP API's name of a request's property.</summary>
     public static string FieldName(string property) => JsonNamingPolicy.SnakeCaseLower.ConvertName(property);
 
-    public static ImageFormat Format(PictureFormat format) => format switch
+    public static ImageFormat Format(OutputFormat format) => format switch
     {
-        PictureFormat.Png => ImageFormat.Png,
-        PictureFormat.Jpeg => ImageFormat.Jpeg,
+        OutputFormat.Png => ImageFormat.Png,
+        OutputFormat.Jpeg => ImageFormat.Jpeg,
         _ => ImageFormat.WebP,
     };
 

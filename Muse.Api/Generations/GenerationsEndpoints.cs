@@ -26,7 +26,7 @@ public static class GenerationsEndpoints
             .WithSummary("The present state of a job").ProducesProblems(404)
             .WithDescription("'Prefer: wait=N' first waits up to N seconds for the end.");
         jobs.MapDelete("/{id}", CancelAsync).WithName("cancelGeneration").WithSummary("Cancel a job").ProducesProblems(404)
-            .WithDescription("Waiting pictures never start, running ones stop at the next step, completed ones are kept. A job that has "
+            .WithDescription("Waiting images never start, running ones stop at the next step, completed ones are kept. A job that has "
                 + "ended does not change.");
         jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("The changes of a job as server-sent events")
@@ -34,10 +34,10 @@ public static class GenerationsEndpoints
             .WithDescription("The first event is the present state. Each change follows as 'update', the last one as 'end'. "
                 + "While the job waits, 'position' follows each change of its position in the queue. "
                 + "Last-Event-ID resumes after a lost connection.");
-        jobs.MapGet("/{id}/images/{index:int}", ImageAsync).WithName(RouteNames.GetGenerationImage).WithSummary("A completed picture")
+        jobs.MapGet("/{id}/images/{index:int}", ImageAsync).WithName(RouteNames.GetGenerationImage).WithSummary("A completed image")
             .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
         jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName(RouteNames.GetGenerationPreview)
-            .WithSummary("The latest preview of a picture")
+            .WithSummary("The latest preview of an image")
             .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
@@ -124,13 +124,13 @@ public static class GenerationsEndpoints
     static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> ImageAsync(string id, int index,
         HttpContext context, JobQueue queue) =>
         await FindAsync(id, context, queue) is { } job
-            ? await PictureFiles.GetAsync(queue, context, job, index)
+            ? await ImageFiles.GetAsync(queue, context, job, index)
             : (ApiErrorResult)ApiError.NotFound("job");
 
     static async Task<Results<FileContentHttpResult, ApiErrorResult>> PreviewAsync(string id, int index, HttpContext context,
         JobQueue queue, ModelDirectory models)
     {
-        if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Pictures.Count
+        if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Images.Count
             || await models.ChecksSafetyAsync(context.RequestAborted)
             || await queue.FindPreviewAsync(id, index, context.RequestAborted) is not { } preview)
         {
@@ -138,7 +138,7 @@ public static class GenerationsEndpoints
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Bytes(preview.Bytes, PictureLinks.MediaType(preview.Format));
+        return TypedResults.Bytes(preview.Bytes, ImageLinks.MediaType(preview.Format));
     }
 
     /// <summary>The job, if it is the caller's. An operator's key does not open another caller's jobs.</summary>

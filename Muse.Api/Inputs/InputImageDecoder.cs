@@ -45,19 +45,19 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
         }
     }
 
-    (DecodedInput? Input, ApiError? Error) Decode((string Field, InputFile File) image, InputFile? maskFile, MaskMode mode)
+    (DecodedInput? Input, ApiError? Error) Decode((string Field, InputFile File) imageFile, InputFile? maskFile, MaskMode mode)
     {
         var warnings = new List<string>();
-        using var picture = Decode(image.Field, image.File, warnings);
-        var transparency = picture.AlphaType == SKAlphaType.Opaque ? null : Transparency(picture);
+        using var image = Decode(imageFile.Field, imageFile.File, warnings);
+        var transparency = image.AlphaType == SKAlphaType.Opaque ? null : Transparency(image);
         var mask = transparency;
         if (maskFile is { } file)
         {
             using var bitmap = Decode("mask", file, warnings);
-            if (bitmap.Width != picture.Width || bitmap.Height != picture.Height)
+            if (bitmap.Width != image.Width || bitmap.Height != image.Height)
             {
                 throw new InputImageException("mask", string.Create(CultureInfo.InvariantCulture,
-                    $"'mask' must have the size of the image, {picture.Width}x{picture.Height}; it is {bitmap.Width}x{bitmap.Height}."));
+                    $"'mask' must have the size of the image, {image.Width}x{image.Height}; it is {bitmap.Width}x{bitmap.Height}."));
             }
             mask = mode == MaskMode.Alpha ? Transparency(bitmap) : Luminance(bitmap);
             if (mask is null)
@@ -68,7 +68,7 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
             }
         }
 
-        return (new DecodedInput(picture.Width, picture.Height, Opaque(picture), mask, warnings), null);
+        return (new DecodedInput(image.Width, image.Height, Opaque(image), mask, warnings), null);
     }
 
     SKBitmap Decode(string field, InputFile file, List<string> warnings)

@@ -23,7 +23,7 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
     }
 
     /// <summary>
-    /// Whether a safety checker sees each completed picture. Previews have not been seen by it, so they are not shown then.
+    /// Whether a safety checker sees each completed image. Previews have not been seen by it, so they are not shown then.
     /// </summary>
     public async ValueTask<bool> ChecksSafetyAsync(CancellationToken cancellation) =>
         await FindAsync(cancellation) is { SafetyChecker: true };

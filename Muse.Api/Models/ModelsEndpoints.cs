@@ -53,7 +53,7 @@ public sealed record ModelDescription(string Id, string Object, long Created, st
 /// <param name="MaxSteps">Most steps.</param>
 /// <param name="DefaultGuidanceScale">Guidance scale where none is asked for.</param>
 /// <param name="Schedulers">The samplers' names; the first is the default.</param>
-/// <param name="SafetyChecker">Whether pictures pass a safety checker.</param>
+/// <param name="SafetyChecker">Whether images pass a safety checker.</param>
 /// <param name="ImageInput">Whether it can edit images.</param>
 /// <param name="RequiresMask">Whether it only fills in the masked part of an image.</param>
 /// <param name="DefaultStrength">Strength of an edit without a mask where none is asked for.</param>

@@ -16,7 +16,7 @@ public static class OperationsEndpoints
             .WithSummary("The system, live").WithDescription("Server-sent events: 'history' with the last hour once, then 'now' every "
                 + "second.");
         operations.MapGet("/dead-letters", DeadLettersAsync).WithName("listDeadLetters").ProducesProblems(400)
-            .WithSummary("Dead letters: pictures that were given up, newest first");
+            .WithSummary("Dead letters: images that were given up, newest first");
         operations.MapPost("/dead-letters/{id}/requeue", RequeueAsync).WithName("requeueDeadLetter").ProducesProblems(404)
             .WithSummary("Put a dead letter back into the queue");
         var metrics = app.MapPrometheusScrapingEndpoint("/metrics");

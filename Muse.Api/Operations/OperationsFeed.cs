@@ -99,7 +99,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         {
             At = queue.At,
             Queue = new(queue.Waiting, queue.Pending, queue.OldestWaiting?.TotalSeconds, queue.Arrivals, queue.Completed),
-            PicturesPerSecond = Rate(queue),
+            ImagesPerSecond = Rate(queue),
             WaitP50 = p50,
             WaitP95 = p95,
             Workers = [.. workers.OrderBy(worker => worker.StartedAt).Select(Show)],
@@ -115,7 +115,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
             {
                 if (points.Count == MaxPoints)
                     points.Dequeue();
-                points.Enqueue(new(queue.At, queue.Waiting, now.PicturesPerSecond, p50, p95, workers.Count, now.Decision?.Workers));
+                points.Enqueue(new(queue.At, queue.Waiting, now.ImagesPerSecond, p50, p95, workers.Count, now.Decision?.Workers));
             }
         }
         return now;
@@ -139,7 +139,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         _ => "ready",
     }, worker.Device, worker.StartedAt, worker.At, worker.Slots,
         [.. worker.Batch.Select(place => new OperationsPlace(place.Place, Shorten(place.JobId)!, place.Index, place.Step, place.Steps))],
-        worker.PicturesPerSecond, worker.Painted);
+        worker.ImagesPerSecond, worker.Completed);
 
     /// <summary>A dead letter in the operators' API.</summary>
     public static OperationsDeadLetter Show(DeadLetter letter) =>

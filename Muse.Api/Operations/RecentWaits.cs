@@ -2,7 +2,7 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Waiting times of the pictures that all workers started recently.</summary>
+/// <summary>Waiting times of the images that all workers started recently.</summary>
 public sealed class RecentWaits
 {
     static readonly TimeSpan Window = TimeSpan.FromMinutes(5);
@@ -12,8 +12,8 @@ public sealed class RecentWaits
     /// <summary>The id of the latest addition. Reading continues after it.</summary>
     public string? Last { get; private set; }
 
-    /// <summary>Adds pictures, oldest first.</summary>
-    public void Add(IReadOnlyList<BegunPictures> begun)
+    /// <summary>Adds images, oldest first.</summary>
+    public void Add(IReadOnlyList<StartedImages> begun)
     {
         foreach (var take in begun)
         {

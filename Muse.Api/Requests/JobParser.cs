@@ -142,7 +142,7 @@ public sealed partial class JobParser
             GuidanceScale = validation.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
             Sampler = Sampler(fields.Scheduler, card, masked: input?.Mask is not null, validation),
             Seed = Seed(fields.Seed, validation),
-            Format = format switch { "jpeg" => PictureFormat.Jpeg, "webp" => PictureFormat.Webp, _ => PictureFormat.Png },
+            Format = format switch { "jpeg" => OutputFormat.Jpeg, "webp" => OutputFormat.Webp, _ => OutputFormat.Png },
             Quality = (int)(validation.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
         };
     }
@@ -184,12 +184,12 @@ public sealed partial class JobParser
             ? InputFitting.Fit(input, new(width, height, placed.ContentWidth, placed.ContentHeight))
             : null;
 
-    /// <summary>A safety checker sees only completed pictures, so a model with one makes no previews.</summary>
+    /// <summary>A safety checker sees only completed images, so a model with one makes no previews.</summary>
     static int Previews(int count, string field, ModelCard? card, List<string> warnings)
     {
         if (count == 0 || card is not { SafetyChecker: true })
             return count;
-        warnings.Add($"'{field}' was ignored: the safety checker of this model sees only completed pictures.");
+        warnings.Add($"'{field}' was ignored: the safety checker of this model sees only completed images.");
         return 0;
     }
 

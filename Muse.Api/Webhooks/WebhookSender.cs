@@ -160,7 +160,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         JsonSerializer.Serialize(WebhookBody.From(job), ApiJson.Default.WebhookBody), 0, time.GetUtcNow(), "", false);
 
     /// <summary>
-    /// The same for every process, another for each end of a job that was requeued, and without the job's id, which opens its pictures.
+    /// The same for every process, another for each end of a job that was requeued, and without the job's id, which opens its images.
     /// </summary>
     static string MessageId(JobSnapshot job)
     {

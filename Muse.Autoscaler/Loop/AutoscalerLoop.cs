@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace Muse.Autoscaler;
 
 /// <summary>
-/// Measures, decides, stores the decision and acts. Runs at every interval, and at once when a picture arrives while no worker is wanted.
+/// Measures, decides, stores the decision and acts. Runs at every interval, and at once when an image arrives while no worker is wanted.
 /// </summary>
 /// <remarks>No failure ends the loop. While Redis is unavailable, the last decision stays in force.</remarks>
 public sealed class AutoscalerLoop(

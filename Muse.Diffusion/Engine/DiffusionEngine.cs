@@ -64,7 +64,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
     public ChannelReader<EngineEvent> Events => events.Reader;
 
     /// <summary>Warms the model up at the sizes it will serve (<see cref="EngineOptions.WarmUpSizes"/>), then runs.</summary>
-    /// <exception cref="DeviceMemoryException">The device has no memory for one picture of such a size.</exception>
+    /// <exception cref="DeviceMemoryException">The device has no memory for one image of such a size.</exception>
     /// <exception cref="OperationCanceledException">The start was cancelled, or the engine was disposed meanwhile.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {

@@ -8,7 +8,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     // On a slow device more rows would only delay the start; there is little left to prepare by then.
     static readonly TimeSpan Enough = TimeSpan.FromSeconds(2);
 
-    /// <exception cref="DeviceMemoryException">The device has no memory for one picture of a size.</exception>
+    /// <exception cref="DeviceMemoryException">The device has no memory for one image of a size.</exception>
     public void Run(IReadOnlyList<(int Width, int Height)> sizes, Batcher<Slot> batcher, CancellationToken cancellation)
     {
         var conditioning = model.Encode(null);

@@ -2,11 +2,11 @@ using SkiaSharp;
 
 namespace Muse.Diffusion;
 
-/// <summary>Writes pictures as files.</summary>
+/// <summary>Writes images as files.</summary>
 public static class ImageEncoder
 {
-    /// <summary>Encodes a picture.</summary>
-    /// <param name="image">The picture.</param>
+    /// <summary>Encodes an image.</summary>
+    /// <param name="image">The image.</param>
     /// <param name="format">The file format.</param>
     /// <param name="quality">0 to 100, for the lossy formats.</param>
     /// <param name="metadata">What the file says of the image besides the pixels; null for nothing.</param>
@@ -25,7 +25,7 @@ public static class ImageEncoder
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, "There is no such format."),
         };
         if (data is null)
-            throw new InvalidOperationException($"A picture of {image.Width}x{image.Height} can't be written as {format}.");
+            throw new InvalidOperationException($"An image of {image.Width}x{image.Height} can't be written as {format}.");
         return (metadata, format) switch
         {
             (null, _) => data.ToArray(),

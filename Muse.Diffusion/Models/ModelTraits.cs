@@ -31,12 +31,12 @@ public sealed record ModelTraits
     /// <summary>Guidance scale where none is asked for.</summary>
     public required float DefaultGuidanceScale { get; init; }
     /// <summary>The highest timestep at which a request without a negative prompt is guided. Above it, while little but noise is to be
-    /// seen, the prompt alone decides: there guidance costs a second row and makes pictures more alike, and worse (Kynkäänniemi et al.
+    /// seen, the prompt alone decides: there guidance costs a second row and makes images more alike, and worse (Kynkäänniemi et al.
     /// 2024, https://arxiv.org/abs/2404.07724). Infinite for guidance at every step.</summary>
     public float GuidanceMaxTimestep { get; init; } = float.PositiveInfinity;
     /// <summary>The samplers' names; the first is the folder's own.</summary>
     public required IReadOnlyList<string> Samplers { get; init; }
-    /// <summary>Whether pictures pass a safety checker.</summary>
+    /// <summary>Whether images pass a safety checker.</summary>
     public bool SafetyChecker { get; init; }
     /// <summary>Whether it can start from an image: there is an image encoder.</summary>
     public bool ImageInput { get; init; }

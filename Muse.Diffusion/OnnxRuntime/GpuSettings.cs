@@ -46,6 +46,6 @@ static class GpuSettings
     };
 
     // TensorRT's engines hold the weights, but ONNX Runtime finds them by file name and structure alone: of two fine-tuned models,
-    // or of a model that was replaced, the wrong one would paint. So each graph's content has a folder of its own.
+    // or of a model that was replaced, the wrong one would be used. So each graph's content has a folder of its own.
     static string EngineFolder(string cache, string graph) => Path.Combine(cache, FileContent.HashOf(FileContent.Beside(graph)));
 }

@@ -7,7 +7,7 @@ namespace Muse.Diffusion;
 /// Generation of Random Normal Deviates", 1958). The transform is computed in double precision from additions, multiplications, divisions
 /// and square roots alone, which IEEE 754 rounds in one way only; a library's logarithm or sine differs between machines.
 /// </remarks>
-/// <param name="seed">The picture's seed.</param>
+/// <param name="seed">The image's seed.</param>
 public sealed class SeededNoise(long seed) : INoiseSource
 {
     const double Unit = 1.0 / (1L << 32);

@@ -35,7 +35,7 @@ public sealed class JobQueue
     QueueOptions Options => connection.Options;
 
     /// <summary>
-    /// Accepts a job atomically: its hash, one stream entry per picture and a signal. Submitting the same <see cref="ImageJob.Id"/> again
+    /// Accepts a job atomically: its hash, one stream entry per image and a signal. Submitting the same <see cref="ImageJob.Id"/> again
     /// changes nothing.
     /// </summary>
     /// <param name="job">The job.</param>
@@ -105,16 +105,16 @@ public sealed class JobQueue
     public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) =>
         connection.TryAsync(async database => JobRecord.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
 
-    /// <summary>Reads the state and the pictures of a known job in one round trip.</summary>
-    Task<FinishedJob?> FindWithPicturesAsync(ImageJob job, CancellationToken cancellation) =>
+    /// <summary>Reads the state and the images of a known job in one round trip.</summary>
+    Task<FinishedJob?> FindWithImagesAsync(ImageJob job, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
             var fields = database.HashGetAsync(Keys.Job(job.Id), JobRecord.Fields(job));
-            var pictures = database.HashGetAsync(Keys.Pictures(job.Id), JobRecord.PictureFields(job));
-            var (snapshot, stored) = (JobRecord.Read(job, await fields), await pictures);
+            var images = database.HashGetAsync(Keys.Images(job.Id), JobRecord.ImageFields(job));
+            var (snapshot, stored) = (JobRecord.Read(job, await fields), await images);
             if (snapshot is null)
                 return null;
-            var read = snapshot.Pictures.Select(picture => JobRecord.Picture(stored[2 * picture.Index], stored[2 * picture.Index + 1]));
+            var read = snapshot.Images.Select(image => JobRecord.Image(stored[2 * image.Index], stored[2 * image.Index + 1]));
             return new FinishedJob(snapshot, [.. read]);
         }, cancellation);
 
@@ -129,30 +129,30 @@ public sealed class JobQueue
         return await FinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
-    /// <summary>Like <see cref="WaitAsync"/>, with the pictures.</summary>
-    /// <returns>The final job and its pictures, or null if there is no such job.</returns>
-    public async Task<FinishedJob?> WaitWithPicturesAsync(string jobId, CancellationToken cancellation)
+    /// <summary>Like <see cref="WaitAsync"/>, with the images.</summary>
+    /// <returns>The final job and its images, or null if there is no such job.</returns>
+    public async Task<FinishedJob?> WaitWithImagesAsync(string jobId, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
         if (await FindAsync(jobId, cancellation) is not { } first)
             return null;
         if (first.State.IsFinal())
-            return await FindWithPicturesAsync(first.Job, cancellation);
-        return await WaitWithPicturesAsync(listener, first.Job, cancellation);
+            return await FindWithImagesAsync(first.Job, cancellation);
+        return await WaitWithImagesAsync(listener, first.Job, cancellation);
     }
 
     /// <summary>
     /// The same for a job that <see cref="SubmitAsync(ImageJob, IdempotencyToken?, CancellationToken)"/> has just accepted in this process.
     /// It saves reading the job first and its request back.
     /// </summary>
-    public async Task<FinishedJob?> WaitWithPicturesAsync(ImageJob accepted, CancellationToken cancellation)
+    public async Task<FinishedJob?> WaitWithImagesAsync(ImageJob accepted, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(accepted.Id, finalOnly: true, cancellation);
-        return await WaitWithPicturesAsync(listener, accepted, cancellation);
+        return await WaitWithImagesAsync(listener, accepted, cancellation);
     }
 
-    Task<FinishedJob?> WaitWithPicturesAsync(JobListener listener, ImageJob job, CancellationToken cancellation) =>
-        FinalAsync(listener, () => FindWithPicturesAsync(job, cancellation), finished => finished.Job.State, cancellation);
+    Task<FinishedJob?> WaitWithImagesAsync(JobListener listener, ImageJob job, CancellationToken cancellation) =>
+        FinalAsync(listener, () => FindWithImagesAsync(job, cancellation), finished => finished.Job.State, cancellation);
 
     /// <summary>
     /// Waits for the notification of the end and reads the job. If Redis is unavailable then, it waits until Redis is back.
@@ -204,23 +204,23 @@ public sealed class JobQueue
         }
     }
 
-    /// <summary>A finished picture's bytes, or null.</summary>
-    public Task<StoredPicture?> FindPictureAsync(string jobId, int index, CancellationToken cancellation) =>
-        FindBytesAsync(Keys.Pictures(jobId), $"{index}", index, cancellation);
+    /// <summary>A finished image's bytes, or null.</summary>
+    public Task<StoredImage?> FindImageAsync(string jobId, int index, CancellationToken cancellation) =>
+        FindBytesAsync(Keys.Images(jobId), $"{index}", index, cancellation);
 
-    /// <summary>The latest preview of a picture, or null. Previews are kept for a minute after the end of their job.</summary>
-    public Task<StoredPicture?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
+    /// <summary>The latest preview of an image, or null. Previews are kept for a minute after the end of their job.</summary>
+    public Task<StoredImage?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Work(jobId), $"{index}:preview", index, cancellation);
 
-    Task<StoredPicture?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation) =>
+    Task<StoredImage?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
             var values = await database.HashGetAsync(key, [field, $"{index}:info"]);
-            return JobRecord.Picture(values[0], values[1]);
+            return JobRecord.Image(values[0], values[1]);
         }, cancellation);
 
     /// <summary>
-    /// Cancels the pictures that are not final. Waiting ones are never begun, running ones leave the batch at the next step.
+    /// Cancels the images that are not final. Waiting ones are never begun, running ones leave the batch at the next step.
     /// </summary>
     /// <returns>The job afterwards, or null if there is none.</returns>
     public async Task<JobSnapshot?> CancelAsync(string jobId, CancellationToken cancellation)
@@ -241,17 +241,17 @@ public sealed class JobQueue
             return (byte[])(await database.StringGetAsync(Keys.LinkSecret))!;
         }, cancellation);
 
-    /// <summary>Counts pictures against a limit that all processes share.</summary>
+    /// <summary>Counts images against a limit that all processes share.</summary>
     /// <param name="owner">The caller.</param>
-    /// <param name="pictures">How many pictures.</param>
-    /// <param name="limit">Pictures that are allowed in a window. A single request may exceed it, if it is the first in its window.</param>
+    /// <param name="images">How many images.</param>
+    /// <param name="limit">Images that are allowed in a window. A single request may exceed it, if it is the first in its window.</param>
     /// <param name="window">The length of the window.</param>
     /// <param name="cancellation">Gives up.</param>
-    /// <returns>Null if the pictures are allowed; else when the next window begins.</returns>
-    public async Task<TimeSpan?> CountAsync(string owner, int pictures, int limit, TimeSpan window, CancellationToken cancellation)
+    /// <returns>Null if the images are allowed; else when the next window begins.</returns>
+    public async Task<TimeSpan?> CountAsync(string owner, int images, int limit, TimeSpan window, CancellationToken cancellation)
     {
         var left = (long)await connection.RunAsync(
-            QueueScripts.Count, cancellation, owner, pictures, limit, (long)window.TotalMilliseconds);
+            QueueScripts.Count, cancellation, owner, images, limit, (long)window.TotalMilliseconds);
         return left < 0 ? null : TimeSpan.FromMilliseconds(left);
     }
 
@@ -321,7 +321,7 @@ public sealed class JobQueue
     }
 
     /// <summary>
-    /// The number of pictures ahead of the job's first waiting picture and their estimated time; null if none of its pictures waits.
+    /// The number of images ahead of the job's first waiting image and their estimated time; null if none of its images waits.
     /// </summary>
     public async Task<QueuePosition?> PositionAsync(string jobId, CancellationToken cancellation)
     {

@@ -5,14 +5,14 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>
-/// Receives the signals for workers and the autoscaler: new work, pictures handed back, cancellations, drain requests, decisions.
+/// Receives the signals for workers and the autoscaler: new work, images handed back, cancellations, drain requests, decisions.
 /// </summary>
 /// <remarks>A signal may get lost. Whoever waits for one also polls.</remarks>
 sealed partial class QueueSignals(QueueConnection connection, ILogger<QueueSignals> logger) : IAsyncDisposable
 {
     /// <summary>Work was added to the queue.</summary>
     public const string Work = "work";
-    /// <summary>A picture was handed back.</summary>
+    /// <summary>An image was handed back.</summary>
     public const string HandBack = "handback";
     /// <summary>The autoscaler stored a decision.</summary>
     public const string Decision = "decision";

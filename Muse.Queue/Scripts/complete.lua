@@ -1,4 +1,4 @@
--- Stores finished pictures and ends their entries. The first writer wins, whoever holds the lease.
+-- Stores finished images and ends their entries. The first writer wins, whoever holds the lease.
 local retention, unfinished, worker = arguments(3)
 
 local function complete(id, index, lane, entry, result, info, bytes)
@@ -8,9 +8,9 @@ local function complete(id, index, lane, entry, result, info, bytes)
   if not state then return 0 end
   -- A worker that repeats the call because the answer got lost gets the same answer again.
   if is_final(state) then return state == SUCCEEDED and owner == worker and 1 or 0 end
-  redis.call('HSET', pictures_key(id), index, bytes, index .. ':info', info)
-  if left ~= '1' then redis.call('PEXPIRE', pictures_key(id), unfinished) end -- The last picture's end sets the final expiry.
-  end_picture(id, index, SUCCEEDED, result, retention, { index .. ':worker', worker })
+  redis.call('HSET', images_key(id), index, bytes, index .. ':info', info)
+  if left ~= '1' then redis.call('PEXPIRE', images_key(id), unfinished) end -- The last image's end sets the final expiry.
+  end_image(id, index, SUCCEEDED, result, retention, { index .. ':worker', worker })
   return 1
 end
 

@@ -1,5 +1,5 @@
--- Takes pictures for a worker and marks them as begun: first those whose lease ran out, then new ones.
--- One script, so that every delivered picture is also marked, and one round trip lies between a signal and the engine.
+-- Takes images for a worker and marks them as begun: first those whose lease ran out, then new ones.
+-- One script, so that every delivered image is also marked, and one round trip lies between a signal and the engine.
 local retention, worker, room, batch_share, lease, max_deliveries, look_for_abandoned, recover,
   poisoned, deadline_exceeded, unreadable, json_limit = arguments(12)
 room, batch_share, max_deliveries, json_limit = tonumber(room), tonumber(batch_share), tonumber(max_deliveries), tonumber(json_limit)
@@ -16,15 +16,15 @@ local function text(value) return string.sub(tostring(value or ''), 1, 64) end
 -- Decides what becomes of a delivered entry: dead letter, ended already, too late, or begun.
 local function begin(lane, entry, fields, deliveries)
   local id, index = fields.job, fields.index
-  -- The one place that sends an entry to the dead letters. A result ends the picture as failed too.
+  -- The one place that sends an entry to the dead letters. A result ends the image as failed too.
   local function dead_letter(reason, result)
-    if result then end_picture(id, index, FAILED, result, retention) end
+    if result then end_image(id, index, FAILED, result, retention) end
     bury(lane, entry, text(id), text(index), reason)
     settle(lane, entry)
   end
 
   if not id or #id > 64 or not string.match(id, '^[%w_-]+$') then return dead_letter('The entry names no job.') end
-  if not index or not string.match(index, '^%d$') then return dead_letter('The entry names no picture.') end
+  if not index or not string.match(index, '^%d$') then return dead_letter('The entry names no image.') end
   local job = job_key(id)
   local size = redis.pcall('HSTRLEN', job, 'job')
   if type(size) == 'table' then return dead_letter('The job is not a hash.') end
@@ -34,12 +34,12 @@ local function begin(lane, entry, fields, deliveries)
   local state, deadline, begun, job_state = found[1], tonumber(found[2] or ''), found[3], found[4]
   local started, revision, accepted, json = found[5], found[6], found[7], found[8]
   if not job_state then return dead_letter('The job has expired or never existed.') end
-  if not state then return dead_letter('The job has no such picture.') end
+  if not state then return dead_letter('The job has no such image.') end
   if is_final(state) then return settle(lane, entry) end
   if size == 0 then return dead_letter('The job has no request.', unreadable) end
   if not readable then return dead_letter('The job is larger than allowed.', unreadable) end
   if deadline and at > deadline and not begun then
-    end_picture(id, index, FAILED, deadline_exceeded, retention)
+    end_image(id, index, FAILED, deadline_exceeded, retention)
     return settle(lane, entry)
   end
   if deliveries > max_deliveries then return dead_letter('Workers crashed on it ' .. (deliveries - 1) .. ' times.', poisoned) end
@@ -53,7 +53,7 @@ local function begin(lane, entry, fields, deliveries)
     waited = math.max(0, at - (tonumber(accepted) or at))
     waits[#waits + 1] = waited
   end
-  -- A picture that was never begun has no checkpoint.
+  -- An image that was never begun has no checkpoint.
   local checkpoint = begun and redis.call('HGET', work_key(id), index .. ':checkpoint') or ''
   taken[#taken + 1] = { lane, entry, deliveries, id, index, json, checkpoint, begun or at_text, waited }
 end

@@ -13,7 +13,7 @@ public sealed class CallersTests
     static readonly Dictionary<string, string> Keys = new() { ["Api:Keys"] = $"alice:{Alice},bob:{Bob},olga:{Olga}:operator" };
 
     [SkippableFact]
-    public async Task Without_a_known_key_nothing_is_shown_or_painted()
+    public async Task Without_a_known_key_nothing_is_shown_or_generated()
     {
         await using var server = await ApiServer.StartAsync(settings: Keys);
         foreach (var key in (string?[])[null, "wrong-0123456789abcdef", Alice + "x"])
@@ -27,7 +27,7 @@ public sealed class CallersTests
             using var post = await client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" });
             Assert.Equal("authentication_error", (await post.Content.ReadFromJsonAsync(ApiJson.Default.OpenAIErrorBody))!.Error.Type);
         }
-        Assert.Empty(server.Painter!.Seen);
+        Assert.Empty(server.Worker!.Seen);
         using var xKey = new HttpRequestMessage(HttpMethod.Get, "/v1/models") { Headers = { { "x-api-key", Alice } } };
         Assert.Equal(HttpStatusCode.OK, (await server.Client.SendAsync(xKey)).StatusCode);
     }
@@ -139,7 +139,7 @@ public sealed class CallersTests
     [SkippableFact]
     public async Task Every_endpoint_says_whom_it_is_for()
     {
-        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(withoutWorker: true);
         var unmarked = server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
             .Where(endpoint => endpoint.Metadata.GetMetadata<IAuthorizeData>() is null
                 && endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null)

@@ -7,7 +7,7 @@ public sealed class DocumentTests : IAsyncLifetime
 {
     ApiServer server = null!;
 
-    public async Task InitializeAsync() => server = await ApiServer.StartAsync(withoutPainter: true);
+    public async Task InitializeAsync() => server = await ApiServer.StartAsync(withoutWorker: true);
     public async Task DisposeAsync() => await server.DisposeAsync();
 
     [SkippableFact]

@@ -63,7 +63,7 @@ public sealed class FuzzTests
                     unanswered.Add(error);
             }
 
-            server.Painter!.Seen.Clear(); // The test's own list must not count as the server's memory.
+            server.Worker!.Seen.Clear(); // The test's own list must not count as the server's memory.
             if (i * MemorySamples / count > memory.Count)
                 memory.Add(Memory());
         }

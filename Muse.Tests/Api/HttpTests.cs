@@ -78,7 +78,7 @@ public sealed class HttpTests : IAsyncLifetime
     [InlineData("/v1/models", "GET")]
     public async Task A_preflight_of_an_allowed_origin_needs_no_key(string path, string method)
     {
-        await using var strict = await ApiServer.StartAsync(withoutPainter: true,
+        await using var strict = await ApiServer.StartAsync(withoutWorker: true,
             settings: new Dictionary<string, string> { ["Api:AllowedOrigins"] = Origin, ["Api:Keys"] = $"hurried:{ApiServer.HurriedKey}" });
         using var allowed = await PreflightAsync(strict, path, method, Origin);
         Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
@@ -110,7 +110,7 @@ public sealed class HttpTests : IAsyncLifetime
     [SkippableFact]
     public async Task Without_the_setting_no_origin_is_allowed()
     {
-        await using var closed = await ApiServer.StartAsync(withoutPainter: true);
+        await using var closed = await ApiServer.StartAsync(withoutWorker: true);
         using var preflight = await PreflightAsync(closed, "/v1/images/generations", "POST", Origin);
         Assert.False(preflight.Headers.Contains("Access-Control-Allow-Origin"));
     }
@@ -224,7 +224,7 @@ public sealed class HttpTests : IAsyncLifetime
     public async Task Every_high_quality_is_the_highest(string quality)
     {
         var images = await ImagesAsync($$"""{"prompt":"a fox","quality":"{{quality}}","complexity":"high","safety_identifier":"x"}""");
-        Assert.Equal(("high", 40), (images.Quality, server.Painter!.Seen.Last().Steps));
+        Assert.Equal(("high", 40), (images.Quality, server.Worker!.Seen.Last().Steps));
     }
 
     [SkippableTheory]
@@ -254,7 +254,7 @@ public sealed class HttpTests : IAsyncLifetime
         var prompt = string.Concat(Enumerable.Repeat(text, 32_000 / characters));
         using var response = await PostAsync("/v1/images/generations", $$"""{"prompt":"{{prompt}}","negative_prompt":"{{prompt}}"}""");
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        var job = server.Painter!.Seen.Last();
+        var job = server.Worker!.Seen.Last();
         Assert.Equal((32_000, 32_000), (job.Prompt.Length, job.NegativePrompt.Length));
     }
 
@@ -306,7 +306,7 @@ public sealed class HttpTests : IAsyncLifetime
     {
         var images = await ImagesAsync(JsonSerializer.Serialize(new { prompt }));
         Assert.Contains(named, Assert.Single(images.Warnings!));
-        Assert.Equal(prompt, server.Painter!.Seen.Last().Prompt);
+        Assert.Equal(prompt, server.Worker!.Seen.Last().Prompt);
     }
 
     async Task<ImagesResponseBody> ImagesAsync(string body)

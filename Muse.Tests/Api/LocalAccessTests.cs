@@ -75,7 +75,7 @@ public sealed class LocalAccessTests : IAsyncLifetime
         using var response = await server.Client.SendAsync(request);
         Assert.Equal(status, response.StatusCode);
         if (status == HttpStatusCode.Forbidden)
-            Assert.Empty(server.Painter!.Seen);
+            Assert.Empty(server.Worker!.Seen);
     }
 
     [SkippableTheory]

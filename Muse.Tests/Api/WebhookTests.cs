@@ -75,13 +75,13 @@ public sealed class WebhookTests
     public async Task A_requeued_job_sends_its_webhook_again_as_a_new_message()
     {
         await using var receiver = await Receiver.StartAsync(failures: 0);
-        await using var server = await ApiServer.StartAsync(settings: receiver.Settings(), withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(settings: receiver.Settings(), withoutWorker: true);
         using var made = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", webhook = receiver.Address });
         var job = (await made.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!;
         await BuryAsync(server, job.Id);
         Assert.Equal(("generation.failed", job.Id), await receiver.HearAsync());
 
-        await using var painter = await FlatPainter.StartAsync(server.Redis, new());
+        await using var worker = await FlatImageWorker.StartAsync(server.Redis, new());
         var letters = (await server.Client.GetFromJsonAsync("/v1/ops/dead-letters", ApiJson.Default.OperationsDeadLetters))!;
         using var requeued = await server.Client.PostAsync($"/v1/ops/dead-letters/{Assert.Single(letters.Data).Id}/requeue", null);
         Assert.Equal(HttpStatusCode.NoContent, requeued.StatusCode);
@@ -126,7 +126,7 @@ public sealed class WebhookTests
         else
             accepting.Terminate();
         await accepting.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
-        other.Painter!.Release();
+        other.Worker!.Release();
         Assert.Equal(("generation.succeeded", job.Id), await receiver.HearAsync());
     }
 
@@ -142,7 +142,7 @@ public sealed class WebhookTests
     {
         await using var server = await ApiServer.StartAsync(settings: new Dictionary<string,
             string>
-        { ["Api:WebhookOrigins"] = "hooks.example", ["Api:WebhookSecret"] = Secret }, withoutPainter: true);
+        { ["Api:WebhookOrigins"] = "hooks.example", ["Api:WebhookSecret"] = Secret }, withoutWorker: true);
         using var refused = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", webhook = address });
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Equal("webhook", (await refused.Content.ReadFromJsonAsync(ApiJson.Default.ProblemBody))!.Field);
@@ -154,7 +154,7 @@ public sealed class WebhookTests
     static async Task<IReadOnlyList<FailedWebhook>> FailedAsync(ApiServer server) =>
         (await server.Client.GetFromJsonAsync("/v1/ops/webhooks", ApiJson.Default.FailedWebhookList))!.Data;
 
-    /// <summary>Has the job's picture given up, as after workers that crashed on it.</summary>
+    /// <summary>Has the job's image given up, as after workers that crashed on it.</summary>
     static async Task BuryAsync(ApiServer server, string jobId)
     {
         var queue = server.Services.GetRequiredService<Muse.Queue.WorkQueue>();

@@ -53,7 +53,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         await Until(() => fleet.Heard("worker-2"));
         fleet.Decide(2);
         await Until(() => fleet.Drained.Contains("process of worker-1"));
-        // It still holds two pictures.
+        // It still holds two images.
         var asked = fleet.Asked;
         await Until(() => fleet.Asked > asked + 2);
         Assert.Equal(["worker-0", "worker-1", "worker-2"], Live());

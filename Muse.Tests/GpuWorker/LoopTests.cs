@@ -53,6 +53,6 @@ public sealed class LoopTests
         time.Advance(TimeSpan.FromSeconds(5));
         context.AddProgress(5);
         await loop.BeatAsync(Limit());
-        Assert.Equal(1, (await api.Fleet.WorkersAsync(Limit()))[0].PicturesPerSecond);
+        Assert.Equal(1, (await api.Fleet.WorkersAsync(Limit()))[0].ImagesPerSecond);
     }
 }

@@ -30,7 +30,7 @@ public sealed class Visit : IAsyncDisposable
     }
 
     public IPage Page { get; }
-    public ILocator PromptField => Page.GetByLabel("Describe the picture");
+    public ILocator PromptField => Page.GetByLabel("Describe the image");
     public ILocator PaintButton => Page.GetByRole(AriaRole.Button, new() { Name = "Paint", Exact = true });
     public ILocator CurrentJob => Page.Locator("#current-job");
     /// <summary>The current job's state, in a sentence.</summary>

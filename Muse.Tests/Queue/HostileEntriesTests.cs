@@ -44,7 +44,7 @@ public sealed class HostileEntriesTests
             {
                 Assert.StartsWith("good-", item.Job.Id, StringComparison.Ordinal);
                 good.Add(item.Job.Id);
-                Assert.True(await worker.Work.CompleteAsync(item, Painted(), Limit()));
+                Assert.True(await worker.Work.CompleteAsync(item, Finished(), Limit()));
             }
             return await api.Fleet.MeasureAsync(Limit());
         }, measured => measured is { Waiting: 0, Pending: 0 });

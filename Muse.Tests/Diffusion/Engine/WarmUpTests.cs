@@ -9,7 +9,7 @@ public class WarmUpTests
 {
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    /// <summary>What ran while the engine started: pictures' width and height in latent cells, and rows.</summary>
+    /// <summary>What ran while the engine started: images' width and height in latent cells, and rows.</summary>
     static async Task<List<(int Width, int Height, int Rows)>> RunsAtStart(FaultyModel model, EngineOptions options)
     {
         var runs = new List<(int, int, int)>();
@@ -40,7 +40,7 @@ public class WarmUpTests
     }
 
     [Fact]
-    public async Task A_device_that_prepares_itself_by_shape_runs_every_number_of_rows_and_of_pictures_once()
+    public async Task A_device_that_prepares_itself_by_shape_runs_every_number_of_rows_and_of_images_once()
     {
         var decoded = new List<int>();
         var model = new FaultyModel { PreparesByShape = true, MostDecoded = 4, BeforeDecode = decoded.Add };

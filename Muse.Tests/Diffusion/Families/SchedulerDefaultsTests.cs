@@ -38,7 +38,7 @@ public class SchedulerDefaultsTests
             + $"in its place.", Assert.Single(warnings));
         await using var engine = await EngineUnderTest.StartAsync(model);
         engine.Submit(Requests.Of("a", steps: 4));
-        Assert.True((await engine.PictureOf("a")).Distinct().Count() > 50);
+        Assert.True((await engine.ImageOf("a")).Distinct().Count() > 50);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public class SchedulerDefaultsTests
         await using var engine = await EngineUnderTest.StartAsync(model, log: log.For<DiffusionEngine>());
         engine.Submit(Requests.Of("with", steps: 2, prompt: "a cat", seed: 1) with { NegativePrompt = "rain" });
         engine.Submit(Requests.Of("without", steps: 2, prompt: "a cat", seed: 1));
-        Assert.Equal(await engine.PictureOf("without"), await engine.PictureOf("with"));
+        Assert.Equal(await engine.ImageOf("without"), await engine.ImageOf("with"));
         Assert.Equal(
             "The negative prompt of with has no effect: the guidance scale is an input of the denoiser of tiny",
             Assert.Single(log.All, line => line.StartsWith("The negative prompt", StringComparison.Ordinal)));

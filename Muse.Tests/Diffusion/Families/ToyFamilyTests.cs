@@ -120,7 +120,7 @@ public class ToyFamilyTests
         await using var engine = await EngineUnderTest.StartAsync(Open(folder));
         foreach (var request in requests)
             engine.Submit(request);
-        return await engine.PictureOf(requests[0].Id);
+        return await engine.ImageOf(requests[0].Id);
     }
 
     [Fact]

@@ -60,7 +60,7 @@ public class RefusedFolderTests
         ["SDXL without a pooled embedding"] = (new() { Two = true, UnetTextWidth = 32, TextEmbeds = false },
             "tiny/text_encoder_2/model.onnx: has no output 'text_embeds'; it has last_hidden_state, hidden_states.0, hidden_states.1, "
                 + "hidden_states.2."),
-        ["decoder of grey pictures"] = (new() { Colours = 1 },
+        ["decoder of grey images"] = (new() { Colours = 1 },
             "tiny/vae_decoder/model.onnx: output 'sample' has 1 colours; it must have 3."),
         ["decoder that overflows"] = (new() { VaeRoots = true },
             "tiny/vae_decoder/model.onnx: gives values that are not numbers for a latent that is: it overflows, as some decoders do "

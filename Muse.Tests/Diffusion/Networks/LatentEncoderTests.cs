@@ -18,7 +18,7 @@ public class LatentEncoderTests
         ["mean"] = new() { Encoder = EncoderOutput.Mean },
         ["half precision"] =
             new() { Encoder = EncoderOutput.Parameters, Real = TensorElementType.Float16, FileName = "model_fp16.onnx" },
-        ["one picture at a time"] = new() { Encoder = EncoderOutput.Parameters, VaeBatch = 1 },
+        ["one image at a time"] = new() { Encoder = EncoderOutput.Parameters, VaeBatch = 1 },
         ["SDXL"] = new() { Encoder = EncoderOutput.Parameters, Two = true, UnetTextWidth = 32 },
         ["latent consistency"] = new() { Encoder = EncoderOutput.Parameters, Scheduler = "LCMScheduler", GuidanceLength = 32 },
         ["flow matching"] =
@@ -53,7 +53,7 @@ public class LatentEncoderTests
         await using var engine = await EngineUnderTest.StartAsync(model);
         foreach (var request in requests)
             engine.Submit(request);
-        return await engine.PictureOf(requests[0].Id);
+        return await engine.ImageOf(requests[0].Id);
     }
 
     [Theory]
@@ -93,12 +93,12 @@ public class LatentEncoderTests
     {
         var folder = Variants[layout].Write();
         var input = Inputs.Of(1, Size, 1, Inputs.Square(Size, 40, 90));
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         var (otherImage, otherMask) = (input with { Image = Inputs.Image(2, Size) }, input with { Mask = Inputs.Square(Size, 30, 90) });
         foreach (var seen in new[] { input, otherImage, otherMask })
-            pictures.Add(Inside(await Generate(OnnxModelTests.Open(folder), Requests.Of("a", steps: 4, seed: 1) with { Input = seen })));
-        Assert.NotEqual(pictures[0], pictures[1]);
-        Assert.NotEqual(pictures[0], pictures[2]);
+            images.Add(Inside(await Generate(OnnxModelTests.Open(folder), Requests.Of("a", steps: 4, seed: 1) with { Input = seen })));
+        Assert.NotEqual(images[0], images[1]);
+        Assert.NotEqual(images[0], images[2]);
     }
 
     static byte[] Inside(byte[] pixels) => [.. Enumerable.Range(50, 30).SelectMany(y => pixels[(3 * (y * Size + 50))..][..90])];
@@ -208,11 +208,11 @@ public class LatentEncoderTests
         string Folder(string index) => new OnnxFolderBuilder { Encoder = EncoderOutput.Mean, ModelIndex = index }.Write();
         var folder = Folder("""{"_muse": {"defaults": {"masked_sampler": "euler_a"}}}""");
         var edit = Requests.Of("a", steps: 4) with { Input = Inputs.Of(1, Size, 1, Inputs.Square(Size, 8, 100)) };
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         foreach (var sampler in new[] { null, "euler_a", "euler" })
-            pictures.Add(await Generate(OnnxModelTests.Open(folder), edit with { Sampler = sampler }));
-        Assert.Equal(pictures[1], pictures[0]);
-        Assert.NotEqual(pictures[2], pictures[0]);
+            images.Add(await Generate(OnnxModelTests.Open(folder), edit with { Sampler = sampler }));
+        Assert.Equal(images[1], images[0]);
+        Assert.NotEqual(images[2], images[0]);
     }
 
     [Fact]
@@ -226,7 +226,7 @@ public class LatentEncoderTests
     }
 
     [Fact]
-    public async Task The_safety_checker_sees_the_picture_as_it_is_delivered()
+    public async Task The_safety_checker_sees_the_image_as_it_is_delivered()
     {
         var folder = new OnnxFolderBuilder { SafetyChecker = true, Encoder = EncoderOutput.Mean }.Write();
         using var checker = OnnxModelTests.Open(folder);
@@ -294,7 +294,7 @@ public class LatentEncoderTests
             engine.Submit(request);
         foreach (var edit in edits)
         {
-            var (together, alone) = (await engine.PictureOf(edit.Id), await Generate(Scenes(), edit));
+            var (together, alone) = (await engine.ImageOf(edit.Id), await Generate(Scenes(), edit));
             Assert.True(together.Zip(alone).All(p => Math.Abs(p.First - p.Second) <= 1), edit.Id);
             if (edit.Input!.Mask is null)
                 continue;

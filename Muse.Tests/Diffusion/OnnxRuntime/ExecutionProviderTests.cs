@@ -127,11 +127,11 @@ public class ExecutionProviderTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_device_that_gets_copies_paints_what_the_host_paints(bool keepsOneShape)
+    public async Task A_device_that_gets_copies_generates_what_the_host_generates(bool keepsOneShape)
     {
         var folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
-        var host = await PaintAll(OnnxModelTests.Open(folder));
-        var copies = await PaintAll(OnnxModel.Open(folder, Device() with { KeepsOneShape = keepsOneShape }, NullLogger.Instance));
+        var host = await GenerateAllAsync(OnnxModelTests.Open(folder));
+        var copies = await GenerateAllAsync(OnnxModel.Open(folder, Device() with { KeepsOneShape = keepsOneShape }, NullLogger.Instance));
         Assert.Equal(host.Count, copies.Count);
         for (var i = 0; i < host.Count; i++)
             Assert.All(host[i].Zip(copies[i]), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
@@ -195,7 +195,7 @@ public class ExecutionProviderTests
         ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance) with { OnHost = false };
 
     // Of two sizes, with prompts of two lengths, that join and leave at different steps.
-    static async Task<List<byte[]>> PaintAll(IDiffusionModel model)
+    static async Task<List<byte[]>> GenerateAllAsync(IDiffusionModel model)
     {
         await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = 4 });
         for (var i = 0; i < 4; i++)
@@ -204,10 +204,10 @@ public class ExecutionProviderTests
             engine.Submit(Requests.Of(
                 $"r{i}", steps: 2 + 3 * i, size: i % 2 == 0 ? 128 : 64, guidance: i == 1 ? 1 : 5, prompt: prompt));
         }
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         for (var i = 0; i < 4; i++)
-            pictures.Add(await engine.PictureOf($"r{i}"));
-        return pictures;
+            images.Add(await engine.ImageOf($"r{i}"));
+        return images;
     }
 
     static string Refused(string device) =>

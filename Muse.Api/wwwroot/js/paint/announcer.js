@@ -11,8 +11,8 @@ export function announcer(region) {
     say,
     /** Tells a job's state when it changes: another position in the queue, begun, half done, ended. */
     job(job) {
-      const steps = job.pictures.reduce((sum, each) => sum + (each.steps || 0), 0);
-      const done = job.pictures.reduce((sum, each) => sum + each.step, 0);
+      const steps = job.images.reduce((sum, each) => sum + (each.steps || 0), 0);
+      const done = job.images.reduce((sum, each) => sum + each.step, 0);
       const state = job.state === "running" ? `running ${steps && done / steps >= 0.5 ? "half" : "begun"}` : `${job.state} ${job.ahead}`;
       if (`${job.id} ${state}` === last) return;
       last = `${job.id} ${state}`;

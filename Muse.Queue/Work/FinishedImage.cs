@@ -1,10 +1,10 @@
 namespace Muse.Queue;
 
-/// <summary>A completed picture, ready to be stored.</summary>
-/// <param name="Picture">Its bytes.</param>
+/// <summary>A completed image, ready to be stored.</summary>
+/// <param name="Image">Its bytes.</param>
 /// <param name="Steps">The steps it took.</param>
 /// <param name="StartedAt">When this or an earlier worker began it.</param>
 /// <param name="PromptCutOff">The end of the prompt that the model could not read; null if it read all.</param>
 /// <param name="Flagged">Whether the safety checker blurred it.</param>
-public sealed record FinishedPicture(StoredPicture Picture, int Steps, DateTimeOffset StartedAt, string? PromptCutOff = null,
+public sealed record FinishedImage(StoredImage Image, int Steps, DateTimeOffset StartedAt, string? PromptCutOff = null,
     bool Flagged = false);
