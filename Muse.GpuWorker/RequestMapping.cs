@@ -7,7 +7,7 @@ namespace Muse.GpuWorker;
 /// <summary>Maps the queue's types to the engine's.</summary>
 static class RequestMapping
 {
-    /// <summary>The engine's request for an image, with the model's defaults where nothing was asked for.</summary>
+    /// <summary>The engine's request for an image, with the model's defaults for what the job leaves out.</summary>
     /// <param name="item">The image.</param>
     /// <param name="model">The model.</param>
     /// <param name="input">The pixels of the job's input, or null.</param>

@@ -53,7 +53,7 @@ sealed class QueueKeys(string model)
     /// </summary>
     public RedisKey Stats => Prefix.Append("stats");
 
-    /// <summary>Waiting times of recently begun images, a stream with one entry per read.</summary>
+    /// <summary>Waiting times of recently started images, a stream with one entry per read.</summary>
     public RedisKey Waits => Prefix.Append("waits");
 
     /// <summary>Jobs whose webhook is to be called, a sorted set by the end of the lease.</summary>
@@ -107,7 +107,7 @@ sealed class QueueKeys(string model)
         local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
         local PROBE = P .. 'probe'
         local HEARTBEAT_TIMEOUT = {{(int)Muse.Queue.Fleet.HeartbeatTimeout.TotalMilliseconds}}
-        -- The ordinals of entries that were cancelled before they were begun. They do not count in positions.
+        -- The ordinals of entries that were cancelled before they were started. They do not count in positions.
         local CANCELLED_ENTRIES = { [INTERACTIVE] = P .. 'cancelled:interactive', [BATCH] = P .. 'cancelled:batch' }
         local FLEET, SEEN, RATES = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'
         local EVENTS, SIGNALS = P .. 'events', P .. 'calls'

@@ -31,7 +31,7 @@ public sealed record Generation
     public required IReadOnlyList<GenerationImage> Images { get; init; }
     /// <summary>Why it failed.</summary>
     public GenerationError? Error { get; init; }
-    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
+    /// <summary>Fields that had no effect or another one than requested, each in a sentence.</summary>
     public IReadOnlyList<string>? Warnings { get; init; }
 }
 

@@ -20,7 +20,7 @@ public static class GenerationsEndpoints
             .WithSummary("Submit a job")
             .WithDescription("Returns at once with the job's address. 'Prefer: wait=N' first waits up to N seconds for the end. "
                 + "A lost connection does not cancel the job.")
-            .Accepts<GenerationRequest>("application/json").ProducesProblems(400, 404, 413, 415, 422, 429);
+            .Accepts<GenerationBody>("application/json").ProducesProblems(400, 404, 413, 415, 422, 429);
         jobs.MapGet("", ListAsync).WithName("listGenerations").WithSummary("The caller's jobs, newest first").ProducesProblems(400);
         jobs.MapGet("/{id}", GetAsync).WithName(RouteNames.GetGeneration).RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("The present state of a job").ProducesProblems(404)
@@ -41,12 +41,12 @@ public static class GenerationsEndpoints
             .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
-    static async Task<Results<Accepted<Generation>, Ok<Generation>,
-        ApiErrorResult>> SubmitAsync(HttpContext context, JobSubmission submission,
-        RequestInputs inputs, JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time, LinkGenerator links,
+    static async Task<Results<Accepted<Generation>, Ok<Generation>, ApiErrorResult>> SubmitAsync(HttpContext context,
+        JobSubmission submission, RequestInputs inputs, JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time,
+        LinkGenerator links,
         [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
     {
-        var body = await RequestBody.ReadAsync(context.Request, ApiJson.Default.GenerationRequest,
+        var body = await RequestBody.ReadAsync(context.Request, ApiJson.Default.GenerationBody,
             RequestIdentity.NeedsHash(context.Request));
         if (body.Value is not { } fields)
             return (ApiErrorResult)body.Error!;
@@ -71,7 +71,7 @@ public static class GenerationsEndpoints
 
     static async Task<Results<Ok<GenerationList>, ApiErrorResult>> ListAsync(HttpContext context, JobQueue queue, GenerationViews views,
         [Description("The next_cursor of the previous page.")] string? cursor = null,
-            [Description("Jobs per page, 1 to 100.")] string? limit = null)
+        [Description("Jobs per page, 1 to 100.")] string? limit = null)
     {
         var count = 20;
         if (limit is { Length: > 0 } && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
@@ -88,9 +88,9 @@ public static class GenerationsEndpoints
         return TypedResults.Ok(new GenerationList("list", [.. jobs], page.NextCursor is not null, page.NextCursor));
     }
 
-    static async Task<Results<Ok<Generation>,
-        ApiErrorResult>> GetAsync(string id, HttpContext context, JobQueue queue, GenerationViews views,
-        TimeProvider time, [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
+    static async Task<Results<Ok<Generation>, ApiErrorResult>> GetAsync(string id, HttpContext context, JobQueue queue,
+        GenerationViews views, TimeProvider time,
+        [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
     {
         if (await FindAsync(id, context, queue) is null || await WaitAsync(context, queue, time, id, prefer) is not { } job)
             return (ApiErrorResult)ApiError.NotFound("job");
@@ -98,8 +98,8 @@ public static class GenerationsEndpoints
         return TypedResults.Ok(await views.ShowAsync(context, job));
     }
 
-    static async Task<Results<Ok<Generation>,
-        ApiErrorResult>> CancelAsync(string id, HttpContext context, JobQueue queue, GenerationViews views)
+    static async Task<Results<Ok<Generation>, ApiErrorResult>> CancelAsync(string id, HttpContext context, JobQueue queue,
+        GenerationViews views)
     {
         if (await FindAsync(id, context, queue) is null || await queue.CancelAsync(id, context.RequestAborted) is not { } job)
             return (ApiErrorResult)ApiError.NotFound("job");

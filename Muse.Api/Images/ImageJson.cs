@@ -29,7 +29,7 @@ static class ImageJson
         json.WriteString("model", request.Model);
     }
 
-    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
+    /// <summary>Fields that had no effect or another one than requested, each in a sentence.</summary>
     public static void WriteWarnings(Utf8JsonWriter json, ImagesRequestContext request)
     {
         if (request.Submission.Warnings.Count == 0)

@@ -28,17 +28,17 @@ public sealed record ImagesResponseBody
     public string? Model { get; init; }
     /// <summary>OpenAI's count of tokens, here words and patches of 8 by 8 pixels.</summary>
     public required TokenUsage Usage { get; init; }
-    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
+    /// <summary>Fields that had no effect or another one than requested, each in a sentence.</summary>
     public IReadOnlyList<string>? Warnings { get; init; }
 }
 
 /// <summary>One image of a response.</summary>
 public sealed record ImageData
 {
-    /// <summary>The file as Base64, unless links were asked for.</summary>
+    /// <summary>The file as Base64, unless links were requested.</summary>
     [JsonPropertyName("b64_json")]
     public string? B64Json { get; init; }
-    /// <summary>A link to the file, where links were asked for. It works for an hour.</summary>
+    /// <summary>A link to the file, where links were requested. It works for an hour.</summary>
     public string? Url { get; init; }
     /// <summary>Always null: prompts are not revised.</summary>
     public string? RevisedPrompt { get; init; }

@@ -14,8 +14,10 @@ public enum MaskMode
 }
 
 /// <summary>Decodes the image files of requests, within limits: PNG, JPEG and WebP of any depth, palette and colour space.</summary>
-/// <remarks>The size in a file's header is checked before its pixels are decoded, so that a small file can't take much memory. At most one
-/// file for each processor is decoded at a time.</remarks>
+/// <remarks>
+/// The size in a file's header is checked before its pixels are decoded, so that a small file can't take much memory. At most one file for
+/// each processor is decoded at a time.
+/// </remarks>
 public sealed class InputImageDecoder(IOptions<ApiOptions> options)
 {
     const int BytesPerPixel = 4;
@@ -95,17 +97,17 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888,
             codec.Info.AlphaType == SKAlphaType.Opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, SKColorSpace.CreateSrgb());
         var bitmap = new SKBitmap(info);
-        // A file that ends early is refused: what is missing would be generated from, or kept, as black.
+        // A truncated file is refused: its missing pixels would count as black.
         if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
         {
             bitmap.Dispose();
             throw new InputImageException(field, $"'{field}' is damaged, or not complete.");
         }
-        return Upright(bitmap, codec.EncodedOrigin);
+        return ApplyOrientation(bitmap, codec.EncodedOrigin);
     }
 
-    /// <summary>Turns the bitmap as the file's Exif orientation says (1 is upright).</summary>
-    static SKBitmap Upright(SKBitmap bitmap, SKEncodedOrigin origin)
+    /// <summary>Turns the bitmap by the file's Exif orientation (1 is upright).</summary>
+    static SKBitmap ApplyOrientation(SKBitmap bitmap, SKEncodedOrigin origin)
     {
         if (origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default)
             return bitmap;

@@ -13,8 +13,8 @@ public static class OperationsEndpoints
     {
         var operations = app.MapGroup("/v1/ops").WithTags("Operations").RequireOperator().ProducesProblems(401, 403, 503);
         operations.MapGet("/stream", (OperationsFeed feed) => new OperationsStream(feed)).WithName("watchOperations")
-            .WithSummary("The system, live").WithDescription("Server-sent events: 'history' with the last hour once, then 'now' every "
-                + "second.");
+            .WithSummary("The system, live")
+            .WithDescription("Server-sent events: 'history' with the last hour once, then 'now' every second.");
         operations.MapGet("/dead-letters", DeadLettersAsync).WithName("listDeadLetters").ProducesProblems(400)
             .WithSummary("Dead letters: images that were given up, newest first");
         operations.MapPost("/dead-letters/{id}/requeue", RequeueAsync).WithName("requeueDeadLetter").ProducesProblems(404)
@@ -27,8 +27,9 @@ public static class OperationsEndpoints
             metrics.AllowAnonymous();
     }
 
-    static async Task<Results<Ok<OperationsDeadLetters>,
-        ApiErrorResult>> DeadLettersAsync(DeadLetters letters, CancellationToken cancellation,
+    static async Task<Results<Ok<OperationsDeadLetters>, ApiErrorResult>> DeadLettersAsync(
+        DeadLetters letters,
+        CancellationToken cancellation,
         [Description("Letters to list, 1 to 1,000.")] string? limit = null)
     {
         var count = 100;

@@ -86,14 +86,16 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
 
     async Task<OperationsNow> MeasureAsync(CancellationToken cancellation)
     {
-        var (measuring, begun, workersHeard) = (fleet.MeasureAsync(cancellation), fleet.BegunAsync(waits.Last, cancellation),
-            fleet.WorkersAsync(cancellation));
-        var (decided, dead) = (fleet.DecisionsAsync(Decisions, cancellation), deadLetters.ListAsync(Letters, cancellation));
-        await Task.WhenAll(measuring, begun, workersHeard, decided, dead);
-        var (queue, workers) = (measuring.Result, workersHeard.Result);
+        var measuring = fleet.MeasureAsync(cancellation);
+        var started = fleet.StartedImagesAsync(waits.Last, cancellation);
+        var heartbeats = fleet.WorkersAsync(cancellation);
+        var decided = fleet.DecisionsAsync(Decisions, cancellation);
+        var dead = deadLetters.ListAsync(Letters, cancellation);
+        await Task.WhenAll(measuring, started, heartbeats, decided, dead);
+        var (queue, workers) = (measuring.Result, heartbeats.Result);
         var decisions = decided.Result.Select(decision =>
             new OperationsDecision(decision.Workers, decision.Reason, decision.At, decision.Policy)).ToList();
-        waits.Add(begun.Result);
+        waits.Add(started.Result);
         var (p50, p95) = waits.Percentiles(queue.At);
         var now = new OperationsNow
         {

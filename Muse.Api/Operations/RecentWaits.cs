@@ -13,19 +13,19 @@ public sealed class RecentWaits
     public string? Last { get; private set; }
 
     /// <summary>Adds images, oldest first.</summary>
-    public void Add(IReadOnlyList<StartedImages> begun)
+    public void Add(IReadOnlyList<StartedImages> started)
     {
-        foreach (var take in begun)
+        foreach (var images in started)
         {
-            foreach (var waited in take.Waited)
+            foreach (var waited in images.Waited)
             {
                 if (waits.Count == MaxCount)
                     waits.Dequeue();
-                waits.Enqueue((take.At, waited.TotalSeconds));
+                waits.Enqueue((images.At, waited.TotalSeconds));
             }
         }
 
-        Last = begun is [.., var last] ? last.Id : Last;
+        Last = started is [.., var last] ? last.Id : Last;
     }
 
     /// <summary>The median and the 95th percentile of the last five minutes, seconds; null where none was started.</summary>

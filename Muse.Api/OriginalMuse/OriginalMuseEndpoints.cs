@@ -87,7 +87,7 @@ public static class OriginalMuseEndpoints
 public sealed record PredictResponse(string Image);
 
 /// <summary>The original's system information.</summary>
-/// <param name="NumWorkers">Workers heard of in the last 15 s.</param>
+/// <param name="NumWorkers">Workers with a heartbeat in the last 15 s.</param>
 /// <param name="Servers">Their names.</param>
 /// <param name="NumRequests">Requests to these routes that wait for a response now, in this process.</param>
 /// <param name="ProcessTime">Seconds that the latest such request took.</param>

@@ -171,7 +171,7 @@ public sealed record EditsRequest : ImagesRequest
 }
 
 /// <summary>The body of <c>POST /v1/generations</c>.</summary>
-public sealed record GenerationRequest : ImageRequestFields
+public sealed record GenerationBody : ImageRequestFields
 {
     /// <summary>How many previews of each image to make, 0 to 100.</summary>
     [JsonConverter(typeof(WholeInt32Converter))]

@@ -5,7 +5,7 @@ namespace Muse.Api;
 
 /// <summary>Connections that wait for a job. When the last connection of a job is closed by its client, the job is cancelled.</summary>
 /// <remarks>
-/// A 503 and the end of this process do not count as a disconnect: such a client comes back for its job.
+/// A 503 and the end of this process do not count as a disconnect: such a client retries and finds its job.
 /// A job that a retry can find (<see cref="RequestIdentity"/>) is not cancelled here.
 /// </remarks>
 public sealed class WaitingConnections(JobQueue queue, AbandonedJobs abandoned, IHostApplicationLifetime lifetime)

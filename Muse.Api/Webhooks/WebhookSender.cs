@@ -84,7 +84,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
             if (stored is not null && stored.MessageId == delivery?.MessageId)
                 delivery = stored;
             if (delivery is null || await SendAsync(delivery))
-                await pending.DoneAsync(jobId, CancellationToken.None);
+                await pending.RemoveAsync(jobId, CancellationToken.None);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {

@@ -37,12 +37,12 @@ public static class ImageEncoder
     internal static SKBitmap ToBitmap(RgbImage image)
     {
         var bitmap = new SKBitmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgb888x, SKAlphaType.Opaque));
-        Widen(image.Pixels, bitmap.GetPixelSpan());
+        ToRgbx(image.Pixels, bitmap.GetPixelSpan());
         return bitmap;
     }
 
     // Skia has no format of three bytes a pixel.
-    static void Widen(ReadOnlySpan<byte> rgb, Span<byte> rgbx)
+    static void ToRgbx(ReadOnlySpan<byte> rgb, Span<byte> rgbx)
     {
         for (int from = 0, to = 0; from < rgb.Length; from += 3, to += 4)
         {

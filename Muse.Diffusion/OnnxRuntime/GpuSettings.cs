@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>What CUDA and TensorRT are told, under the names that ONNX Runtime reads.</summary>
+/// <summary>The settings of CUDA and TensorRT, under the names that ONNX Runtime reads.</summary>
 static class GpuSettings
 {
     public static Dictionary<string, string> Cuda(DeviceOptions options)
@@ -23,8 +23,9 @@ static class GpuSettings
     /// <summary>Whether a plug-in is CUDA's.</summary>
     public static bool IsCuda(string provider) => provider.StartsWith("cuda", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>What a plug-in is told: CUDA comes as one too, and reads the same names; which GPU it is to use is said by handing it that
-    /// one.</summary>
+    /// <summary>
+    /// The settings of a plug-in. CUDA may come as one, and reads the same names, except for the GPU: the plug-in gets that as a device.
+    /// </summary>
     public static Dictionary<string, string> Plugin(string provider, DeviceOptions options)
     {
         if (!IsCuda(provider))

@@ -2,8 +2,10 @@ using System.Globalization;
 
 namespace Muse.Diffusion;
 
-/// <summary>What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,change=0ms,steps=20,bytes=0,side=64</c>; every part
-/// may be left out.</summary>
+/// <summary>
+/// What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,change=0ms,steps=20,bytes=0,side=64</c>; every part may be
+/// left out.
+/// </summary>
 /// <remarks>
 /// A batch of n guided images of <see cref="Steps"/> steps takes <see cref="Base"/> + n × <see cref="PerImage"/> in all; a step takes
 /// its share of that, and each of a guided image's two rows half of the image's part.
@@ -16,12 +18,14 @@ public sealed record SimulationSpec
     /// <summary>What each guided image of the batch adds. Default 10 ms.</summary>
     public TimeSpan PerImage { get; init; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>What a step adds when its shape (size, length of prompt, number of rows) is not that of the step before, as on CUDA.
-    /// Default 0.</summary>
+    /// <summary>
+    /// What a step adds when its shape (size, length of prompt, number of rows) is not that of the step before, as on CUDA. Default 0.
+    /// </summary>
     public TimeSpan Change { get; init; }
 
-    /// <summary>Whether more rows may run than are needed where a change costs something: the benchmark looks at what that is
-    /// worth.</summary>
+    /// <summary>
+    /// Whether more rows may run than are needed where a change costs something: the benchmark looks at what that is worth.
+    /// </summary>
     internal bool PadsRows { get; init; } = true;
 
     /// <summary>The number of steps that base and image are for. Default 20.</summary>

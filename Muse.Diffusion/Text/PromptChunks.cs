@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>A prompt as the text encoder takes it. Prompts longer than a chunk are encoded in several, whose embeddings follow one
-/// another.</summary>
+/// <summary>
+/// A prompt as the text encoder takes it. Prompts longer than a chunk are encoded in several, whose embeddings follow one another.
+/// </summary>
 public sealed class PromptChunks
 {
     readonly int[] empty;
@@ -16,8 +17,10 @@ public sealed class PromptChunks
     /// <summary>At least one chunk, each of <see cref="ClipTokenizer.ContextLength"/> ids: start, text, end, padding.</summary>
     public IReadOnlyList<int[]> Chunks { get; }
 
-    /// <summary>The end of the prompt, as it was written (accents composed), that did not fit: from the first word that is not wholly used.
-    /// Null when all of it did.</summary>
+    /// <summary>
+    /// The end of the prompt, as it was written (accents composed), that did not fit: from the first word that is not wholly used. Null
+    /// when all of it did.
+    /// </summary>
     public string? CutOff { get; }
 
     /// <summary>The same prompt with empty chunks after it: a prompt and its negative need equally many.</summary>

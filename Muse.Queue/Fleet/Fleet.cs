@@ -111,11 +111,11 @@ public sealed class Fleet
     }
 
     /// <summary>
-    /// How long images had waited when any worker began them, oldest first: the last ten minutes, or about 4,096 reads.
+    /// How long images had waited when any worker started them, oldest first: the last ten minutes, or about 4,096 reads.
     /// </summary>
     /// <param name="after">The <see cref="StartedImages.Id"/> after which to read, or null for all.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    public Task<IReadOnlyList<StartedImages>> BegunAsync(string? after, CancellationToken cancellation) =>
+    public Task<IReadOnlyList<StartedImages>> StartedImagesAsync(string? after, CancellationToken cancellation) =>
         connection.TryAsync<IReadOnlyList<StartedImages>>(async database =>
             [.. (await database.StreamRangeAsync(Keys.Waits, after is null ? "-" : $"({after}")).Select(StartedImages.Read)], cancellation);
 

@@ -34,14 +34,15 @@ public sealed record ImageJob
     /// <summary>The sampler's name as in <see cref="ModelCard.Samplers"/>, or null for the model's own.</summary>
     public string? Sampler { get; init; }
 
-    /// <summary>The first image's seed. It is chosen before a job is submitted, so that the caller can be told.</summary>
+    /// <summary>The first image's seed. It is chosen before the job is submitted, so that the response can name it.</summary>
     public required long Seed { get; init; }
 
     /// <summary>How many images, 1 to 10.</summary>
     public int Count { get; init; } = 1;
 
-    /// <summary>The image that all images of the job start from, or null for text alone. <see cref="Width"/> and <see cref="Height"/>
-    /// are set then.</summary>
+    /// <summary>
+    /// The image that all images of the job start from, or null for text alone. <see cref="Width"/> and <see cref="Height"/> are set then.
+    /// </summary>
     public JobInput? Input { get; init; }
 
     /// <summary>The images' file format.</summary>
@@ -60,7 +61,7 @@ public sealed record ImageJob
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>
-    /// An image that has not begun this long after it was accepted fails with the code <c>deadline_exceeded</c>. Null for no limit.
+    /// An image that has not started this long after it was accepted fails with the code <c>deadline_exceeded</c>. Null for no limit.
     /// </summary>
     /// <remarks>A duration, because the clocks of the API and of Redis differ. Redis measures it.</remarks>
     public TimeSpan? BeginWithin { get; init; }
@@ -86,8 +87,8 @@ public enum OutputFormat
 /// <summary>The lane of the queue.</summary>
 public enum JobPriority
 {
-    /// <summary>Somebody waits for the images.</summary>
+    /// <summary>A client waits for the images.</summary>
     Interactive,
-    /// <summary>Nobody waits for the images.</summary>
+    /// <summary>No client waits for the images.</summary>
     Batch,
 }

@@ -40,7 +40,7 @@ public sealed class JobQueue
     /// </summary>
     /// <param name="job">The job.</param>
     /// <param name="idempotency">Identifies repeated requests, or null.</param>
-    /// <param name="cancellation">Stops waiting for the answer. The job may have been accepted.</param>
+    /// <param name="cancellation">Stops waiting for the response. The job may have been accepted.</param>
     public Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation) =>
         SubmitAsync(job, null, idempotency, cancellation);
 
@@ -75,18 +75,18 @@ public sealed class JobQueue
         ];
         // Pixels are large: other jobs do not wait for them.
         var submitting = input is null ? submissions.AddAsync(arguments) : SubmitAloneAsync(arguments);
-        var answer = (RedisResult[])(await submitting.WaitAsync(cancellation))!;
-        var outcome = (string)answer[0]!;
+        var reply = (RedisResult[])(await submitting.WaitAsync(cancellation))!;
+        var outcome = (string)reply[0]!;
         if (outcome == SubmitReply.Error)
-            throw QueueConnection.ToException((string)answer[1]!);
+            throw QueueConnection.ToException((string)reply[1]!);
         activity?.SetTag("muse.outcome", outcome);
         QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
         return outcome switch
         {
-            SubmitReply.Accepted => new SubmitOutcome.Accepted((string)answer[1]!),
-            SubmitReply.Duplicate => new SubmitOutcome.Duplicate((string)answer[1]!),
-            SubmitReply.KeyReused => new SubmitOutcome.KeyReused((string)answer[1]!),
-            _ => new SubmitOutcome.QueueFull(AtLeastASecond((double)answer[1]), TimeSpan.FromMilliseconds(Math.Max(0, (double)answer[2]))),
+            SubmitReply.Accepted => new SubmitOutcome.Accepted((string)reply[1]!),
+            SubmitReply.Duplicate => new SubmitOutcome.Duplicate((string)reply[1]!),
+            SubmitReply.KeyReused => new SubmitOutcome.KeyReused((string)reply[1]!),
+            _ => new SubmitOutcome.QueueFull(AtLeastASecond((double)reply[1]), TimeSpan.FromMilliseconds(Math.Max(0, (double)reply[2]))),
         };
     }
 
@@ -126,7 +126,7 @@ public sealed class JobQueue
         var first = await FindAsync(jobId, cancellation);
         if (first is null || first.State.IsFinal())
             return first;
-        return await FinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
+        return await ReadWhenFinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
     /// <summary>Like <see cref="WaitAsync"/>, with the images.</summary>
@@ -152,33 +152,34 @@ public sealed class JobQueue
     }
 
     Task<FinishedJob?> WaitWithImagesAsync(JobListener listener, ImageJob job, CancellationToken cancellation) =>
-        FinalAsync(listener, () => FindWithImagesAsync(job, cancellation), finished => finished.Job.State, cancellation);
+        ReadWhenFinalAsync(listener, () => FindWithImagesAsync(job, cancellation), finished => finished.Job.State, cancellation);
 
-    /// <summary>
-    /// Waits for the notification of the end and reads the job. If Redis is unavailable then, it waits until Redis is back.
-    /// </summary>
-    async Task<T?> FinalAsync<T>(
+    /// <summary>Reads the job after each change until it is final.</summary>
+    async Task<T?> ReadWhenFinalAsync<T>(
         JobListener listener, Func<Task<T?>> read, Func<T, JobState> state, CancellationToken cancellation) where T : class
     {
         while (true)
         {
-            await listener.ChangedAsync(cancellation);
-            T? job;
-            while (true)
-            {
-                try
-                {
-                    job = await read();
-                    break;
-                }
-                catch (QueueUnavailableException)
-                {
-                    await Task.Delay(Options.SafetyPoll, connection.Time, cancellation);
-                }
-            }
-
+            var job = await ReadAfterChangeAsync(listener, read, cancellation);
             if (job is null || state(job).IsFinal())
                 return job;
+        }
+    }
+
+    /// <summary>Waits for the next change and reads the job. If Redis is unavailable then, it waits until Redis is back.</summary>
+    async Task<T?> ReadAfterChangeAsync<T>(JobListener listener, Func<Task<T?>> read, CancellationToken cancellation) where T : class
+    {
+        await listener.ChangedAsync(cancellation);
+        while (true)
+        {
+            try
+            {
+                return await read();
+            }
+            catch (QueueUnavailableException)
+            {
+                await Task.Delay(Options.SafetyPoll, connection.Time, cancellation);
+            }
         }
     }
 
@@ -200,7 +201,7 @@ public sealed class JobQueue
             }
             if (job.State.IsFinal())
                 yield break;
-            job = await FinalAsync(listener, () => FindAsync(jobId, cancellation), static _ => JobState.Succeeded, cancellation);
+            job = await ReadAfterChangeAsync(listener, () => FindAsync(jobId, cancellation), cancellation);
         }
     }
 
@@ -220,7 +221,7 @@ public sealed class JobQueue
         }, cancellation);
 
     /// <summary>
-    /// Cancels the images that are not final. Waiting ones are never begun, running ones leave the batch at the next step.
+    /// Cancels the images that are not final. Waiting ones are never started, running ones leave the batch at the next step.
     /// </summary>
     /// <returns>The job afterwards, or null if there is none.</returns>
     public async Task<JobSnapshot?> CancelAsync(string jobId, CancellationToken cancellation)
@@ -230,9 +231,9 @@ public sealed class JobQueue
         return await FindAsync(jobId, cancellation);
     }
 
-    /// <summary>A secret that all processes of this model share. The first to ask creates it.</summary>
+    /// <summary>A secret that all processes of this model share. The first caller creates it.</summary>
     /// <param name="fresh">The secret, if there is none yet.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     public Task<byte[]> LinkSecretAsync(byte[] fresh, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
@@ -246,13 +247,13 @@ public sealed class JobQueue
     /// <param name="images">How many images.</param>
     /// <param name="limit">Images that are allowed in a window. A single request may exceed it, if it is the first in its window.</param>
     /// <param name="window">The length of the window.</param>
-    /// <param name="cancellation">Gives up.</param>
-    /// <returns>Null if the images are allowed; else when the next window begins.</returns>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>Null if the images are allowed; else the time until the next window begins.</returns>
     public async Task<TimeSpan?> CountAsync(string owner, int images, int limit, TimeSpan window, CancellationToken cancellation)
     {
-        var left = (long)await connection.RunAsync(
+        var untilNextWindow = (long)await connection.RunAsync(
             QueueScripts.Count, cancellation, owner, images, limit, (long)window.TotalMilliseconds);
-        return left < 0 ? null : TimeSpan.FromMilliseconds(left);
+        return untilNextWindow < 0 ? null : TimeSpan.FromMilliseconds(untilNextWindow);
     }
 
     /// <summary>Keeps a job whose response did not reach its client, for the client's retry.</summary>
@@ -260,7 +261,7 @@ public sealed class JobQueue
     /// <param name="request">A hash of the request.</param>
     /// <param name="jobId">The job.</param>
     /// <param name="window">How long it is kept.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     public Task KeepInterruptedAsync(string owner, string request, string jobId, TimeSpan window, CancellationToken cancellation) =>
         connection.TryAsync(database =>
         {
@@ -325,10 +326,10 @@ public sealed class JobQueue
     /// </summary>
     public async Task<QueuePosition?> PositionAsync(string jobId, CancellationToken cancellation)
     {
-        var answer = await connection.RunAsync(QueueScripts.Position, cancellation, jobId);
-        if (answer.IsNull)
+        var reply = await connection.RunAsync(QueueScripts.Position, cancellation, jobId);
+        if (reply.IsNull)
             return null;
-        var (ahead, capacity) = ((long)answer[0], (string?)answer[1]);
+        var (ahead, capacity) = ((long)reply[0], (string?)reply[1]);
         var isMeasured = double.TryParse(capacity, CultureInfo.InvariantCulture, out var rate) && rate > 0;
         return new QueuePosition(ahead, isMeasured ? TimeSpan.FromSeconds(ahead / rate) : null);
     }

@@ -3,7 +3,7 @@ namespace Muse.Queue;
 /// <summary>The state of a job or of one of its images. The last three are final: they never change again.</summary>
 public enum JobState
 {
-    /// <summary>Accepted and not begun.</summary>
+    /// <summary>Accepted and not started.</summary>
     Queued,
     /// <summary>On a worker.</summary>
     Running,
@@ -37,7 +37,7 @@ public sealed record JobSnapshot
     /// <summary>One element per image, in order.</summary>
     public required IReadOnlyList<ImageSnapshot> Images { get; init; }
 
-    /// <summary>When the first image was begun.</summary>
+    /// <summary>When the first image was started.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 
     /// <summary>When the last image ended.</summary>
@@ -88,7 +88,7 @@ public sealed record ImageSnapshot
 }
 
 /// <summary>The timings of an image.</summary>
-/// <param name="WaitTime">From acceptance until a worker began it.</param>
+/// <param name="WaitTime">From acceptance until a worker started it.</param>
 /// <param name="GenerationTime">From then until its bytes were stored.</param>
 public readonly record struct ImageTimings(TimeSpan WaitTime, TimeSpan GenerationTime);
 
@@ -103,7 +103,7 @@ public static class JobErrorCodes
 {
     /// <summary>The model does not support the request. The caller can correct it.</summary>
     public const string InvalidRequest = "invalid_request";
-    /// <summary>The deadline passed before it was begun.</summary>
+    /// <summary>The deadline passed before it was started.</summary>
     public const string DeadlineExceeded = "deadline_exceeded";
     /// <summary>Workers crashed on it too often. It is a dead letter.</summary>
     public const string Poisoned = "poisoned";

@@ -10,7 +10,7 @@ for index = 0, tonumber(count) - 1 do
   local image = redis.call('HMGET', job, index .. ':state', index .. ':entry', index .. ':begun', index .. ':ordinal')
   local image_state, entry, begun, ordinal = image[1], image[2], image[3], image[4]
   if not is_final(image_state) then
-    settle(lane, entry)
+    remove_entry(lane, entry)
     if not begun then
       -- The lowest ordinals are forgotten first: what waits is behind them.
       local cancelled = CANCELLED_ENTRIES[lane]

@@ -19,10 +19,10 @@ public sealed record WorkItem(string EntryId, ImageJob Job, int Index, int Deliv
     /// <summary>The lane of its stream.</summary>
     public JobPriority Lane { get; init; } = Job.Priority;
 
-    /// <summary>When this or an earlier worker began it, by the clock of Redis.</summary>
+    /// <summary>When this or an earlier worker started it, by the clock of Redis.</summary>
     public DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>Starts the span of the image's generation, in the trace of its request. Null if nobody listens.</summary>
+    /// <summary>Starts the span of the image's generation, in the trace of its request. Null without a listener.</summary>
     public Activity? StartActivity()
     {
         _ = ActivityContext.TryParse(Job.TraceParent, null, isRemote: true, out var parent);

@@ -26,7 +26,7 @@ public sealed partial class WorkQueue
         new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
 
     long taken, lookedForAbandoned;
-    volatile bool answerLost, handedBack;
+    volatile bool responseLost, handedBack;
 
     internal WorkQueue(QueueConnection connection, QueueSignals signals, ILogger<WorkQueue> logger)
     {
@@ -70,7 +70,7 @@ public sealed partial class WorkQueue
         max = Math.Min(max, MaxRead);
         if (max <= 0)
             return [];
-        var recover = answerLost;
+        var recover = responseLost;
         var arguments = new List<RedisValue>
         {
             connection.RetentionMilliseconds, Worker, max, LanePolicy.BatchShare(taken, max),
@@ -83,11 +83,11 @@ public sealed partial class WorkQueue
         try
         {
             rows = (RedisResult[])(await connection.RunAsync(QueueScripts.Take, CancellationToken.None, [.. arguments]))!;
-            answerLost = false;
+            responseLost = false;
         }
         catch (QueueUnavailableException)
         {
-            answerLost = true;
+            responseLost = true;
             throw;
         }
         var items = new List<WorkItem>(rows.Length);
@@ -95,7 +95,7 @@ public sealed partial class WorkQueue
         {
             foreach (var row in rows)
             {
-                if (await AcceptAsync((RedisResult[])row!) is { } item)
+                if (await ToWorkItemAsync((RedisResult[])row!) is { } item)
                     items.Add(item);
             }
         }
@@ -103,7 +103,7 @@ public sealed partial class WorkQueue
         {
             // The caller gets none of them. The next call delivers them again.
             items.ForEach(Release);
-            answerLost = true;
+            responseLost = true;
             throw;
         }
 
@@ -123,8 +123,8 @@ public sealed partial class WorkQueue
         return true;
     }
 
-    /// <summary>The item of a row of <c>take.lua</c>. An entry whose job is invalid becomes a dead letter, and null is returned.</summary>
-    async Task<WorkItem?> AcceptAsync(RedisResult[] row)
+    /// <summary>Converts a row of <c>take.lua</c>. An entry whose job is invalid becomes a dead letter, and null is returned.</summary>
+    async Task<WorkItem?> ToWorkItemAsync(RedisResult[] row)
     {
         var (lane, entry, deliveries) = ((string)row[0]!, (string)row[1]!, (int)row[2]);
         var (jobId, index) = ((string)row[3]!, (int)row[4]);
@@ -146,7 +146,7 @@ public sealed partial class WorkQueue
         };
         held[item.EntryId] = item;
         QueueTelemetry.Taken.Add(1, new KeyValuePair<string, object?>("first", deliveries == 1));
-        if (row[8].Resp2Type == ResultType.Integer) // Not for an image that was begun before.
+        if (row[8].Resp2Type == ResultType.Integer) // Not for an image that was started before.
             QueueTelemetry.Waited.Record((double)row[8] / 1000);
         return item;
     }
@@ -249,14 +249,14 @@ public sealed partial class WorkQueue
         var lane = QueueKeys.Lane(item.Lane);
         RedisValue[] fields =
             [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobRecord.Info(stored), stored.Bytes];
-        var counts = await ReleaseAfterAsync(item, EndAsync(async () =>
+        var isFirst = await ReleaseAfterAsync(item, EndAsync(async () =>
         {
             var storing = stored.Bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);
-            var answer = await storing.WaitAsync(cancellation);
-            return answer.Resp2Type == ResultType.Integer ? (int)answer == 1 : throw QueueConnection.ToException((string)answer!);
+            var reply = await storing.WaitAsync(cancellation);
+            return reply.Resp2Type == ResultType.Integer ? (int)reply == 1 : throw QueueConnection.ToException((string)reply!);
         }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation));
-        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "succeeded" : "second"));
-        return counts;
+        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", isFirst ? "succeeded" : "second"));
+        return isFirst;
     }
 
     /// <summary>
@@ -267,10 +267,10 @@ public sealed partial class WorkQueue
     public async Task<bool> FailAsync(WorkItem item, JobError error, CancellationToken cancellation)
     {
         var result = QueueJson.Write(new ImageResult(Error: error));
-        var counts = await ReleaseAfterAsync(item, FailAsync(
+        var isFirst = await ReleaseAfterAsync(item, FailAsync(
             QueueKeys.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, result, error.Message, deadLetterReason: "", cancellation));
-        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "failed" : "second"));
-        return counts;
+        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", isFirst ? "failed" : "second"));
+        return isFirst;
     }
 
     async Task<RedisResult> CompleteAloneAsync(RedisValue[] fields) => (await CompleteTogetherAsync([fields]))[0];
@@ -288,7 +288,7 @@ public sealed partial class WorkQueue
             lane, entry, jobId, index, reason, cancellation);
 
     /// <summary>
-    /// Repeats a call that ends an image until Redis has answered. If damaged data makes it fail, the entry becomes a dead letter.
+    /// Repeats a call that ends an image until Redis has responded. If damaged data makes it fail, the entry becomes a dead letter.
     /// </summary>
     async Task<bool> EndAsync(
         Func<Task<bool>> end, string lane, string entry, string jobId, int index, string reason, CancellationToken cancellation)
@@ -307,7 +307,8 @@ public sealed partial class WorkQueue
             catch (Exception exception) when (exception is RedisServerException or InvalidDataException)
             {
                 LogDamaged(logger, jobId, index, exception.Message);
-                await connection.RunAsync(QueueScripts.Bury, cancellation, lane, entry, jobId, index, $"{reason} {exception.Message}");
+                await connection.RunAsync(QueueScripts.DeadLetter, cancellation,
+                    lane, entry, jobId, index, $"{reason} {exception.Message}");
                 return false;
             }
         }
@@ -343,11 +344,11 @@ public sealed partial class WorkQueue
         }
     }
 
-    /// <summary>The state after a lost answer, for tests.</summary>
+    /// <summary>The state after a lost response, for tests.</summary>
     internal void ForgetAll()
     {
         held.Clear();
-        answerLost = true;
+        responseLost = true;
     }
 
     void Release(WorkItem item) => held.TryRemove(KeyValuePair.Create(item.EntryId, item));

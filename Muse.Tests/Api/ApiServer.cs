@@ -46,8 +46,12 @@ public sealed class ApiServer : IAsyncDisposable
     /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
     /// <param name="withoutWorker">Whether to start no worker.</param>
     /// <param name="time">The API's clock; null for the system's.</param>
-    public static async Task<ApiServer> StartAsync(FlatImageWorkerOptions? worker = null, IReadOnlyDictionary<string, string>? settings = null,
-        RedisServer? redis = null, bool withoutWorker = false, TimeProvider? time = null)
+    public static async Task<ApiServer> StartAsync(
+        FlatImageWorkerOptions? worker = null,
+        IReadOnlyDictionary<string, string>? settings = null,
+        RedisServer? redis = null,
+        bool withoutWorker = false,
+        TimeProvider? time = null)
     {
         var ownsRedis = redis is null;
         redis ??= await RedisServer.StartAsync();
@@ -63,7 +67,7 @@ public sealed class ApiServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>On a busy machine it may be up before it has reached Redis; as with a load balancer, nobody asks it before.</summary>
+    /// <summary>On a busy machine it may be up before it has reached Redis; as with a load balancer, it gets no requests before.</summary>
     async Task IsWellAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));

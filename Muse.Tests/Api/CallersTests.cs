@@ -87,7 +87,7 @@ public sealed class CallersTests
     }
 
     [SkippableFact]
-    public async Task Who_asks_too_often_is_told_when_to_come_back()
+    public async Task A_caller_above_the_rate_limit_gets_the_time_to_retry_after()
     {
         await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         {
@@ -105,15 +105,14 @@ public sealed class CallersTests
     }
 
     [SkippableFact]
-    public async Task A_trusted_proxy_tells_clients_apart_and_names_the_links_host_and_a_stranger_does_not()
+    public async Task Only_a_trusted_proxy_sets_the_client_address_and_the_host_of_links()
     {
         var limits = new Dictionary<string, string>
         {
             ["Api:RateLimits:Enabled"] = "true",
             ["Api:RateLimits:AnonymousWindow"] = "01:00:00"
         };
-        await using var behind = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>(limits)
+        await using var behind = await ApiServer.StartAsync(settings: new Dictionary<string, string>(limits)
         { ["Api:TrustedProxies"] = "127.0.0.0/8,::1" });
         var first = await PostAsync(behind, "192.0.2.1");
         Assert.StartsWith("https://muse.example/v1/images/files/", first!.Data[0].Url);
@@ -156,7 +155,7 @@ public sealed class CallersTests
     [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg", null)]
     [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg:operator", "'alice' is an operator with one secret")]
     [InlineData("alice:0123456789abcdef,bob:0123456789abcdef", "the same secret twice")]
-    public void A_list_of_keys_that_cannot_be_meant_stops_the_program_without_telling_a_secret(string keys, string? complaint)
+    public void An_invalid_list_of_keys_stops_the_program_and_no_secret_is_logged(string keys, string? complaint)
     {
         var result = new ApiOptionsValidator().Validate(null, new() { Keys = keys });
         Assert.Equal(complaint is not null, result.Failed);

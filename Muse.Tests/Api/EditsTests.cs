@@ -250,7 +250,7 @@ public sealed class EditsTests : IAsyncLifetime
 
     /// <summary>The short form of every run, 300 files. MUSE_TEST_FUZZ=5000 runs the long form.</summary>
     [SkippableFact]
-    public async Task Broken_files_get_an_answer_below_500_and_leave_no_exception_in_the_log()
+    public async Task Broken_files_get_a_status_below_500_and_leave_no_exception_in_the_log()
     {
         var count = int.TryParse(Environment.GetEnvironmentVariable("MUSE_TEST_FUZZ"), out var asked) ? asked : 300;
         var random = new Random(20261128);

@@ -47,7 +47,7 @@ public sealed class GenerationsTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task Events_tell_every_change_and_resume_after_the_last_one_seen()
+    public async Task Events_report_every_change_and_resume_after_the_last_one_seen()
     {
         var (_, job) = await PostAsync(new { prompt = "hold a fox", previews = 3 });
         using var stream = await server.Client.GetStreamAsync($"/v1/generations/{job!.Id}/events");
@@ -172,7 +172,7 @@ public sealed class GenerationsTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task The_original_Muses_routes_answer_as_they_did()
+    public async Task The_original_Muses_routes_respond_as_before()
     {
         using var predict = await server.Client.PostAsJsonAsync("/api/predict", new { prompt = "a fox", high_quality = true });
         var image = JsonDocument.Parse(await predict.Content.ReadAsStringAsync()).RootElement.GetProperty("image").GetString()!;

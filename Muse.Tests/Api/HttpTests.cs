@@ -14,8 +14,7 @@ public sealed class HttpTests : IAsyncLifetime
     ApiServer server = null!;
 
     public async Task InitializeAsync() =>
-        server = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:AllowedOrigins"] = $"{Origin}, http://other.example/" });
     public async Task DisposeAsync() => await server.DisposeAsync();
 
@@ -43,7 +42,7 @@ public sealed class HttpTests : IAsyncLifetime
     [InlineData("/v1/images/generations", "application/json", true, HttpStatusCode.RequestEntityTooLarge)]
     [InlineData("/v1/images/generations", "text/plain", false, HttpStatusCode.UnsupportedMediaType)]
     [InlineData("/v1/nothing", "application/json", false, HttpStatusCode.NotFound)]
-    public async Task After_a_body_that_is_too_large_the_client_is_told_that_the_connection_ends(
+    public async Task After_a_body_that_is_too_large_the_response_says_that_the_connection_ends(
         string path, string type, bool chunked, HttpStatusCode status)
     {
         using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = server.Address };
@@ -259,7 +258,7 @@ public sealed class HttpTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_client_that_has_seen_the_end_of_a_job_is_told_not_to_reconnect()
+    public async Task A_client_that_has_seen_the_end_of_a_job_gets_a_204_and_does_not_reconnect()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post,
             "/v1/generations")

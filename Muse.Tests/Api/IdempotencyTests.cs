@@ -16,8 +16,7 @@ public sealed class IdempotencyTests
     public async Task Each_key_gets_one_image_over_lost_connections_two_processes_and_a_restart()
     {
         const int Keys = 500;
-        await using var one = await ApiServer.StartAsync(new() { Slots = 32 }, new Dictionary<string,
-            string>
+        await using var one = await ApiServer.StartAsync(new() { Slots = 32 }, new Dictionary<string, string>
         { ["Queue:MaxWait"] = "01:00:00" });
         var address = new Uri($"http://127.0.0.1:{RedisServer.FreePort()}");
         var other = Start();
@@ -136,8 +135,7 @@ public sealed class IdempotencyTests
     [SkippableFact]
     public async Task A_client_that_counts_its_retries_and_does_not_come_back_has_its_job_cancelled()
     {
-        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:RetryGrace"] = "00:00:00.050" });
         using var hangUp = new CancellationTokenSource();
         using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/images/generations")

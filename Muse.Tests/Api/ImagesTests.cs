@@ -77,7 +77,7 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_client_that_is_told_that_Redis_is_away_has_not_hung_up_and_its_job_waits_on()
+    public async Task A_503_does_not_count_as_a_disconnect_and_the_job_keeps_waiting()
     {
         await using var idle = await ApiServer.StartAsync(withoutWorker: true);
         var (queue, job) = (idle.Services.GetRequiredService<JobQueue>(), Queue.Samples.Job());
@@ -101,7 +101,7 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_server_that_is_stopped_cancels_nobodys_job_and_the_client_comes_back_for_it_to_another()
+    public async Task A_stopped_server_cancels_no_job_and_a_retry_at_another_server_finds_it()
     {
         var address = new Uri($"http://127.0.0.1:{RedisServer.FreePort()}");
         await using var stopping = new ProgramProcess("Muse.Api", server.Redis, ("ASPNETCORE_URLS", address.ToString()),
@@ -138,7 +138,7 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_failed_image_is_told_and_not_worth_an_automatic_retry()
+    public async Task A_failed_image_is_an_error_that_clients_do_not_retry()
     {
         using var response = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "explode" });
 
@@ -183,10 +183,9 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_refused_word_is_refused_in_both_prompts_as_a_whole_word_and_told_by_its_field()
+    public async Task A_refused_word_is_refused_in_both_prompts_as_a_whole_word_and_the_error_names_the_field()
     {
-        await using var strict = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        await using var strict = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:RefusedWords"] = "gore, c++" });
         foreach (var (body, field) in ((object, string)[])[(new { prompt = "a fox, GORE." }, "prompt"),
             (new { prompt = "a fox", negative_prompt = "no c++ here" }, "negative_prompt")])

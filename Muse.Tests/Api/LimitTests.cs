@@ -79,8 +79,7 @@ public sealed class LimitTests
     [SkippableFact]
     public async Task Both_secrets_of_a_name_open_the_same_jobs()
     {
-        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:Keys"] = $"alice:{Alice},alice:{AliceNew}" });
         using var client = server.NewClient(Alice);
         using var rotated = server.NewClient(AliceNew);

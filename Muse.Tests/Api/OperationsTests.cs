@@ -10,7 +10,7 @@ namespace Muse.Tests.Api;
 public sealed partial class OperationsTests
 {
     [SkippableFact]
-    public async Task Every_API_process_tells_the_waiting_times_of_all()
+    public async Task Every_API_process_shows_the_waiting_times_of_all_workers()
     {
         await using var one = await ApiServer.StartAsync();
         await using var other = await ApiServer.StartAsync(redis: one.Redis, withoutWorker: true);

@@ -39,7 +39,7 @@ public sealed partial class AppHostTests
         Signal.Kill.SendTo(killed);
         Assert.Equal("succeeded", AppHostProcess.State(await host.UntilAsync(job, AppHostProcess.HasEnded)));
         Assert.NotEqual(killed, host.WorkerProcesses().Single());
-        Assert.Contains("worker-0 ended unasked", host.Output);
+        Assert.Contains("worker-0 ended unexpectedly", host.Output);
 
         host.Send(Signal.Terminate);
         await host.WaitForExitAsync();

@@ -37,7 +37,7 @@ static class Processes
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return null; // It ended meanwhile, or is somebody else's.
+            return null; // It ended meanwhile, or belongs to another user.
         }
     }
 
@@ -66,7 +66,7 @@ static class Processes
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return ""; // It ended meanwhile, or is somebody else's.
+            return ""; // It ended meanwhile, or belongs to another user.
         }
     }
 }

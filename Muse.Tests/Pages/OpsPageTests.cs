@@ -80,7 +80,7 @@ public sealed class OpsPageTests(Browser browser)
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("explode");
-        await Expect(visit.Status).ToHaveTextAsync("Not painted");
+        await Expect(visit.Status).ToHaveTextAsync("Not generated");
         await using (var redis = await ConnectionMultiplexer.ConnectAsync(server.Redis.ConnectionString))
         {
             await redis.GetDatabase().StreamAddAsync("muse:{scenes}:dead",

@@ -17,9 +17,9 @@ public sealed partial class PaintPageTests(Browser browser)
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("hold a large red star at night");
 
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
         await Expect(visit.Page.GetByRole(AriaRole.Progressbar)).ToHaveAttributeAsync("aria-valuenow", "25");
-        await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Painting has begun");
+        await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Generation has started");
         await Expect(visit.Page.Locator("#current-job img.preview")).ToHaveJSPropertyAsync("naturalWidth", 32);
         server.Worker!.Release();
         await visit.ExpectFinishedAsync();
@@ -55,7 +55,7 @@ public sealed partial class PaintPageTests(Browser browser)
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("hold a boat on the sea");
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         await Expect(visit.Status).ToHaveTextAsync("Cancelled");
         await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Cancelled");
@@ -72,7 +72,7 @@ public sealed partial class PaintPageTests(Browser browser)
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("explode");
         await Expect(visit.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The engine fell over.");
-        await Expect(visit.Status).ToHaveTextAsync("Not painted");
+        await Expect(visit.Status).ToHaveTextAsync("Not generated");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Try again" }).ClickAsync();
         await Expect(visit.GalleryItems).ToHaveCountAsync(2);
         visit.AssertNoProblems();
@@ -116,11 +116,11 @@ public sealed partial class PaintPageTests(Browser browser)
             await Expect(visit.Page.Locator("#current-job .job-info .words")).ToHaveTextAsync(prompt);
         }
         await visit.SubmitAsync("hold the third");
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
 
         await visit.Page.ReloadAsync();
         await Expect(visit.GalleryItems.Locator(".words")).ToHaveTextAsync(["hold the third", "the second", "the first"]);
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
         server.Worker!.Release();
         await visit.ExpectFinishedAsync();
         await Expect(visit.Page.Locator("#gallery-list img.finished")).ToHaveCountAsync(3);
@@ -262,7 +262,7 @@ public sealed partial class PaintPageTests(Browser browser)
         await Expect(visit.PromptField).ToBeFocusedAsync();
         await visit.Page.Keyboard.TypeAsync("hold a boat");
         await visit.Page.Keyboard.PressAsync("Control+Enter");
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
         await FocusAsync(visit, "Cancel");
         await visit.Page.Keyboard.PressAsync("Enter");
         await Expect(visit.Status).ToHaveTextAsync("Cancelled");
@@ -341,7 +341,7 @@ public sealed partial class PaintPageTests(Browser browser)
     public async Task If_the_API_needs_a_key_the_page_asks_for_it()
     {
         await using var server =
-            await ApiServer.StartAsync(new FlatImageWorkerOptions(), new Dictionary<string, string> { ["Api:Keys"] = "ada:a-secret-of-ada-1815" });
+            await ApiServer.StartAsync(settings: new Dictionary<string, string> { ["Api:Keys"] = "ada:a-secret-of-ada-1815" });
         await using var visit = await browser.VisitAsync(server.Address);
         visit.AllowConsoleErrors("401 (Unauthorized)");
         await visit.Page.GotoAsync("/");

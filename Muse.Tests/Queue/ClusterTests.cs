@@ -124,7 +124,7 @@ public sealed class ClusterTests : IAsyncLifetime
         Assert.True(await first.Fleet.IsDrainRequestedAsync("w1", Limit()));
         await first.Fleet.LeaveAsync("w1", Limit());
         Assert.Equal("w2", Assert.Single(await api.Fleet.WorkersAsync(Limit())).Worker);
-        Assert.NotEmpty(await api.Fleet.BegunAsync(null, Limit()));
+        Assert.NotEmpty(await api.Fleet.StartedImagesAsync(null, Limit()));
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
     }
 

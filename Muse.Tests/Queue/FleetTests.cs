@@ -207,21 +207,21 @@ public sealed class FleetTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task How_long_images_waited_is_told_once_each_whichever_worker_began_them()
+    public async Task The_waiting_time_of_each_image_is_recorded_once_by_whichever_worker_started_it()
     {
-        Assert.Empty(await api.Fleet.BegunAsync(null, Limit()));
+        Assert.Empty(await api.Fleet.StartedImagesAsync(null, Limit()));
         await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
         var other = fixture.Start();
         var first = await worker.Work.TakeAsync(2);
         await other.Work.TakeAsync(1);
-        var begun = await api.Fleet.BegunAsync(null, Limit());
-        Assert.Equal([2, 1], begun.Select(take => take.Waited.Count));
-        Assert.All(begun.SelectMany(take => take.Waited), waited => Assert.InRange(waited, TimeSpan.Zero, TimeSpan.FromMinutes(10)));
-        // Handed back and taken again: it had been begun before.
+        var started = await api.Fleet.StartedImagesAsync(null, Limit());
+        Assert.Equal([2, 1], started.Select(take => take.Waited.Count));
+        Assert.All(started.SelectMany(take => take.Waited), waited => Assert.InRange(waited, TimeSpan.Zero, TimeSpan.FromMinutes(10)));
+        // Handed back and taken again: it had been started before.
         await worker.Work.HandBackAsync([(first[0], 1, default)], Limit());
         await other.Work.TakeAsync(1);
-        Assert.Empty(await api.Fleet.BegunAsync(begun[^1].Id, Limit()));
-        Assert.Equal(begun[1].Id, Assert.Single(await api.Fleet.BegunAsync(begun[0].Id, Limit())).Id);
+        Assert.Empty(await api.Fleet.StartedImagesAsync(started[^1].Id, Limit()));
+        Assert.Equal(started[1].Id, Assert.Single(await api.Fleet.StartedImagesAsync(started[0].Id, Limit())).Id);
     }
 
     [RedisFact]

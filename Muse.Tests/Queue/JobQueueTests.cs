@@ -69,7 +69,7 @@ public sealed class JobQueueTests : IAsyncLifetime
             TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         };
         await api.Jobs.SubmitAsync(job, null, Limit());
-        // Where somebody traces, as a test beside this one may, the parent is the span of the submission.
+        // With a listener, which a test beside this one may add, the parent is the span of the submission.
         var stored = (await api.Jobs.FindAsync(job.Id, Limit()))!.Job;
         Assert.Equal(job, stored with { TraceParent = job.TraceParent });
         var items = await worker.Work.TakeAsync(3);
@@ -182,7 +182,7 @@ public sealed class JobQueueTests : IAsyncLifetime
     WorkItem? held;
 
     [RedisFact]
-    public async Task What_waits_and_is_cancelled_is_never_begun()
+    public async Task What_waits_and_is_cancelled_is_never_started()
     {
         var (cancelled, other) = (Job(count: 3), Job());
         await api.Jobs.SubmitAsync(cancelled, null, Limit());
@@ -415,7 +415,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         var next = watching.MoveNextAsync().AsTask();
         await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 1);
 
-        // It had ended, which they were told, and that was lost with most of its steps.
+        // The clients were notified of its end; that and most of its steps were lost.
         await api.Redis.PublishAsync(api.Keys.Events, $"{job.Id} 13 {(int)JobState.Succeeded}");
         await api.Redis.HashSetAsync(api.Keys.Job(job.Id), "revision", 3);
         Assert.True(await worker.Work.CompleteAsync(item, Finished(), Limit()));

@@ -128,7 +128,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task What_waited_past_its_deadline_is_never_begun()
+    public async Task What_waited_past_its_deadline_is_never_started()
     {
         var late = Job(beginWithin: TimeSpan.FromSeconds(-1));
         await api.Jobs.SubmitAsync(late, null, Limit());

@@ -9,7 +9,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Muse.Screenshots;
 
-/// <summary>Takes the screenshots of both pages in <c>docs/img</c>, light and dark, on a desktop and a phone, from the whole system.</summary>
+/// <summary>Takes screenshots of both pages of a running system for <c>docs/img</c>: light and dark, on a desktop and on a phone.</summary>
 sealed class Screenshots(Browser browser)
 {
     static readonly string[] Prompts =

@@ -33,7 +33,7 @@ const stream = await client.images.generate({ ...fields, prompt: "a fox, stepwis
 const events = [];
 for await (const event of stream) {
   events.push(event);
-  // The painter goes on once this is read.
+  // The worker goes on once this is read.
   if (event.type === "image_generation.partial_image") console.log("partial");
 }
 assert.deepEqual(events.map(event => event.type), [...Array(3).fill("image_generation.partial_image"), "image_generation.completed"]);

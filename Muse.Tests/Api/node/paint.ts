@@ -1,4 +1,4 @@
-// Compiled against the client that is generated from the OpenAPI document: paints with the server at process.argv[2].
+// Compiled against the client that is generated from the OpenAPI document: generates with the server at process.argv[2].
 import { client } from "./client.gen";
 import { createGeneration, getGenerationImage, listModels } from "./sdk.gen";
 

@@ -36,7 +36,7 @@ public class BatchIndependenceTests
     }
 
     [Fact]
-    public void In_any_company_and_after_any_interruption_an_image_is_the_same_to_the_bit() =>
+    public void In_any_batch_and_after_any_interruption_an_image_is_the_same_to_the_bit() =>
         Gen.Select(Request.Array[1, 14], Gen.Int[1, 12], Gen.Int[2, 24], Gen.Int[1, 9], Gen.Int[0, 40])
             .Sample((drawn, maxBatchSize, maxRows, checkpointEvery, interruptAfter) =>
             RunAsync(drawn, maxBatchSize, maxRows, checkpointEvery, interruptAfter).GetAwaiter().GetResult(), iter: 40, threads: 1);
@@ -60,7 +60,7 @@ public class BatchIndependenceTests
             };
             foreach (var request in requests)
             {
-                await Task.WhenAny(first.Engine.WaitForRoomAsync(CancellationToken.None), interrupted.Task);
+                await Task.WhenAny(first.Engine.WaitForFreeSlotAsync(CancellationToken.None), interrupted.Task);
                 if (interrupted.Task.IsCompleted || !first.Engine.TrySubmit(request))
                     break;
             }
@@ -77,7 +77,7 @@ public class BatchIndependenceTests
         {
             foreach (var request in requests.Where(r => !images.ContainsKey(r.Id)))
             {
-                await second.Engine.WaitForRoomAsync(CancellationToken.None);
+                await second.Engine.WaitForFreeSlotAsync(CancellationToken.None);
                 second.Submit(request, states.GetValueOrDefault(request.Id));
             }
             foreach (var request in requests.Where(r => !images.ContainsKey(r.Id)).ToList())
@@ -112,7 +112,7 @@ public class BatchIndependenceTests
     [InlineData("tokenizer", 0)]
     [InlineData("scheduler", 0)]
     [InlineData("vae_decoder", 2)]
-    public async Task An_image_begun_with_other_weights_or_settings_starts_over(string? changed, int stepsKept)
+    public async Task An_image_started_with_other_weights_or_settings_starts_over(string? changed, int stepsKept)
     {
         var folder = new OnnxFolderBuilder { ExternalData = true }.Write();
         var request = Requests.Of("r", "a prompt", steps: 6);

@@ -45,22 +45,22 @@ public class CudaTests(ITestOutputHelper output)
     [SkippableTheory]
     [InlineData(false, 0.1, 2)]
     [InlineData(true, 3, 255)]
-    public async Task An_image_is_the_same_alone_in_company_and_on_the_CPU(bool tf32, double mean, int most)
+    public async Task An_image_is_the_same_alone_in_a_batch_and_on_the_CPU(bool tf32, double mean, int most)
     {
-        var company = await GenerateAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 12);
+        var others = await GenerateAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 12);
         var alone = await GenerateAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 1);
         var host = await GenerateAsync(Open("cpu"), 12);
         for (var i = 0; i < Twelve.Count; i++)
-            output.WriteLine($"{Twelve[i].Sampler}: alone {Difference(company[i], alone[i])}, CPU {Difference(company[i], host[i])}");
+            output.WriteLine($"{Twelve[i].Sampler}: alone {Difference(others[i], alone[i])}, CPU {Difference(others[i], host[i])}");
         for (var i = 0; i < Twelve.Count; i++)
         {
-            AssertAlike(company[i], alone[i], mean, most);
-            AssertAlike(company[i], host[i], mean, most);
+            AssertAlike(others[i], alone[i], mean, most);
+            AssertAlike(others[i], host[i], mean, most);
         }
     }
 
     [SkippableFact]
-    public async Task An_image_begun_on_it_is_finished_on_the_CPU()
+    public async Task An_image_started_on_it_is_finished_on_the_CPU()
     {
         var request = Twelve[9];
         ReadOnlyMemory<byte> state;
@@ -115,7 +115,7 @@ public class CudaTests(ITestOutputHelper output)
             await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = batch }, log: log?.For<DiffusionEngine>());
         foreach (var request in Twelve)
         {
-            await engine.Engine.WaitForRoomAsync(CancellationToken.None);
+            await engine.Engine.WaitForFreeSlotAsync(CancellationToken.None);
             engine.Submit(request);
         }
         var images = new List<byte[]>();

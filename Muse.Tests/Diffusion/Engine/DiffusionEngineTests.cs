@@ -69,7 +69,7 @@ public class DiffusionEngineTests
     }
 
     [Fact]
-    public async Task Draining_hands_back_what_has_begun_and_another_engine_generates_the_same_image()
+    public async Task Draining_hands_back_started_requests_and_another_engine_generates_the_same_image()
     {
         byte[] whole;
         await using (var engine = await EngineUnderTest.StartAsync(Free()))

@@ -129,13 +129,13 @@ public class ImageToImageTests
     public void A_state_that_stands_before_the_run_s_start_is_refused()
     {
         using var model = Free();
-        var plan = model.Sampler(null).Plan(10, strength: 0.4);
+        var plan = model.CreateSampler(null).Plan(10, strength: 0.4);
         var identity = SlotState.IdentityOf(model.Traits, "euler", Requests.Of("a"));
         foreach (var (evaluation, refused) in new[] { (5, true), (6, true), (7, false), (9, false), (10, true) })
         {
             var state = SlotState.Save(identity, 1, evaluation, [1, 2], []);
             var problem = SlotState.Restore(state, identity, plan, new float[2], [], out var at);
-            Assert.Equal((refused ? "it stands at no step of this request" : null, refused ? 6 : evaluation), (problem, at));
+            Assert.Equal((refused ? "its step is not one of this request" : null, refused ? 6 : evaluation), (problem, at));
         }
     }
 
@@ -148,7 +148,7 @@ public class ImageToImageTests
         await engine.EndOf("a");
         var preview = engine.EventsOf("a").OfType<EngineEvent.Previewed>().Single().Preview;
         using var model = Free();
-        var clean = model.Preview(model.Latent(Size, Size), model.EncodeImage(model.Latent(Size, Size), input.Image, [],
+        var clean = model.Preview(model.GetLatentShape(Size, Size), model.EncodeImage(model.GetLatentShape(Size, Size), input.Image, [],
             new SeededNoise(0)));
         var kept = Enumerable.Range(0, preview.Width * preview.Height).Where(i => i % preview.Width >= 1 || i / preview.Width >= 1)
             .ToList();

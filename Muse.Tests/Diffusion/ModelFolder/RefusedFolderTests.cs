@@ -83,7 +83,7 @@ public class RefusedFolderTests
         ["default of no allowed size"] =
             (Write("model_index.json", """{"_muse": {"defaults": {"width": 100}}}"""),
             "tiny/model_index.json: the default size can't be generated: Width must be a multiple of 8 between 25 and 256; 100 was "
-            + "asked for."),
+            + "requested."),
         ["no unet"] = (Delete("unet/model.onnx"), "tiny/unet/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),
         ["no text encoder"] =
             (Delete("text_encoder/model.onnx"), "tiny/text_encoder/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),

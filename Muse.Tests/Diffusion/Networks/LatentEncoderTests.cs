@@ -73,14 +73,14 @@ public class LatentEncoderTests
         Assert.NotEqual(Inside(first), Inside(other));
 
         // Others of all kinds beside it.
-        var company = new[]
+        var others = new[]
         {
             edit with { Id = "b", Seed = 3 },
             edit with { Id = "c", Input = input with { Strength = 1 } },
             edit with { Id = "d", Width = 64, Height = 64, Input = Inputs.Of(5, 64, 0.5, Inputs.Square(64, 8, 40)) },
             edit with { Id = "e", Steps = 9 },
         };
-        var together = await Generate(OnnxModelTests.Open(folder), [edit, .. company]);
+        var together = await Generate(OnnxModelTests.Open(folder), [edit, .. others]);
         Assert.All(first.Zip(together), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
     }
 
@@ -107,7 +107,7 @@ public class LatentEncoderTests
     public void Mean_and_variance_give_a_sample_of_the_seed()
     {
         using var model = OnnxModelTests.Open(Variants["parameters"].Write());
-        var (shape, image) = (model.Latent(Size, Size), Inputs.Image(1, Size));
+        var (shape, image) = (model.GetLatentShape(Size, Size), Inputs.Image(1, Size));
         var (mean, one) = (model.EncodeImage(shape, image, [], new Silence()), model.EncodeImage(shape, image, [], new SeededNoise(1)));
         Assert.Equal(one, model.EncodeImage(shape, image, [], new SeededNoise(1)));
         Assert.NotEqual(one, model.EncodeImage(shape, image, [], new SeededNoise(2)));
@@ -123,7 +123,7 @@ public class LatentEncoderTests
     public void A_hole_is_grey_to_the_encoder()
     {
         using var model = OnnxModelTests.Open(Variants["mean"].Write());
-        var shape = model.Latent(Size, Size);
+        var shape = model.GetLatentShape(Size, Size);
         byte[] everywhere = [.. Enumerable.Repeat((byte)255, Size * Size)];
         // The encoder's graph has no bias, so that grey becomes zeros.
         Assert.All(model.EncodeImage(shape, Inputs.Image(1, Size), everywhere, new Silence()), value => Assert.Equal(0, value));
@@ -136,7 +136,7 @@ public class LatentEncoderTests
     [InlineData("Parameters", false)]
     [InlineData("Mean", false)]
     [InlineData("Sample", true)]
-    public void An_encoder_that_draws_its_own_noise_is_said_when_it_is_first_used(string output, bool said)
+    public void An_encoder_that_draws_its_own_noise_is_logged_at_its_first_use(string output, bool said)
     {
         var log = new LinesLogger();
         var folder = new OnnxFolderBuilder { Encoder = Enum.Parse<EncoderOutput>(output) }.Write();
@@ -144,7 +144,7 @@ public class LatentEncoderTests
             new DeviceOptions { Threads = 1 }, TimeProvider.System, log.For<OnnxModel>());
         Assert.DoesNotContain(log.All, line => line.Contains("vae_encoder"));
         for (var i = 0; i < 2; i++)
-            model.EncodeImage(model.Latent(Size, Size), Inputs.Image(1, Size), [], new SeededNoise(1));
+            model.EncodeImage(model.GetLatentShape(Size, Size), Inputs.Image(1, Size), [], new SeededNoise(1));
         const string Warning = "Model tiny: tiny/vae_encoder/model.onnx draws noise of its own; an image made from another can't be made "
             + "again from its seed.";
         Assert.Equal(said ? Warning : null, log.All.SingleOrDefault(line => line.Contains("vae_encoder")));
@@ -253,7 +253,7 @@ public class LatentEncoderTests
     public async Task Nearly_no_strength_gives_the_image_back_as_well_as_the_autoencoder_can()
     {
         using var model = Scenes();
-        var shape = model.Latent(Size, Size);
+        var shape = model.GetLatentShape(Size, Size);
         string[] prompts = ["a large red star at night", "a small blue house in the snow", "a yellow moon above a green tree"];
         foreach (var prompt in prompts)
         {

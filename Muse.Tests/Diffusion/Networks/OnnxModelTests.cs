@@ -138,7 +138,7 @@ public class OnnxModelTests
             t.SizeMultiple));
 
         using var fixedSize = Open(Variants["one size alone"].Write());
-        Assert.Equal("Width must be 128; 256 was asked for.", fixedSize.Traits.Check(Requests.Of("a", size: 256))?.Message);
+        Assert.Equal("Width must be 128; 256 was requested.", fixedSize.Traits.Check(Requests.Of("a", size: 256))?.Message);
     }
 
     [Fact]

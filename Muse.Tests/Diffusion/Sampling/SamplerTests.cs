@@ -101,7 +101,7 @@ public class SamplerTests
 
     [Theory]
     [MemberData(nameof(Everything))]
-    public void Elements_are_stepped_independently_of_their_company(string model, string name)
+    public void Elements_are_stepped_independently_of_each_other(string model, string name)
     {
         var sampler = Samplers.Create(Configs[model], name);
         var plan = sampler.Plan(4);

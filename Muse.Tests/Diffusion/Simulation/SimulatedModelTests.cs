@@ -35,7 +35,7 @@ public class SimulatedModelTests
                 DiffusionModels.Open("x", "tpu", new DeviceOptions(), TimeProvider.System, NullLogger.Instance)).Message);
 
     [Fact]
-    public async Task An_image_has_the_size_asked_for()
+    public async Task An_image_has_the_requested_size()
     {
         var folder = Path.Combine(Repository.Root, "models", "scenes");
         await using var engine =
@@ -46,7 +46,7 @@ public class SimulatedModelTests
     }
 
     [Fact]
-    public async Task An_image_depends_on_prompt_and_seed_and_has_about_the_asked_bytes()
+    public async Task An_image_depends_on_prompt_and_seed_and_has_about_the_requested_bytes()
     {
         await using var engine =
             await EngineUnderTest.StartAsync(new SimulatedModel("test", SimulationSpec.Free with { Bytes = 30_000 }, TimeProvider.System));
@@ -69,7 +69,7 @@ public class SimulatedModelTests
         var pixels = new byte[3 * 128 * 64];
         for (var i = 0; i < pixels.Length; i++)
             pixels[i] = (byte)(i / 3 % 128 < 64 ? 100 + i % 3 : 180 + 2 * (i % 2));
-        var shape = model.Latent(128, 64);
+        var shape = model.GetLatentShape(128, 64);
         byte[] hole = [.. Enumerable.Range(0, 128 * 64).Select(i => i % 128 < 64 ? (byte)255 : (byte)0)];
         var whole = model.EncodeImage(shape, new RgbImage(128, 64, pixels), [], new SeededNoise(1));
         var holed = model.EncodeImage(shape, new RgbImage(128, 64, pixels), hole, new SeededNoise(1));
@@ -108,7 +108,7 @@ public class SimulatedModelTests
         foreach (var rows in steps)
         {
             var conditioning = model.Encode("");
-            var batch = model.Batch(model.Latent(128, 128), conditioning.Shape, rows);
+            var batch = model.PrepareBatch(model.GetLatentShape(128, 128), conditioning.Shape, rows);
             for (var row = 0; row < rows; row++)
                 batch.SetCondition(row, new RowCondition(1, conditioning, 1, 128, 128));
             var started = clock.GetTimestamp();

@@ -60,7 +60,7 @@ export function workers() {
     pill.dataset.state = worker.state;
     setText(pill, worker.state);
     const since = ago(worker.started).replace(" ago", "");
-    setText(element.querySelector(".tally"), `${figure(worker.rate)} images/s, ${count(worker.completed)} painted, up since ${since}`);
+    setText(element.querySelector(".tally"), `${figure(worker.rate)} images/s, ${count(worker.completed)} completed, up since ${since}`);
     const byPlace = new Map(worker.batch.map(entry => [entry.place, entry]));
     [...element.querySelectorAll(".slot")].forEach((item, place) => {
       const entry = byPlace.get(place);

@@ -63,7 +63,7 @@ export function currentJob(actions) {
       view(`rejected ${message}`, () => ({
         element: h("div", { class: "job" },
           h("div", { class: "problem", role: "alert" },
-            h("strong", {}, "This could not be painted"),
+            h("strong", {}, "This could not be generated"),
             h("p", { class: "words" }, message),
             button("plain small", () => actions.edit(), "Change the request")),
           jobInfo(request)),
@@ -75,7 +75,7 @@ export function currentJob(actions) {
       const parts = view(`job ${job.id}`, () => {
         const status = h("p", { class: "status-text" });
         const cancel = button("plain", actions.cancel, icon("close"), "Cancel");
-        const barAttributes = { class: "bar", role: "progressbar", "aria-label": "Painting", "aria-valuemin": 0, "aria-valuemax": 100 };
+        const barAttributes = { class: "bar", role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100 };
         const bar = h("div", barAttributes, h("i"));
         const problem = h("div", { class: "problem", role: "alert", hidden: true });
         const images = h("div", { class: "image-grid", "data-columns": columns(job.count) });

@@ -25,7 +25,7 @@ export function updateFrame(element, job, image) {
     showOverlay(canvas, null);
     addLayer(canvas, image.preview, "preview", "");
   } else if (image.state === "failed") {
-    showOverlay(canvas, "alert", "Not painted");
+    showOverlay(canvas, "alert", "Not generated");
   } else if (image.state === "cancelled") {
     showOverlay(canvas, "close", "Cancelled");
   } else if (!canvas.querySelector("img")) {

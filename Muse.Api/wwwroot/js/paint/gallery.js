@@ -20,7 +20,7 @@ export function gallery({ onOpen, onOlder }) {
         if (job.id === selected) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
         setText(element.querySelector(".when"), note(job, image));
       });
-      if (!items.length && !list.children.length) list.append(h("li", { class: "no-images" }, "What you paint hangs here, newest first."));
+      if (!items.length && !list.children.length) list.append(h("li", { class: "no-images" }, "Your images appear here, newest first."));
       setText(byId("gallery-note"), items.length ? many(items.length, "image") + (hasOlder ? " so far" : "") : "");
       older.hidden = !hasOlder;
     },

@@ -20,15 +20,15 @@ export function statusText(job) {
     const running = job.images.filter(each => each.state === "running");
     const least = running.sort((a, b) => a.step / (a.steps || 1) - b.step / (b.steps || 1))[0];
     const step = least?.steps ? `step ${least.step} of ${least.steps}` : "beginning";
-    return job.count === 1 ? `Painting: ${step}` : `Painting: ${ready} of ${job.count} done${least ? `, ${step}` : ""}`;
+    return job.count === 1 ? `Generating: ${step}` : `Generating: ${ready} of ${job.count} done${least ? `, ${step}` : ""}`;
   }
-  if (job.state === "cancelled") return ready ? `Cancelled, with ${ready} of ${job.count} painted` : "Cancelled";
-  if (job.state === "failed") return ready ? `${ready} of ${job.count} painted` : "Not painted";
+  if (job.state === "cancelled") return ready ? `Cancelled, with ${ready} of ${job.count} generated` : "Cancelled";
+  if (job.state === "failed") return ready ? `${ready} of ${job.count} generated` : "Not generated";
   const timed = job.images.filter(each => each.generationSeconds !== null);
-  if (!timed.length) return "Painted";
+  if (!timed.length) return "Generated";
   const waited = Math.max(...timed.map(each => each.waitedSeconds ?? 0));
   const generation = Math.max(...timed.map(each => each.generationSeconds));
-  return `Painted in ${duration(generation)}${waited < 0.05 ? "" : `, after waiting ${duration(waited)}`}`;
+  return `Generated in ${duration(generation)}${waited < 0.05 ? "" : `, after waiting ${duration(waited)}`}`;
 }
 
 function positionText(ahead) {

@@ -34,7 +34,7 @@ const jobView = currentJob({
   retry: job => submit({ ...job, seed: null, sampler: job.sampler ?? undefined, start: starts.get(job.id) }),
   sameSeed(job, image) {
     form.fill(job, image.seed);
-    announce.say(`Seed ${image.seed} and its settings are in the form. Change something and paint.`);
+    announce.say(`Seed ${image.seed} and its settings are in the form. Change something and press Paint.`);
   },
   sameSettings(job) {
     form.fill(job);
@@ -117,7 +117,7 @@ function select(id) {
     onJob(now) { jobs.set(id, now); announce.job(now); draw(); },
     onDown(error) {
       if (!error || following !== controller || !jobs.has(id)) return;
-      jobView.job(jobs.get(id), "The connection is lost. Muse goes on painting; looking again …");
+      jobView.job(jobs.get(id), "The connection is lost. Muse goes on generating; looking again …");
     },
   }).then(keepPolling, error => attempt(() => { throw error; }));
 }
@@ -219,7 +219,7 @@ function draw() {
 /** Reads the limits of the model, as soon as a worker has reported them. */
 async function loadModel() {
   while (true) {
-    let text = "No painter has reported for work yet. You can send a request: it waits for the first one.";
+    let text = "No worker is running yet. You can send a request: it waits for the first worker.";
     try {
       const card = await jobsApi.model();
       if (card) {

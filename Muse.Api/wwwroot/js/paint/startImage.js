@@ -1,4 +1,4 @@
-// The image to start from: chosen, dropped, pasted or taken from the gallery, and the mask that is painted over it.
+// The image to start from: chosen, dropped, pasted or taken from the gallery, and the mask that is drawn over it.
 
 import { byId, setText } from "../dom.js";
 
@@ -186,7 +186,7 @@ export function startImage({ onChange }) {
       updateStrength();
     },
     load,
-    /** What is sent: data URLs of the image and of the mask, if a stroke was painted, and the strength. Null without an image. */
+    /** What is sent: data URLs of the image and of the mask, if a stroke was drawn, and the strength. Null without an image. */
     value() {
       if (!loaded) return null;
       return { image: image.toDataURL("image/png"), mask: strokes.length ? maskUrl() : undefined, strength: Number(strength.value) };
