@@ -48,7 +48,7 @@ static class Processes
     /// <exception cref="TimeoutException">It did not come true in time.</exception>
     public static async Task UntilAsync(Func<bool> condition, TimeSpan limit, Func<string>? describe = null)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
         using var late = new CancellationTokenSource(limit);
         while (!condition())
         {
