@@ -134,7 +134,7 @@ public sealed partial class PaintPageTests(Browser browser)
         {
             ["Api:RateLimits:Enabled"] = "true",
             ["Api:RateLimits:AnonymousRequests"] = "1",
-            ["Api:RateLimits:AnonymousWindow"] = "00:00:03",
+            ["Api:RateLimits:AnonymousWindow"] = "00:00:15",
             ["Api:TrustedProxies"] = "127.0.0.1",
         });
         await using var visit = await browser.VisitAsync(server.Address);
