@@ -32,6 +32,7 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, L
             {
                 Prompt = job.Prompt,
                 NegativePrompt = job.NegativePrompt.Length > 0 ? job.NegativePrompt : null,
+                PromptWeights = job.PromptWeights ? true : null,
                 N = job.Count,
                 Size = PictureJson.Size(snapshot),
                 Steps = job.Steps,
