@@ -93,7 +93,8 @@ public record ImagesRequest : ImageRequestFields
 {
     /// <summary>url or b64_json.</summary>
     [AllowedValues("b64_json", "url"), DefaultValue("b64_json"),
-        Description("How pictures are returned: in the response, or as links that work for an hour.")]
+        Description("How pictures are returned: in the response, or as links that work for an hour. "
+            + "Left out, they are links for the model names dall-e-*.")]
     public string? ResponseFormat { get; init; }
 
     /// <summary>auto or opaque. Transparent pictures are not supported.</summary>
