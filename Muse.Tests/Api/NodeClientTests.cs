@@ -4,7 +4,7 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
 
-/// <summary>Clients of npm (OpenAI's, Vercel's, LangChain's) and an OpenAPI validator against the API.</summary>
+/// <summary>Clients of npm (OpenAI's, Vercel's, LangChain's, one of AUTOMATIC1111's API) and an OpenAPI validator against the API.</summary>
 public sealed class NodeClientTests
 {
     static readonly string Folder = Path.Combine(Repository.Root, "Muse.Tests", "Api", "node");
@@ -35,6 +35,14 @@ public sealed class NodeClientTests
         NeedsNode();
         await using var server = await ApiServer.StartAsync();
         Assert.EndsWith("ok", await RunAsync("clients.mjs", server.Address.ToString()));
+    }
+
+    [SkippableFact]
+    public async Task A_client_of_AUTOMATIC1111_s_API_lists_generates_and_edits()
+    {
+        NeedsNode();
+        await using var server = await ApiServer.StartAsync();
+        Assert.EndsWith("ok", await RunAsync("automatic1111.mjs", server.Address.ToString()));
     }
 
     [SkippableFact]
@@ -76,7 +84,7 @@ public sealed class NodeClientTests
     {
         Skip.If(!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Any(folder => File.Exists(Path.Combine(folder, "node"))), "There is no node on the PATH.");
-        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "ai")),
+        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "stable-diffusion-api")),
             "npm install was not run in Muse.Tests/Api/node: ./muse test does it.");
     }
 
