@@ -11,6 +11,9 @@ static class ImageTexts
     /// <summary>The keyword of the text that says how an image was made.</summary>
     public const string Parameters = "parameters";
 
+    /// <summary>Longer texts, and more of them, are not read: no front end writes such.</summary>
+    const int MaxTextBytes = 1 << 20, MaxTexts = 100;
+
     const ushort ExifIfd = 0x8769, UserComment = 0x9286;
 
     /// <summary>How an image was made; empty where its file does not say.</summary>
@@ -39,11 +42,12 @@ static class ImageTexts
             var type = file.Slice(at + 4, 4);
             var data = file.Slice(at + Header, (int)length);
             var end = data.IndexOf((byte)0);
-            if (end > 0 && type.SequenceEqual("tEXt"u8))
+            var isRead = end > 0 && length <= MaxTextBytes && texts.Count < MaxTexts;
+            if (isRead && type.SequenceEqual("tEXt"u8))
             {
                 texts[Encoding.Latin1.GetString(data[..end])] = Encoding.Latin1.GetString(data[(end + 1)..]);
             }
-            else if (end > 0 && type.SequenceEqual("iTXt"u8) && data.Length > end + 3 && data[end + 1] == 0)
+            else if (isRead && type.SequenceEqual("iTXt"u8) && data.Length > end + 3 && data[end + 1] == 0)
             {
                 // After the keyword: whether it is compressed, how, the language, the keyword in it.
                 var language = data[(end + 3)..];
@@ -95,7 +99,7 @@ static class ImageTexts
         var little = tiff.StartsWith("II"u8);
         if (Entry(tiff, Number(tiff, 4, little), ExifIfd, little) is not { } pointer
             || Entry(tiff, pointer.Value, UserComment, little) is not { } comment
-            || comment.Count <= Code || comment.Value > tiff.Length || comment.Count > tiff.Length - comment.Value)
+            || comment.Count is <= Code or > MaxTextBytes || comment.Value > tiff.Length || comment.Count > tiff.Length - comment.Value)
         {
             return null;
         }

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 namespace Muse.Api;
 
 /// <summary>Prompt syntax of popular front ends that has no effect on this server.</summary>
+/// <remarks>The patterns are bounded, so that no prompt takes long to look through.</remarks>
 static partial class PromptSyntax
 {
     /// <summary>A warning for each kind of syntax in a prompt.</summary>
@@ -28,7 +29,7 @@ static partial class PromptSyntax
 
     static string ReadAsText(string field, string syntax) => $"'{field}': {syntax} has no special meaning here and was read as text.";
 
-    [GeneratedRegex(@"\([^()]{1,200}:\s*[0-9]*\.?[0-9]+\s*\)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\([^()]{1,200}:\s*[0-9.]{1,20}\s*\)", RegexOptions.CultureInvariant)]
     private static partial Regex Weight();
 
     [GeneratedRegex(@"\bBREAK\b", RegexOptions.CultureInvariant)]
@@ -37,7 +38,7 @@ static partial class PromptSyntax
     [GeneratedRegex("<(lora|lyco|hypernet):[^<>]+>", RegexOptions.CultureInvariant)]
     private static partial Regex Network();
 
-    [GeneratedRegex(@"\[[^\[\]|]{0,200}(?:\|[^\[\]]{0,200}|:\s*[0-9]*\.?[0-9]+\s*)\]", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\[[^\[\]|]{0,200}(?:\|[^\[\]]{0,200}|:\s*[0-9.]{1,20}\s*)\]", RegexOptions.CultureInvariant)]
     private static partial Regex Alternatives();
 
     [GeneratedRegex(@"\bAND\b", RegexOptions.CultureInvariant)]

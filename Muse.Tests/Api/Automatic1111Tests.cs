@@ -240,6 +240,30 @@ public sealed class Automatic1111Tests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task Another_process_of_the_API_interrupts_too_and_what_is_complete_is_returned()
+    {
+        await using var first = await ApiServer.StartAsync(new() { Slots = 1 });
+        await using var second = await ApiServer.StartAsync(redis: first.Redis, withoutPainter: true);
+        var generating = first.Client.PostAsync("/sdapi/v1/txt2img",
+            new StringContent("""{"prompt":"stepwise","batch_size":2,"seed":7}""", Encoding.UTF8, "application/json"));
+        // The first image waits after each of its four previews, and the second after its first.
+        for (var i = 0; i < 4; i++)
+            first.Painter!.Advance();
+        await ImagesTests.Until(() => second.Client.GetFromJsonAsync<JsonElement>("/sdapi/v1/progress").GetAwaiter().GetResult()
+            .GetProperty("state") is var state && state.GetProperty("job_no").GetInt32() == 1
+            && state.GetProperty("sampling_step").GetInt32() > 0);
+        using var interrupted = await second.Client.PostAsync("/sdapi/v1/interrupt", null);
+        Assert.True(interrupted.IsSuccessStatusCode);
+
+        using var response = await generating;
+        var json = JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+        Assert.Single(json.GetProperty("images").EnumerateArray());
+        var info = JsonSerializer.Deserialize(json.GetProperty("info").GetString()!, ApiJson.Default.Automatic1111Info)!;
+        Assert.Equal([7UL], info.AllSeeds);
+        Assert.Contains("1 of 2 images", Assert.Single(info.Warnings));
+    }
+
+    [SkippableFact]
     public async Task Interrupt_leaves_jobs_of_the_jobs_API_alone()
     {
         using var accepted = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "hold a fox" });

@@ -4,7 +4,9 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
 
-/// <summary>Clients of npm (OpenAI's, Vercel's, LangChain's, one of AUTOMATIC1111's API) and an OpenAPI validator against the API.</summary>
+/// <summary>
+/// Clients of npm (OpenAI's, Vercel's, LangChain's, one of AUTOMATIC1111's API) and an OpenAPI validator against the API.
+/// </summary>
 public sealed class NodeClientTests
 {
     static readonly string Folder = Path.Combine(Repository.Root, "Muse.Tests", "Api", "node");

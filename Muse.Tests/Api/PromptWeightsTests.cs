@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using Muse.Api;
 using Muse.Queue;
 
 namespace Muse.Tests.Api;
@@ -51,6 +52,20 @@ public sealed class PromptWeightsTests : IAsyncLifetime
         using var response = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.True(response.IsSuccessStatusCode);
         Assert.True(server.Painter!.Seen.Last().PromptWeights);
+    }
+
+    [Theory]
+    [InlineData("(a:", "1")]
+    [InlineData("[a:", "1")]
+    [InlineData("[", "|")]
+    [InlineData("<lora:", "<lora:")]
+    [InlineData("(a", " ")]
+    public async Task A_hostile_prompt_is_looked_through_in_time_in_proportion_to_its_length(string opening, string rest)
+    {
+        var prompt = opening + string.Concat(Enumerable.Repeat(rest, 1_000_000 / rest.Length));
+        // In quadratic time this would take hours.
+        await Task.Run(() => PromptSyntax.Warnings("prompt", prompt, weights: false)
+            .Concat(PromptSyntax.Warnings("prompt", prompt, weights: true)).ToList()).WaitAsync(TimeSpan.FromMinutes(2));
     }
 
     [Fact]
