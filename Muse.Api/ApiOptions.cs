@@ -27,7 +27,7 @@ public sealed class ApiOptions
     /// </summary>
     public string TrustedProxies { get; set; } = "";
 
-    /// <summary>Rate limits of requests for pictures.</summary>
+    /// <summary>Rate limits of requests for images.</summary>
     [Required]
     public RateLimitOptions RateLimits { get; set; } = new();
 
@@ -72,7 +72,7 @@ public sealed class ApiOptions
     public TimeSpan RetryGrace { get; set; } = TimeSpan.FromSeconds(12);
 
     /// <summary>
-    /// How long a picture's link works after the job ended, as long as the queue keeps the job (<c>Queue:Retention</c>). Default 1 h.
+    /// How long an image's link works after the job ended, as long as the queue keeps the job (<c>Queue:Retention</c>). Default 1 h.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:10", "7.00:00:00")]
     public TimeSpan LinkLifetime { get; set; } = TimeSpan.FromHours(1);
@@ -105,7 +105,7 @@ public sealed class ApiOptions
         list.Split([',', ';', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }
 
-/// <summary>Limits of each caller. Pictures are counted over all API processes, open requests in each.</summary>
+/// <summary>Limits of each caller. Images are counted over all API processes, open requests in each.</summary>
 /// <remarks>
 /// The defaults are the original Muse's: one request a second for each address, 400 a minute for its own Slack bot, which had a key.
 /// Operators have none; without keys these are the callers on this machine, not through a proxy.
@@ -115,7 +115,7 @@ public sealed class RateLimitOptions
     /// <summary>Whether rate limits apply.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>Pictures that an anonymous caller may submit within <see cref="AnonymousWindow"/>. Default 1.</summary>
+    /// <summary>Images that an anonymous caller may submit within <see cref="AnonymousWindow"/>. Default 1.</summary>
     [Range(1, 1_000_000)]
     public int AnonymousRequests { get; set; } = 1;
 
@@ -123,7 +123,7 @@ public sealed class RateLimitOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan AnonymousWindow { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Pictures that one key may submit within <see cref="KeyWindow"/>. Default 400.</summary>
+    /// <summary>Images that one key may submit within <see cref="KeyWindow"/>. Default 400.</summary>
     [Range(1, 100_000_000)]
     public int KeyRequests { get; set; } = 400;
 

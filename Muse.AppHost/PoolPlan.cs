@@ -7,7 +7,7 @@ enum WorkerPhase
     Idle,
     /// <summary>It runs, or is being started.</summary>
     Live,
-    /// <summary>Its process ended unasked. It is started again at <see cref="WorkerFacts.Until"/>.</summary>
+    /// <summary>Its process ended unexpectedly. It is started again at <see cref="WorkerFacts.Until"/>.</summary>
     BackingOff,
     /// <summary>It was asked to hand back its work. It is stopped when it has, at <see cref="WorkerFacts.Until"/> at the latest.</summary>
     Draining,
@@ -57,17 +57,17 @@ static class PoolPlan
         var counted = workers.Where(worker => worker.Phase is WorkerPhase.Live or WorkerPhase.BackingOff).ToList();
         var surplus = counted.Count - wanted;
 
-        // First those that are not running, then those without a heartbeat, then those with the least work; of equals the last.
-        var leaving = counted
+        // First those that do not run, then those without a heartbeat, then those with the least work; of equal ones the highest index.
+        var removed = counted
             .OrderBy(worker => worker.Phase == WorkerPhase.BackingOff ? 0 : 1)
             .ThenBy(worker => worker.Batch ?? -1)
             .ThenByDescending(worker => worker.Index)
             .Take(Math.Max(0, surplus))
             .ToList();
-        foreach (var worker in leaving)
-            actions.Add((worker.Index, HowToLeave(worker)));
+        foreach (var worker in removed)
+            actions.Add((worker.Index, RemovalAction(worker)));
 
-        foreach (var worker in counted.Except(leaving))
+        foreach (var worker in counted.Except(removed))
         {
             if (worker.Phase == WorkerPhase.BackingOff && now >= worker.Until)
                 actions.Add((worker.Index, PoolAction.Start));
@@ -78,7 +78,7 @@ static class PoolPlan
         return actions;
     }
 
-    static PoolAction HowToLeave(WorkerFacts worker) => worker switch
+    static PoolAction RemovalAction(WorkerFacts worker) => worker switch
     {
         { Phase: WorkerPhase.BackingOff } => PoolAction.Forget,
         { Batch: null } => PoolAction.Stop,

@@ -7,7 +7,7 @@ namespace Muse.AppHost;
 /// <summary>TCP ports of this machine.</summary>
 static class Ports
 {
-    /// <summary>A port that nobody listens on now.</summary>
+    /// <summary>A port that no process listens on now.</summary>
     public static int FindFree()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -4,7 +4,7 @@ using Muse.ServiceDefaults;
 
 namespace Muse.AppHost;
 
-/// <summary>How Muse's own programs are started and what they are told.</summary>
+/// <summary>How Muse's own programs are started, and their settings.</summary>
 static class ProjectExtensions
 {
     /// <summary>Runs the built program itself. Aspire's default, <c>dotnet run</c>, takes about 150 MB and two seconds more.</summary>
@@ -85,7 +85,7 @@ static class ProjectExtensions
             return Task.FromResult(CommandResults.Success());
         }, new()
         {
-            Description = "Hand back the pictures in work, then stop. If a worker is still needed, another one starts.",
+            Description = "Hand back the images in work, then stop. If a worker is still needed, another one starts.",
             IconName = "ArrowExit",
             UpdateState = context => context.ResourceSnapshot.State?.Text == KnownResourceStates.Running
                 ? ResourceCommandState.Enabled

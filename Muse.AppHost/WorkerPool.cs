@@ -5,7 +5,7 @@ using Muse.Queue;
 
 namespace Muse.AppHost;
 
-/// <summary>Keeps as many workers running as the autoscaler wrote down: measures, asks <see cref="PoolPlan"/>, acts.</summary>
+/// <summary>Keeps as many workers running as the autoscaler decided: measures, calls <see cref="PoolPlan"/>, acts.</summary>
 /// <remarks>
 /// One loop owns the workers' state. Aspire's events and the dashboard's commands reach it as messages. Start and stop commands run
 /// beside it, since they take seconds. A worker is drained over Redis before it is stopped: after SIGTERM it has 6 s, and Aspire does
@@ -28,7 +28,7 @@ sealed partial class WorkerPool(
     readonly DateTimeOffset started = time.GetUtcNow();
     int wanted = settings.MinWorkers;
     IReadOnlyList<WorkerHeartbeat> heartbeats = [];
-    bool redisAnswers = true;
+    bool isRedisAvailable = true;
 
     /// <summary>The name of a worker's resource.</summary>
     public static string Name(int index) => $"worker-{index}";
@@ -71,7 +71,7 @@ sealed partial class WorkerPool(
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested) { } // The end.
     }
 
-    /// <summary>Takes in what Aspire says of a process.</summary>
+    /// <summary>Applies an event of Aspire to the worker that it is about.</summary>
     void Apply(ResourceEvent change)
     {
         if (workers.Find(worker => worker.Name == change.Resource.Name) is not { } worker)
@@ -115,13 +115,13 @@ sealed partial class WorkerPool(
                     LogWanted(number, wanted, decision.Reason);
                 wanted = number;
             }
-            redisAnswers = true;
+            isRedisAvailable = true;
         }
         catch (QueueUnavailableException exception)
         {
-            if (redisAnswers)
+            if (isRedisAvailable)
                 LogRedisUnavailable(exception.Message);
-            redisAnswers = false;
+            isRedisAvailable = false;
         }
     }
 
@@ -148,7 +148,7 @@ sealed partial class WorkerPool(
             case PoolAction.Drain:
                 await DrainAsync(worker, cancellation);
                 break;
-            case PoolAction.Stop when redisAnswers && worker is { ResourceId: { } id, Command.IsCompleted: true }:
+            case PoolAction.Stop when isRedisAvailable && worker is { ResourceId: { } id, Command.IsCompleted: true }:
                 worker.Phase = WorkerPhase.Stopping;
                 worker.Command = ExecuteAsync(worker, id, KnownResourceCommands.StopCommand, cancellation);
                 break;
@@ -163,7 +163,7 @@ sealed partial class WorkerPool(
     /// </summary>
     async Task DrainAsync(PoolWorker worker, CancellationToken cancellation)
     {
-        if (!redisAnswers || worker.Phase != WorkerPhase.Live || LatestHeartbeat(worker) is not { } heartbeat)
+        if (!isRedisAvailable || worker.Phase != WorkerPhase.Live || LatestHeartbeat(worker) is not { } heartbeat)
             return;
         try
         {
@@ -195,7 +195,7 @@ sealed partial class WorkerPool(
     [LoggerMessage(2, LogLevel.Information, "{Worker} is drained: it hands back {Images} images in work, then it is stopped.")]
     partial void LogDraining(string worker, int images);
 
-    [LoggerMessage(3, LogLevel.Warning, "{Worker} ended unasked with exit code {ExitCode}. It is started again in {Seconds} s.")]
+    [LoggerMessage(3, LogLevel.Warning, "{Worker} ended unexpectedly with exit code {ExitCode}. It is started again in {Seconds} s.")]
     partial void LogCrashed(string worker, int? exitCode, double seconds);
 
     [LoggerMessage(4, LogLevel.Warning, "Redis can't be reached, so the number of workers stays as it is: {Message}")]

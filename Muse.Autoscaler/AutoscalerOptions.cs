@@ -31,7 +31,7 @@ public sealed class AutoscalerOptions : IValidatableObject
         ErrorMessage = "The field Actor must be aspire, kubernetes, keda or none.")]
     public string Actor { get; set; } = Actors.Aspire;
 
-    /// <summary><c>drain</c>: the target for the time from request to picture. 0.1 s to 1 h, default 10 s.</summary>
+    /// <summary><c>drain</c>: the target for the time from request to image. 0.1 s to 1 h, default 10 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1000000", "01:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public TimeSpan TargetWait { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -53,13 +53,13 @@ public sealed class AutoscalerOptions : IValidatableObject
     public TimeSpan ColdStart { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Pictures per second of a worker with a full batch, used until a worker has measured it. 0.001 to 10,000; default unset: one worker
+    /// Images per second of a worker with a full batch, used until a worker has measured it. 0.001 to 10,000; default unset: one worker
     /// is started and measured.
     /// </summary>
     [Range(0.001, 10_000)]
     public double? PicturesPerSecond { get; set; }
 
-    /// <summary>Pictures in a full batch, used until a worker reports its own number. 1 to 256, default 12.</summary>
+    /// <summary>Images in a full batch, used until a worker reports its own number. 1 to 256, default 12.</summary>
     [Range(1, 256)]
     public int Slots { get; set; } = 12;
 

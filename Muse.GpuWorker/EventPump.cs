@@ -6,35 +6,39 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>The engine's events → Redis. Images are encoded and stored beside the loop, so that none waits for another.</summary>
-sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOptions> options, TimeProvider time,
+/// <summary>Writes the engine's events to Redis. Images are encoded and stored beside the loop, so that none waits for another.</summary>
+sealed class EventPump(
+    WorkerContext context,
+    WorkQueue queue,
+    IOptions<WorkerOptions> options,
+    TimeProvider time,
     ILogger<EventPump> logger)
 {
-    /// <summary>Lower than an image's: a preview is shown for a moment.</summary>
+    /// <summary>Lower than for images, because a preview is shown for a moment only.</summary>
     const int PreviewQuality = 80;
 
     static readonly ActivitySource Source = new("Muse.GpuWorker");
     readonly ConcurrentDictionary<Task, bool> endings = new();
 
-    /// <summary>Reads until the engine has drained and every outcome is stored.</summary>
-    /// <param name="giveUp">Ends the waiting for a Redis that can't be reached.</param>
+    /// <summary>Reads events until the engine has drained and every outcome is stored.</summary>
+    /// <param name="giveUp">Stops waiting for Redis while it is unavailable.</param>
     public async Task RunAsync(CancellationToken giveUp)
     {
-        await foreach (var happened in context.Engine.Events.ReadAllAsync(CancellationToken.None))
+        await foreach (var engineEvent in context.Engine.Events.ReadAllAsync(CancellationToken.None))
         {
-            if (context.Find(happened.RequestId) is { } image)
-                Handle(image, happened, giveUp);
+            if (context.Find(engineEvent.RequestId) is { } image)
+                Handle(image, engineEvent, giveUp);
         }
 
         await Task.WhenAll(endings.Keys);
     }
 
-    void Handle(InFlightImage image, EngineEvent happened, CancellationToken giveUp)
+    void Handle(InFlightImage image, EngineEvent engineEvent, CancellationToken giveUp)
     {
-        switch (happened)
+        switch (engineEvent)
         {
             case EngineEvent.Joined joined:
-                // The queue knows that it runs since it was taken; its progress is reported later.
+                // Taking the image has marked it as running in Redis. Its progress is reported later.
                 (image.Slot, image.Step, image.Reported) = (joined.Slot, joined.Step, time.GetTimestamp());
                 break;
             case EngineEvent.Stepped stepped:
@@ -49,7 +53,7 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
                 break;
             case EngineEvent.Checkpointed checkpointed:
                 if (image.IsReporting && !queue.IsReachable)
-                    break; // The next one is as good.
+                    break; // The next checkpoint replaces this one.
                 Report(image, () => queue.SaveCheckpointAsync(image.Item, checkpointed.Step, checkpointed.State));
                 break;
             case EngineEvent.Completed completed:
@@ -58,9 +62,8 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
                 break;
             case EngineEvent.Failed failed:
                 WorkerLog.Failed(logger, image.Item.Id, failed.Message);
-                End(image, "failed", () => queue.FailAsync(image.Item,
-                    new JobError(failed.InvalidRequest ? JobErrorCodes.InvalidRequest : JobErrorCodes.EngineFailure, failed.Message),
-                        giveUp));
+                var code = failed.InvalidRequest ? JobErrorCodes.InvalidRequest : JobErrorCodes.EngineFailure;
+                End(image, "failed", () => queue.FailAsync(image.Item, new JobError(code, failed.Message), giveUp));
                 break;
             case EngineEvent.Cancelled:
                 End(image, "cancelled", () => Task.CompletedTask);
@@ -77,7 +80,7 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
         image.Step = step;
     }
 
-    /// <summary>Reports something that may be lost. If another worker has the image by now, it leaves the batch.</summary>
+    /// <summary>Sends a report, which may get lost. If another worker has taken the image over, it is cancelled here.</summary>
     void Report(InFlightImage image, Func<Task<bool>> report) => _ = image.Then(async () =>
     {
         try
@@ -87,7 +90,7 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
         }
         catch (Exception exception)
         {
-            WorkerLog.NotReported(logger, image.Item.Id, exception); // The image itself goes on.
+            WorkerLog.NotReported(logger, image.Item.Id, exception); // The image goes on without the report.
         }
     });
 
@@ -107,9 +110,9 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
             }
             catch (Exception exception)
             {
-                // Its lease runs out and another worker goes on from the last checkpoint.
+                // Its lease runs out, and another worker continues from the last checkpoint.
                 WorkerLog.NotEnded(logger, image.Item.Id, outcome, exception);
-                context.Release(image, "left");
+                context.Release(image, "abandoned");
             }
         }
     }
@@ -118,18 +121,19 @@ sealed class EventPump(WorkerContext context, WorkQueue queue, IOptions<WorkerOp
     {
         var preview = RequestMapping.Content(item.Job, previewed.Preview);
         var bytes = ImageEncoder.Encode(preview, ImageFormat.Jpeg, PreviewQuality);
-        return queue.ReportAsync(item, previewed.Step, previewed.Steps,
-            new StoredPicture(bytes, PictureFormat.Jpeg, preview.Width, preview.Height));
+        var stored = new StoredImage(bytes, OutputFormat.Jpeg, preview.Width, preview.Height);
+        return queue.ReportAsync(item, previewed.Step, previewed.Steps, stored);
     }
 
-    async Task StoreAsync(InFlightImage image, EngineEvent.Completed completed, CancellationToken giveUp)
+    async Task StoreAsync(InFlightImage inFlight, EngineEvent.Completed completed, CancellationToken giveUp)
     {
-        using var span = Source.StartActivity("store result", ActivityKind.Internal, image.Span?.Context ?? default);
-        var item = image.Item;
-        var picture = RequestMapping.Content(item.Job, completed.Image);
-        var metadata = new ImageMetadata(ImageParameters.Describe(image.Request, context.Model), options.Value.AiGeneratedMark);
-        var bytes = ImageEncoder.Encode(picture, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
-        await queue.CompleteAsync(item, new FinishedPicture(new StoredPicture(bytes, item.Job.Format, picture.Width, picture.Height),
-            completed.Steps, item.StartedAt, completed.PromptCutOff, completed.Flagged), giveUp);
+        using var span = Source.StartActivity("store result", ActivityKind.Internal, inFlight.Span?.Context ?? default);
+        var item = inFlight.Item;
+        var image = RequestMapping.Content(item.Job, completed.Image);
+        var metadata = new ImageMetadata(ImageParameters.Describe(inFlight.Request, context.Model), options.Value.AiGeneratedMark);
+        var bytes = ImageEncoder.Encode(image, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
+        var stored = new StoredImage(bytes, item.Job.Format, image.Width, image.Height);
+        var finished = new FinishedImage(stored, completed.Steps, item.StartedAt, completed.PromptCutOff, completed.Flagged);
+        await queue.CompleteAsync(item, finished, giveUp);
     }
 }

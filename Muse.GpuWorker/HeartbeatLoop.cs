@@ -63,8 +63,8 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
             Slots = context.Slots,
             Batch = [.. inEngine.Where(image => image.Slot >= 0).OrderBy(image => image.Slot)
                 .Select(image => new BatchPlace(image.Slot, image.Item.Job.Id, image.Item.Index, image.Step, image.Request.Steps))],
-            PicturesPerSecond = meter.PicturesPerSecond,
-            Painted = context.Completed,
+            ImagesPerSecond = meter.ImagesPerSecond,
+            Completed = context.Completed,
         }, cancellation);
     }
 }

@@ -4,7 +4,11 @@ using Muse.Queue;
 namespace Muse.GpuWorker;
 
 /// <summary>Renews the leases of the images in flight, three times a lease, and cancels those that this worker no longer owns.</summary>
-sealed class LeaseKeeper(WorkerContext context, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time,
+sealed class LeaseKeeper(
+    WorkerContext context,
+    WorkQueue queue,
+    IOptions<QueueOptions> options,
+    TimeProvider time,
     ILogger<LeaseKeeper> logger)
 {
     public Task RunAsync(CancellationToken stopping) => Task.WhenAll(RenewAsync(stopping), WatchCancellationsAsync(stopping));
@@ -16,9 +20,9 @@ sealed class LeaseKeeper(WorkerContext context, WorkQueue queue, IOptions<QueueO
         {
             try
             {
-                var held = context.InFlight.ToDictionary(image => image.Item);
-                foreach (var lost in await queue.RenewAsync(held.Keys, stopping))
-                    context.Engine.Cancel(held[lost].Id);
+                var images = context.InFlight.ToDictionary(image => image.Item);
+                foreach (var lost in await queue.RenewAsync(images.Keys, stopping))
+                    context.Engine.Cancel(images[lost].Id);
             }
             catch (QueueUnavailableException exception)
             {

@@ -7,7 +7,7 @@ namespace Muse.GpuWorker;
 /// <summary>Maps the queue's types to the engine's.</summary>
 static class RequestMapping
 {
-    /// <summary>The engine's request for an image, with the model's defaults where nothing was asked for.</summary>
+    /// <summary>The engine's request for an image, with the model's defaults for what the job leaves out.</summary>
     /// <param name="item">The image.</param>
     /// <param name="model">The model.</param>
     /// <param name="input">The pixels of the job's input, or null.</param>
@@ -51,10 +51,10 @@ static class RequestMapping
     /// <summary>The HTTP API's name of a request's property.</summary>
     public static string FieldName(string property) => JsonNamingPolicy.SnakeCaseLower.ConvertName(property);
 
-    public static ImageFormat Format(PictureFormat format) => format switch
+    public static ImageFormat Format(OutputFormat format) => format switch
     {
-        PictureFormat.Png => ImageFormat.Png,
-        PictureFormat.Jpeg => ImageFormat.Jpeg,
+        OutputFormat.Png => ImageFormat.Png,
+        OutputFormat.Jpeg => ImageFormat.Jpeg,
         _ => ImageFormat.WebP,
     };
 

@@ -3,20 +3,25 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>Free slots → stream entries → engine.</summary>
-sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOptions> options, TimeProvider time, ILogger<WorkLoop> logger)
+/// <summary>Reads as many entries from the queue as the engine has free slots, and submits them to the engine.</summary>
+sealed class WorkLoop(
+    WorkerContext context,
+    WorkQueue queue,
+    IOptions<QueueOptions> options,
+    TimeProvider time,
+    ILogger<WorkLoop> logger)
 {
-    /// <summary>Reads until it is cancelled or the engine drains.</summary>
+    /// <summary>Runs until it is cancelled or the worker drains.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested && context.State != WorkerState.Draining)
         {
             try
             {
-                await context.Engine.WaitForRoomAsync(stopping);
+                await context.Engine.WaitForFreeSlotAsync(stopping);
                 var items = await queue.ReadAsync(context.Engine.FreeSlots, stopping);
                 foreach (var item in items)
-                    await BeginAsync(item, stopping);
+                    await SubmitAsync(item, stopping);
                 if (items.Count == 0)
                     await queue.WaitForWorkAsync(stopping);
             }
@@ -28,8 +33,8 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
         }
     }
 
-    /// <summary>Begins an image, or ends it if it can't be begun.</summary>
-    public async Task BeginAsync(WorkItem item, CancellationToken stopping)
+    /// <summary>Submits an image to the engine, or ends it if it can't be generated.</summary>
+    public async Task SubmitAsync(WorkItem item, CancellationToken stopping)
     {
         InFlightImage image;
         try
@@ -38,8 +43,7 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
         }
         catch (InvalidDataException exception)
         {
-            await EndAsync(context.Add(item), "invalid", () => queue.FailAsync(
-                item, new JobError(JobErrorCodes.Unreadable, exception.Message), CancellationToken.None));
+            await FailAsync(context.Add(item), new JobError(JobErrorCodes.Unreadable, exception.Message));
             return;
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -49,20 +53,22 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
         }
         if (context.Model.Check(image.Request) is var (property, message))
         {
-            await EndAsync(image, "invalid", () => queue.FailAsync(
-                item, new JobError(JobErrorCodes.InvalidRequest, message, RequestMapping.FieldName(property)), CancellationToken.None));
+            await FailAsync(image, new JobError(JobErrorCodes.InvalidRequest, message, RequestMapping.FieldName(property)));
         }
         else if (!context.Engine.TrySubmit(image.Request, item.Checkpoint))
         {
-            // The engine has begun to drain.
+            // The engine drains.
             await HandBackAsync(image);
         }
     }
 
-    Task HandBackAsync(InFlightImage image) => EndAsync(image, "handed back",
-        () => queue.HandBackAsync([(image.Item, 0, image.Item.Checkpoint)], CancellationToken.None));
+    Task FailAsync(InFlightImage image, JobError error) =>
+        EndAsync(image, "invalid", () => queue.FailAsync(image.Item, error, CancellationToken.None));
 
-    /// <summary>Ends an image that never ran. If Redis does not hear of it, the image's lease runs out and it is taken again.</summary>
+    Task HandBackAsync(InFlightImage image) =>
+        EndAsync(image, "handed back", () => queue.HandBackAsync([(image.Item, 0, image.Item.Checkpoint)], CancellationToken.None));
+
+    /// <summary>Ends an image that never ran. If that can't be stored in Redis, the image's lease runs out and it is taken again.</summary>
     async Task EndAsync(InFlightImage image, string outcome, Func<Task> end)
     {
         image.InEngine = false;
@@ -73,7 +79,7 @@ sealed class WorkLoop(WorkerContext context, WorkQueue queue, IOptions<QueueOpti
         catch (Exception exception)
         {
             WorkerLog.NotEnded(logger, image.Item.Id, outcome, exception);
-            outcome = "left";
+            outcome = "abandoned";
         }
         finally
         {

@@ -60,7 +60,7 @@ sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoo
         }
     }
 
-    /// <summary>Ends the process with exit code 1: it can't generate any more, and must be replaced.</summary>
+    /// <summary>Ends the process with exit code 1, so that it is replaced: it can't generate any more.</summary>
     void End(Exception exception)
     {
         // The message of these exceptions says enough without a stack trace.
@@ -98,8 +98,8 @@ sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoo
         }
         catch (Exception exception)
         {
-            WorkerLog.LeftSilently(logger, exception.Message);
+            WorkerLog.NotRemoved(logger, exception.Message);
         }
-        WorkerLog.Left(logger, context.InFlight.Count);
+        WorkerLog.Removed(logger, context.InFlight.Count);
     }
 }

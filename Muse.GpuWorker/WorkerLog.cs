@@ -12,12 +12,13 @@ static partial class WorkerLog
     [LoggerMessage(Level = LogLevel.Information, Message = "Draining: {Count} images in flight are handed back")]
     public static partial void Draining(ILogger logger, int count);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Left the fleet; {Count} images are left to their leases")]
-    public static partial void Left(ILogger logger, int count);
+    [LoggerMessage(Level = LogLevel.Information, Message =
+        "Removed from the fleet; {Count} images are abandoned until their leases run out")]
+    public static partial void Removed(ILogger logger, int count);
 
     [LoggerMessage(Level = LogLevel.Warning, Message =
-        "This worker could not leave the fleet, which will miss its heartbeats instead: {Reason}")]
-    public static partial void LeftSilently(ILogger logger, string reason);
+        "This worker could not be removed from the fleet; its heartbeat expires instead: {Reason}")]
+    public static partial void NotRemoved(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The queue can't be reached: {Reason}")]
     public static partial void QueueUnavailable(ILogger logger, string reason);

@@ -8,8 +8,10 @@ public sealed class WorkerOptions
     /// <summary>The model's folder. Default: <c>models/scenes</c>, looked for from the program's and the working folder upwards.</summary>
     public string? Model { get; set; }
 
-    /// <summary><c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>plugin:/path/to/library</c>, or
-    /// <c>simulated:base=40ms,picture=10ms</c>. Default auto.</summary>
+    /// <summary>
+    /// <c>auto</c>, <c>cpu</c>, <c>cuda</c>, <c>tensorrt</c>, <c>plugin:/path/to/library</c>, or <c>simulated:base=40ms,picture=10ms</c>.
+    /// Default auto.
+    /// </summary>
     [Required(AllowEmptyStrings = false)]
     public string Device { get; set; } = "auto";
 

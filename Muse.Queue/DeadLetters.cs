@@ -37,7 +37,7 @@ public sealed class DeadLetters
 /// <summary>A dead letter.</summary>
 /// <param name="Id">Its id in the dead-letter stream.</param>
 /// <param name="JobId">Its job; null if unreadable.</param>
-/// <param name="Index">The picture's index in the job; -1 if unreadable.</param>
+/// <param name="Index">The image's index in the job; -1 if unreadable.</param>
 /// <param name="Reason">Why the entry is a dead letter.</param>
 /// <param name="At">When it became one, by the clock of Redis.</param>
 public sealed record DeadLetter(string Id, string? JobId, int Index, string Reason, DateTimeOffset At);

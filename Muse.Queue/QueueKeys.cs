@@ -18,17 +18,17 @@ sealed class QueueKeys(string model)
     /// <summary>The prefix of every key.</summary>
     public RedisKey Prefix { get; } = $"muse:{{{model}}}:";
 
-    /// <summary>A stream with one entry per waiting or running picture.</summary>
+    /// <summary>A stream with one entry per waiting or running image.</summary>
     public RedisKey Stream(JobPriority lane) => Prefix.Append("stream:" + Lane(lane));
 
     /// <summary>A lane's name in keys and scripts.</summary>
     public static string Lane(JobPriority lane) => lane == JobPriority.Interactive ? Interactive : Batch;
 
-    /// <summary>A job's hash: its request and state, and the state of its pictures. It is small and read as a whole.</summary>
+    /// <summary>A job's hash: its request and state, and the state of its images. It is small and read as a whole.</summary>
     public RedisKey Job(string id) => Prefix.Append("job:" + id);
 
-    /// <summary>A job's finished pictures: bytes at <c>{index}</c>, format and size at <c>{index}:info</c>.</summary>
-    public RedisKey Pictures(string id) => Prefix.Append("job:" + id + ":pictures");
+    /// <summary>A job's finished images: bytes at <c>{index}</c>, format and size at <c>{index}:info</c>.</summary>
+    public RedisKey Images(string id) => Prefix.Append("job:" + id + ":pictures");
 
     /// <summary>The image that a job starts from, at <c>image</c>, and its mask, at <c>mask</c>.</summary>
     public RedisKey Input(string id) => Prefix.Append("job:" + id + ":input");
@@ -48,12 +48,12 @@ sealed class QueueKeys(string model)
     public RedisKey Interrupted(string owner, string request) => Prefix.Append("interrupted:" + owner + ":" + request);
 
     /// <summary>
-    /// Counters: <c>added:{lane}</c>, <c>completed</c>. <c>capacity</c>: the fleet's measured pictures per second.
+    /// Counters: <c>added:{lane}</c>, <c>completed</c>. <c>capacity</c>: the fleet's measured images per second.
     /// <c>called</c>: when work was signalled, until a worker reads.
     /// </summary>
     public RedisKey Stats => Prefix.Append("stats");
 
-    /// <summary>Waiting times of recently begun pictures, a stream with one entry per read.</summary>
+    /// <summary>Waiting times of recently started images, a stream with one entry per read.</summary>
     public RedisKey Waits => Prefix.Append("waits");
 
     /// <summary>Jobs whose webhook is to be called, a sorted set by the end of the lease.</summary>
@@ -62,7 +62,7 @@ sealed class QueueKeys(string model)
     /// <summary>Webhooks that could not be delivered so far, a hash by job.</summary>
     public RedisKey WebhookDeliveries => Prefix.Append("webhooks:deliveries");
 
-    /// <summary>The secret that all API processes sign the links of pictures with.</summary>
+    /// <summary>The secret that all API processes sign the links of images with.</summary>
     public RedisKey LinkSecret => Prefix.Append("link-secret");
 
     /// <summary>The dead letters, a stream.</summary>
@@ -107,17 +107,17 @@ sealed class QueueKeys(string model)
         local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
         local PROBE = P .. 'probe'
         local HEARTBEAT_TIMEOUT = {{(int)Muse.Queue.Fleet.HeartbeatTimeout.TotalMilliseconds}}
-        -- The ordinals of entries that were cancelled before they were begun. They do not count in positions.
+        -- The ordinals of entries that were cancelled before they were started. They do not count in positions.
         local CANCELLED_ENTRIES = { [INTERACTIVE] = P .. 'cancelled:interactive', [BATCH] = P .. 'cancelled:batch' }
         local FLEET, SEEN, RATES = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'
         local EVENTS, SIGNALS = P .. 'events', P .. 'calls'
         local function job_key(id) return P .. 'job:' .. id end
-        local function pictures_key(id) return P .. 'job:' .. id .. ':pictures' end
+        local function images_key(id) return P .. 'job:' .. id .. ':pictures' end
         local function input_key(id) return P .. 'job:' .. id .. ':input' end
         local function work_key(id) return P .. 'job:' .. id .. ':work' end
         local function drain_key(worker) return P .. 'fleet:drain:' .. worker end
         local function owner_key(owner) return P .. 'owner:' .. owner end
-        -- Pictures that a caller has submitted in a window of its rate limit.
+        -- Images that a caller has submitted in a window of its rate limit.
         local function rate_limit_key(owner, window) return P .. 'rate:' .. owner .. ':' .. window end
         local function idempotency_key(owner, key) return P .. 'idempotency:' .. owner .. ':' .. key end
 

@@ -9,11 +9,11 @@ public sealed class QueueOptions
     [Required, RegularExpression("^[A-Za-z0-9._-]{1,64}$")]
     public string Model { get; set; } = "scenes";
 
-    /// <summary>How long a finished job and its pictures are kept. Default 1 h.</summary>
+    /// <summary>How long a finished job and its images are kept. Default 1 h.</summary>
     [Range(typeof(TimeSpan), "00:00:10", "7.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>A picture whose lease was not renewed for this long may be taken over by another worker. Default 10 s.</summary>
+    /// <summary>An image whose lease was not renewed for this long may be taken over by another worker. Default 10 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -21,7 +21,7 @@ public sealed class QueueOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan WebhookLease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>After this many deliveries that crashed their worker, a picture goes to the dead letters. Default 3.</summary>
+    /// <summary>After this many deliveries that crashed their worker, an image goes to the dead letters. Default 3.</summary>
     [Range(1, 100)]
     public int MaxDeliveries { get; set; } = 3;
 
@@ -29,7 +29,7 @@ public sealed class QueueOptions
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan MaxWait { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Maximum of pictures in the queue, whatever the estimated wait. Default 10,000.</summary>
+    /// <summary>Maximum of images in the queue, whatever the estimated wait. Default 10,000.</summary>
     [Range(1, 10_000_000)]
     public int MaxLength { get; set; } = 10_000;
 

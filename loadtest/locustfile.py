@@ -22,7 +22,7 @@ import urllib.parse
 import gevent
 from locust import FastHttpUser, LoadTestShape, between, constant, events, task
 
-import pictures
+import images
 import recorder
 
 PROFILE = os.environ.get("MUSE_LOAD_PROFILE", "people")
@@ -58,7 +58,7 @@ class Client(FastHttpUser):
 
     def check(self, response, image, width, height):
         """Fails the request if the image is not as requested."""
-        fault = pictures.fault(base64.b64decode(image), width, height, MAY_BE_BLANK)
+        fault = images.fault(base64.b64decode(image), width, height, MAY_BE_BLANK)
         if fault:
             response.failure(fault)
 
@@ -109,19 +109,19 @@ class Person(Client):
 
     @task(12)
     def default_image(self):
-        self.request_image("picture")
+        self.request_image("image")
 
     @task(3)
     def few_steps(self):
-        self.request_image("picture, 8 steps", steps=8)
+        self.request_image("image, 8 steps", steps=8)
 
     @task(3)
     def wide_image(self):
-        self.request_image("picture, wide", width=160, height=96)
+        self.request_image("image, wide", width=160, height=96)
 
     @task(2)
     def previews(self):
-        self.stream_image("picture, streamed")
+        self.stream_image("image, streamed")
 
     @task(1)
     def disconnected(self):
@@ -136,7 +136,7 @@ class BlogUser(Client):
 
     @task
     def default_image(self):
-        self.request_image("picture")
+        self.request_image("image")
 
 
 if STAGES:

@@ -185,9 +185,9 @@ def throughput_by_batch(run, folder):
     axis.scatter(*zip(*points) if points else ([], []), s=12, color=GREEN, alpha=0.45, linewidths=0, label=f"measured, {WINDOW} s each")
     cost = re.fullmatch(r"simulated:base=(\d+)ms,picture=(\d+)ms.*", run.facts.get("Device", ""))
     if cost:
-        base, picture = int(cost[1]) / 1000, int(cost[2]) / 1000
+        base, image = int(cost[1]) / 1000, int(cost[2]) / 1000
         sizes = [1 + i / 10 for i in range(111)]
-        allowed = [n / (base + n * picture) for n in sizes]
+        allowed = [n / (base + n * image) for n in sizes]
         axis.plot(sizes, allowed, color=INK, linewidth=1, linestyle="--", label="allowed by the device, 20 steps each")
     axis.set(title="Throughput of a worker by its batch", xlabel="images in the batch", ylabel="images a second")
     axis.set(xlim=(0, 12.5), ylim=(0, None))

@@ -110,7 +110,7 @@ public static class Automatic1111Endpoints
         if (await connections.WaitAsync(accepted, context.RequestAborted) is not { } finished)
             return (ApiErrorResult)ApiError.NotFound("job");
         // An interrupted job has the images that were completed before.
-        return finished.Job.State == JobState.Failed || finished.Pictures.All(image => image is null)
+        return finished.Job.State == JobState.Failed || finished.Images.All(image => image is null)
             ? (ApiErrorResult)ApiError.From(finished.Job)
             : new Automatic1111Response(body, accepted.Warnings, finished, models.Served);
     }

@@ -23,9 +23,9 @@ public sealed class Automatic1111Jobs(JobQueue queue, ModelDirectory models, Tim
             return new() { State = new() };
         // A job that waits has begun as far as its caller is concerned.
         const double Least = 0.01;
-        var (step, steps) = (job.Pictures.Sum(image => image.Step), job.Pictures.Sum(image => image.Steps));
+        var (step, steps) = (job.Images.Sum(image => image.Step), job.Images.Sum(image => image.Steps));
         var progress = Math.Clamp(steps > 0 ? (double)step / steps : 0, Least, 1);
-        var present = job.Pictures.FirstOrDefault(image => !image.State.IsFinal()) ?? job.Pictures[^1];
+        var present = job.Images.FirstOrDefault(image => !image.State.IsFinal()) ?? job.Images[^1];
         var elapsed = (time.GetUtcNow() - job.Job.CreatedAt).TotalSeconds;
         var preview = withImage && present.Previews > 0 && !await models.ChecksSafetyAsync(cancellation)
             ? await queue.FindPreviewAsync(job.Job.Id, present.Index, cancellation)
@@ -39,7 +39,7 @@ public sealed class Automatic1111Jobs(JobQueue queue, ModelDirectory models, Tim
             {
                 Job = job.Job.Id,
                 JobCount = job.Job.Count,
-                JobNo = job.Pictures.Count(image => image.State.IsFinal()),
+                JobNo = job.Images.Count(image => image.State.IsFinal()),
                 JobTimestamp = Automatic1111Response.Timestamp(job.Job.CreatedAt),
                 SamplingStep = present.Step,
                 SamplingSteps = present.Steps,

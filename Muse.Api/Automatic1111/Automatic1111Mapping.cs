@@ -37,12 +37,14 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
         };
     }
 
-    static GenerationRequest Fields(Automatic1111Body body, ModelCard? card, DecodedInput? input, List<string> warnings)
+    static GenerationBody Fields(Automatic1111Body body, ModelCard? card, DecodedInput? input, List<string> warnings)
     {
         var count = Limited("batch_size", body.BatchSize ?? 1, 1, Limits.MaxCount, warnings)
             * Limited("n_iter", body.NIter ?? 1, 1, Limits.MaxCount, warnings);
         var steps = body.Steps is { } asked ? (int?)Limited("steps", asked, 1, card?.MaxSteps ?? 1000, warnings) : null;
         NameOthers(body, warnings);
+        if (card is null && ((body.Width ?? body.Height) is not null || body.SamplerName is { Length: > 0 }))
+            warnings.Add("No worker has announced the model yet, so its own size and sampler were used.");
         return new()
         {
             Prompt = body.Prompt,

@@ -24,7 +24,7 @@ public sealed class Automatic1111Response(Automatic1111Body body, IReadOnlyList<
         await using var json = new Utf8JsonWriter(httpContext.Response.BodyWriter);
         json.WriteStartObject();
         json.WriteStartArray("images");
-        foreach (var image in body.SendImages is 0 ? [] : finished.Pictures.OfType<StoredPicture>())
+        foreach (var image in body.SendImages is 0 ? [] : finished.Images.OfType<StoredImage>())
             await Base64Json.WriteAsync(json, image.Bytes, httpContext.RequestAborted);
         json.WriteEndArray();
         json.WritePropertyName("parameters");
@@ -39,7 +39,7 @@ public sealed class Automatic1111Response(Automatic1111Body body, IReadOnlyList<
     Automatic1111Info Info()
     {
         var job = finished.Job.Job;
-        var completed = finished.Job.Pictures.Where(image => finished.Pictures[image.Index] is not null).ToList();
+        var completed = finished.Job.Images.Where(image => finished.Images[image.Index] is not null).ToList();
         var (first, seeds) = (completed[0], completed.Select(image => unchecked((ulong)image.Seed)).ToList());
         List<string> all = [.. warnings];
         if (completed.Count < job.Count)
@@ -64,7 +64,7 @@ public sealed class Automatic1111Response(Automatic1111Body body, IReadOnlyList<
             BatchSize = completed.Count,
             SdModelName = model,
             DenoisingStrength = job.Input?.Strength,
-            Infotexts = [.. completed.Select(image => ImageTexts.ParametersOf(finished.Pictures[image.Index]!.Bytes.Span))],
+            Infotexts = [.. completed.Select(image => ImageTexts.ParametersOf(finished.Images[image.Index]!.Bytes.Span))],
             JobTimestamp = Timestamp(job.CreatedAt),
             Warnings = all,
         };

@@ -38,7 +38,7 @@ public sealed class ApiKeyAuthenticationHandler(IOptionsMonitor<AuthenticationSc
         var address = LocalConnection.Address(context);
         if (LocalConnection.IsDirect(context))
             return new($"address:{address}", HasKey: false, IsOperator: true);
-        // Clients of a proxy on this machine that is not trusted can't be told apart. They do not share jobs with its local users.
+        // Clients of a proxy on this machine that is not trusted can't be distinguished. They do not share jobs with its local users.
         return new($"{(IPAddress.IsLoopback(address) ? "proxy" : "address")}:{address}", HasKey: false, IsOperator: false);
     }
 

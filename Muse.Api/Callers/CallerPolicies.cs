@@ -5,10 +5,10 @@ namespace Muse.Api;
 /// <summary>Authentication by API key, and the two authorization policies of the endpoints.</summary>
 public static class CallerPolicies
 {
-    /// <summary>Whoever has a key, or everyone where keys are off.</summary>
+    /// <summary>Callers with a key, or everyone where keys are off.</summary>
     public const string Caller = "caller";
 
-    /// <summary>Whoever has an operator's key, or direct local connections where keys are off.</summary>
+    /// <summary>Callers with an operator's key, or direct local connections where keys are off.</summary>
     public const string Operator = "operator";
 
     /// <summary>Adds the authentication scheme and the policies.</summary>

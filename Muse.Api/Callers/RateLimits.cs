@@ -6,24 +6,24 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>
-/// The limits of a caller: pictures in a window, counted in Redis for all API processes, and open requests of each process. Operators have
+/// The limits of a caller: images in a window, counted in Redis for all API processes, and open requests of each process. Operators have
 /// none.
 /// </summary>
 public sealed class RateLimits(JobQueue queue, IOptions<ApiOptions> options)
 {
-    /// <summary>The policy of endpoints that keep a request open or read pictures.</summary>
+    /// <summary>The policy of endpoints that keep a request open or read images.</summary>
     public const string OpenRequests = "open-requests";
 
     readonly RateLimitOptions limits = options.Value.RateLimits;
 
-    /// <summary>Counts the pictures of a request.</summary>
+    /// <summary>Counts the images of a request.</summary>
     /// <returns>The error of a caller that has reached its limit, or null.</returns>
-    public async ValueTask<ApiError?> CountAsync(Caller caller, int pictures, CancellationToken cancellation)
+    public async ValueTask<ApiError?> CountAsync(Caller caller, int images, CancellationToken cancellation)
     {
         if (!limits.Enabled || caller.IsOperator)
             return null;
         var (limit, window) = caller.HasKey ? (limits.KeyRequests, limits.KeyWindow) : (limits.AnonymousRequests, limits.AnonymousWindow);
-        return await queue.CountAsync(Partition(caller.Owner), pictures, limit, window, cancellation) is { } retryAfter
+        return await queue.CountAsync(Partition(caller.Owner), images, limit, window, cancellation) is { } retryAfter
             ? ApiError.RateLimited(retryAfter)
             : null;
     }

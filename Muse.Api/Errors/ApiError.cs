@@ -56,7 +56,7 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
 
     /// <summary>The queue is longer than the server can work off in time.</summary>
     public static ApiError QueueFull(TimeSpan retryAfter, TimeSpan estimatedWait) => new(429, "queue_full",
-        $"The queue is full: a picture would wait about {Math.Ceiling(estimatedWait.TotalSeconds):0} s. Try again after the time in "
+        $"The queue is full: an image would wait about {Math.Ceiling(estimatedWait.TotalSeconds):0} s. Try again after the time in "
             + $"Retry-After.",
         RetryAfter: retryAfter);
 
@@ -90,12 +90,12 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
         _ => new(500, error.Code, error.Message, error.Field),
     };
 
-    /// <summary>The error of a job that has ended without all of its pictures.</summary>
+    /// <summary>The error of a job that has ended without all of its images.</summary>
     public static ApiError From(JobSnapshot job)
     {
         if (job.State == JobState.Cancelled)
             return Cancelled;
-        var error = job.Pictures.Select(picture => picture.Error).FirstOrDefault(error => error is not null);
+        var error = job.Images.Select(image => image.Error).FirstOrDefault(error => error is not null);
         return error is null ? Internal : From(error);
     }
 

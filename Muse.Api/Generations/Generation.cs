@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Muse.Api;
 
 /// <summary>A job as the jobs API shows it.</summary>
@@ -13,28 +15,28 @@ public sealed record Generation
     public required long Revision { get; init; }
     /// <summary>When it was accepted.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
-    /// <summary>When its first picture was started.</summary>
+    /// <summary>When its first image was started.</summary>
     public DateTimeOffset? StartedAt { get; init; }
-    /// <summary>When its last picture ended.</summary>
+    /// <summary>When its last image ended.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
     /// <summary>Its position in the queue, while it waits.</summary>
     public GenerationPosition? Position { get; init; }
-    /// <summary>Denoising steps done, over all pictures.</summary>
+    /// <summary>Denoising steps done, over all images.</summary>
     public required int Step { get; init; }
-    /// <summary>Denoising steps in all, over all pictures; 0 until a worker has one.</summary>
+    /// <summary>Denoising steps in all, over all images; 0 until a worker has one.</summary>
     public required int Steps { get; init; }
     /// <summary>The request, with the defaults filled in.</summary>
     public required GenerationSettings Request { get; init; }
-    /// <summary>Its pictures, in order.</summary>
-    public required IReadOnlyList<GenerationPicture> Images { get; init; }
+    /// <summary>Its images, in order.</summary>
+    public required IReadOnlyList<GenerationImage> Images { get; init; }
     /// <summary>Why it failed.</summary>
     public GenerationError? Error { get; init; }
-    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
+    /// <summary>Fields that had no effect or another one than requested, each in a sentence.</summary>
     public IReadOnlyList<string>? Warnings { get; init; }
 }
 
 /// <summary>A position in the queue.</summary>
-/// <param name="Ahead">Pictures before it.</param>
+/// <param name="Ahead">Images before it.</param>
 /// <param name="EstimatedWaitSeconds">Seconds until it starts, from the measured throughput; left out until it is measured.</param>
 public sealed record GenerationPosition(long Ahead, double? EstimatedWaitSeconds);
 
@@ -47,7 +49,7 @@ public sealed record GenerationSettings
     public string? NegativePrompt { get; init; }
     /// <summary>Whether weights are read in the prompts.</summary>
     public bool? PromptWeights { get; init; }
-    /// <summary>Number of pictures.</summary>
+    /// <summary>Number of images.</summary>
     public required int N { get; init; }
     /// <summary>WIDTHxHEIGHT in pixels, or auto.</summary>
     public required string Size { get; init; }
@@ -57,7 +59,7 @@ public sealed record GenerationSettings
     public float? GuidanceScale { get; init; }
     /// <summary>The sampler.</summary>
     public string? Scheduler { get; init; }
-    /// <summary>The first picture's seed.</summary>
+    /// <summary>The first image's seed.</summary>
     public required ulong Seed { get; init; }
     /// <summary>png, jpeg or webp.</summary>
     public required string OutputFormat { get; init; }
@@ -65,8 +67,8 @@ public sealed record GenerationSettings
     public required string Priority { get; init; }
 }
 
-/// <summary>One picture of a job.</summary>
-public sealed record GenerationPicture
+/// <summary>One image of a job.</summary>
+public sealed record GenerationImage
 {
     /// <summary>0 to n - 1.</summary>
     public required int Index { get; init; }
@@ -86,14 +88,15 @@ public sealed record GenerationPicture
     public int? Previews { get; init; }
     /// <summary>The address of the latest preview, for the job's owner; each preview has a new one.</summary>
     public string? PreviewUrl { get; init; }
-    /// <summary>The address of the picture, for the job's owner, once completed.</summary>
+    /// <summary>The address of the image, for the job's owner, once completed.</summary>
     public string? ImageUrl { get; init; }
     /// <summary>A link that needs no key and works for an hour, once completed.</summary>
     public string? Url { get; init; }
     /// <summary>Seconds from acceptance until a worker started it.</summary>
     public double? WaitedSeconds { get; init; }
     /// <summary>Seconds from then until its bytes were ready.</summary>
-    public double? PaintedSeconds { get; init; }
+    [JsonPropertyName("painted_seconds")]
+    public double? GenerationSeconds { get; init; }
     /// <summary>The worker that generates or generated it.</summary>
     public string? Worker { get; init; }
     /// <summary>The end of the prompt that is beyond the model's limit.</summary>

@@ -3,7 +3,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Makes the jobs API's <see cref="Generation"/> from a job of the queue.</summary>
-public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, LinkGenerator links)
+public sealed class GenerationViews(JobQueue queue, ImageLinks imageLinks, LinkGenerator links)
 {
     /// <summary>The job, with its position in the queue while it waits.</summary>
     public async Task<Generation> ShowAsync(HttpContext context, JobSnapshot job, IReadOnlyList<string>? warnings = null)
@@ -16,7 +16,7 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, L
     public Generation Show(HttpContext context, JobSnapshot snapshot, QueuePosition? position)
     {
         var job = snapshot.Job;
-        var error = snapshot.Pictures.Select(picture => picture.Error).FirstOrDefault(error => error is not null);
+        var error = snapshot.Images.Select(image => image.Error).FirstOrDefault(error => error is not null);
         return new()
         {
             Id = job.Id,
@@ -26,54 +26,54 @@ public sealed class GenerationViews(JobQueue queue, PictureLinks pictureLinks, L
             StartedAt = snapshot.StartedAt,
             FinishedAt = snapshot.FinishedAt,
             Position = position is { } known ? new(known.Ahead, known.EstimatedWait?.TotalSeconds) : null,
-            Step = snapshot.Pictures.Sum(picture => picture.Step),
-            Steps = snapshot.Pictures.Sum(picture => picture.Steps),
+            Step = snapshot.Images.Sum(image => image.Step),
+            Steps = snapshot.Images.Sum(image => image.Steps),
             Request = new()
             {
                 Prompt = job.Prompt,
                 NegativePrompt = job.NegativePrompt.Length > 0 ? job.NegativePrompt : null,
                 PromptWeights = job.PromptWeights ? true : null,
                 N = job.Count,
-                Size = PictureJson.Size(snapshot),
+                Size = ImageJson.Size(snapshot),
                 Steps = job.Steps,
                 GuidanceScale = job.GuidanceScale,
                 Scheduler = job.Sampler,
                 Seed = unchecked((ulong)job.Seed),
-                OutputFormat = PictureLinks.Extension(job.Format),
+                OutputFormat = ImageLinks.Extension(job.Format),
                 Priority = job.Priority == JobPriority.Batch ? "batch" : "interactive",
             },
-            Images = [.. snapshot.Pictures.Select(picture => Show(context, snapshot, picture))],
+            Images = [.. snapshot.Images.Select(image => Show(context, snapshot, image))],
             Error = Show(error),
         };
     }
 
-    GenerationPicture Show(HttpContext context, JobSnapshot snapshot, PictureSnapshot picture)
+    GenerationImage Show(HttpContext context, JobSnapshot snapshot, ImageSnapshot image)
     {
         var job = snapshot.Job;
-        var completed = picture.State == JobState.Succeeded;
+        var completed = image.State == JobState.Succeeded;
         return new()
         {
-            Index = picture.Index,
-            State = Name(picture.State),
-            Seed = unchecked((ulong)picture.Seed),
-            Step = picture.Step,
-            Steps = picture.Steps,
-            Width = completed ? picture.Width : null,
-            Height = completed ? picture.Height : null,
-            Previews = picture.Previews > 0 ? picture.Previews : null,
-            PreviewUrl = picture.Previews > 0 && !picture.State.IsFinal()
+            Index = image.Index,
+            State = Name(image.State),
+            Seed = unchecked((ulong)image.Seed),
+            Step = image.Step,
+            Steps = image.Steps,
+            Width = completed ? image.Width : null,
+            Height = completed ? image.Height : null,
+            Previews = image.Previews > 0 ? image.Previews : null,
+            PreviewUrl = image.Previews > 0 && !image.State.IsFinal()
                 ? links.GetPathByName(context, RouteNames.GetGenerationPreview,
-                    new { id = job.Id, index = picture.Index, v = picture.Previews })
+                    new { id = job.Id, index = image.Index, v = image.Previews })
                 : null,
-            ImageUrl = completed ? links.GetPathByName(context, RouteNames.GetGenerationImage, new { id = job.Id, index = picture.Index })
+            ImageUrl = completed ? links.GetPathByName(context, RouteNames.GetGenerationImage, new { id = job.Id, index = image.Index })
                 : null,
-            Url = completed ? pictureLinks.Create(context, snapshot, picture.Index) : null,
-            WaitedSeconds = picture.Timings?.Waited.TotalSeconds,
-            PaintedSeconds = picture.Timings?.Painted.TotalSeconds,
-            Worker = picture.Worker,
-            PromptCutOff = picture.PromptCutOff,
-            Flagged = picture.Flagged ? true : null,
-            Error = Show(picture.Error),
+            Url = completed ? imageLinks.Create(context, snapshot, image.Index) : null,
+            WaitedSeconds = image.Timings?.WaitTime.TotalSeconds,
+            GenerationSeconds = image.Timings?.GenerationTime.TotalSeconds,
+            Worker = image.Worker,
+            PromptCutOff = image.PromptCutOff,
+            Flagged = image.Flagged ? true : null,
+            Error = Show(image.Error),
         };
     }
 

@@ -20,13 +20,13 @@ public static class GenerationsEndpoints
             .WithSummary("Submit a job")
             .WithDescription("Returns at once with the job's address. 'Prefer: wait=N' first waits up to N seconds for the end. "
                 + "A lost connection does not cancel the job.")
-            .Accepts<GenerationRequest>("application/json").ProducesProblems(400, 404, 413, 415, 422, 429);
+            .Accepts<GenerationBody>("application/json").ProducesProblems(400, 404, 413, 415, 422, 429);
         jobs.MapGet("", ListAsync).WithName("listGenerations").WithSummary("The caller's jobs, newest first").ProducesProblems(400);
         jobs.MapGet("/{id}", GetAsync).WithName(RouteNames.GetGeneration).RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("The present state of a job").ProducesProblems(404)
             .WithDescription("'Prefer: wait=N' first waits up to N seconds for the end.");
         jobs.MapDelete("/{id}", CancelAsync).WithName("cancelGeneration").WithSummary("Cancel a job").ProducesProblems(404)
-            .WithDescription("Waiting pictures never start, running ones stop at the next step, completed ones are kept. A job that has "
+            .WithDescription("Waiting images never start, running ones stop at the next step, completed ones are kept. A job that has "
                 + "ended does not change.");
         jobs.MapGet("/{id}/events", EventsAsync).WithName("watchGeneration").RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("The changes of a job as server-sent events")
@@ -34,19 +34,19 @@ public static class GenerationsEndpoints
             .WithDescription("The first event is the present state. Each change follows as 'update', the last one as 'end'. "
                 + "While the job waits, 'position' follows each change of its position in the queue. "
                 + "Last-Event-ID resumes after a lost connection.");
-        jobs.MapGet("/{id}/images/{index:int}", ImageAsync).WithName(RouteNames.GetGenerationImage).WithSummary("A completed picture")
+        jobs.MapGet("/{id}/images/{index:int}", ImageAsync).WithName(RouteNames.GetGenerationImage).WithSummary("A completed image")
             .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
         jobs.MapGet("/{id}/images/{index:int}/preview", PreviewAsync).WithName(RouteNames.GetGenerationPreview)
-            .WithSummary("The latest preview of a picture")
+            .WithSummary("The latest preview of an image")
             .ProducesProblems(404).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
-    static async Task<Results<Accepted<Generation>, Ok<Generation>,
-        ApiErrorResult>> SubmitAsync(HttpContext context, JobSubmission submission,
-        RequestInputs inputs, JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time, LinkGenerator links,
+    static async Task<Results<Accepted<Generation>, Ok<Generation>, ApiErrorResult>> SubmitAsync(HttpContext context,
+        JobSubmission submission, RequestInputs inputs, JobQueue queue, GenerationViews views, WebhookSender webhooks, TimeProvider time,
+        LinkGenerator links,
         [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
     {
-        var body = await RequestBody.ReadAsync(context.Request, ApiJson.Default.GenerationRequest,
+        var body = await RequestBody.ReadAsync(context.Request, ApiJson.Default.GenerationBody,
             RequestIdentity.NeedsHash(context.Request));
         if (body.Value is not { } fields)
             return (ApiErrorResult)body.Error!;
@@ -71,7 +71,7 @@ public static class GenerationsEndpoints
 
     static async Task<Results<Ok<GenerationList>, ApiErrorResult>> ListAsync(HttpContext context, JobQueue queue, GenerationViews views,
         [Description("The next_cursor of the previous page.")] string? cursor = null,
-            [Description("Jobs per page, 1 to 100.")] string? limit = null)
+        [Description("Jobs per page, 1 to 100.")] string? limit = null)
     {
         var count = 20;
         if (limit is { Length: > 0 } && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
@@ -88,9 +88,9 @@ public static class GenerationsEndpoints
         return TypedResults.Ok(new GenerationList("list", [.. jobs], page.NextCursor is not null, page.NextCursor));
     }
 
-    static async Task<Results<Ok<Generation>,
-        ApiErrorResult>> GetAsync(string id, HttpContext context, JobQueue queue, GenerationViews views,
-        TimeProvider time, [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
+    static async Task<Results<Ok<Generation>, ApiErrorResult>> GetAsync(string id, HttpContext context, JobQueue queue,
+        GenerationViews views, TimeProvider time,
+        [FromHeader(Name = "Prefer"), Description("wait=N waits up to N seconds for the end.")] string? prefer = null)
     {
         if (await FindAsync(id, context, queue) is null || await WaitAsync(context, queue, time, id, prefer) is not { } job)
             return (ApiErrorResult)ApiError.NotFound("job");
@@ -98,8 +98,8 @@ public static class GenerationsEndpoints
         return TypedResults.Ok(await views.ShowAsync(context, job));
     }
 
-    static async Task<Results<Ok<Generation>,
-        ApiErrorResult>> CancelAsync(string id, HttpContext context, JobQueue queue, GenerationViews views)
+    static async Task<Results<Ok<Generation>, ApiErrorResult>> CancelAsync(string id, HttpContext context, JobQueue queue,
+        GenerationViews views)
     {
         if (await FindAsync(id, context, queue) is null || await queue.CancelAsync(id, context.RequestAborted) is not { } job)
             return (ApiErrorResult)ApiError.NotFound("job");
@@ -124,13 +124,13 @@ public static class GenerationsEndpoints
     static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> ImageAsync(string id, int index,
         HttpContext context, JobQueue queue) =>
         await FindAsync(id, context, queue) is { } job
-            ? await PictureFiles.GetAsync(queue, context, job, index)
+            ? await ImageFiles.GetAsync(queue, context, job, index)
             : (ApiErrorResult)ApiError.NotFound("job");
 
     static async Task<Results<FileContentHttpResult, ApiErrorResult>> PreviewAsync(string id, int index, HttpContext context,
         JobQueue queue, ModelDirectory models)
     {
-        if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Pictures.Count
+        if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Images.Count
             || await models.ChecksSafetyAsync(context.RequestAborted)
             || await queue.FindPreviewAsync(id, index, context.RequestAborted) is not { } preview)
         {
@@ -138,7 +138,7 @@ public static class GenerationsEndpoints
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Bytes(preview.Bytes, PictureLinks.MediaType(preview.Format));
+        return TypedResults.Bytes(preview.Bytes, ImageLinks.MediaType(preview.Format));
     }
 
     /// <summary>The job, if it is the caller's. An operator's key does not open another caller's jobs.</summary>

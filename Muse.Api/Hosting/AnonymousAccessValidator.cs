@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>Stops the program at start when it would be open to everyone without having been told so.</summary>
+/// <summary>Stops the program at start when it would be open to everyone without a setting that allows it.</summary>
 public sealed class AnonymousAccessValidator(IHostEnvironment environment) : IValidateOptions<ApiOptions>
 {
     /// <inheritdoc/>

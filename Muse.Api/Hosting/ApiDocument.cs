@@ -30,7 +30,7 @@ public static class ApiDocument
             {
                 Title = "Muse",
                 Version = "1",
-                Description = "Generates pictures from text: OpenAI's images API, a jobs API with events, AUTOMATIC1111's API, and the "
+                Description = "Generates images from text: OpenAI's images API, a jobs API with events, AUTOMATIC1111's API, and the "
                     + "routes of the original Muse.",
                 License = new() { Name = "MIT License", Identifier = "MIT" },
             };

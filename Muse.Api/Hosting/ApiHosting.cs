@@ -39,7 +39,7 @@ public static partial class ApiHosting
             .AddSingleton<AbandonedJobs>()
             .AddHostedService(services => services.GetRequiredService<AbandonedJobs>())
             .AddSingleton<WaitingConnections>()
-            .AddSingleton<PictureLinks>()
+            .AddSingleton<ImageLinks>()
             .AddSingleton<GenerationViews>()
             .AddSingleton<PredictCounter>()
             .AddSingleton<Automatic1111Mapping>()
@@ -85,7 +85,7 @@ public static partial class ApiHosting
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseRateLimiter();
-        app.Use(app.Services.GetRequiredService<PictureLinks>().LoadSecretAsync);
+        app.Use(app.Services.GetRequiredService<ImageLinks>().LoadSecretAsync);
         if (!app.Services.GetRequiredService<ApiKeys>().Enabled)
             KeysOff(app.Logger);
         return app;

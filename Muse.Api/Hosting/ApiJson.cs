@@ -10,7 +10,7 @@ namespace Muse.Api;
 [JsonSerializable(typeof(ImagesRequest))]
 [JsonSerializable(typeof(EditsRequest))]
 [JsonSerializable(typeof(ImagesResponseBody))]
-[JsonSerializable(typeof(GenerationRequest))]
+[JsonSerializable(typeof(GenerationBody))]
 [JsonSerializable(typeof(PredictRequest))]
 [JsonSerializable(typeof(OpenAIErrorBody))]
 [JsonSerializable(typeof(ProblemBody))]

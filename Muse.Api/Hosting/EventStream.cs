@@ -9,7 +9,7 @@ namespace Muse.Api;
 /// <summary>A stream of server-sent events to one client (HTML standard, section "Server-sent events"). One writer at a time.</summary>
 /// <remarks>
 /// <c>TypedResults.ServerSentEvents</c> does not fit: it sends no comments, which keep idle connections open through proxies,
-/// and no event in pieces, as pictures in Base64 are sent.
+/// and no event in pieces, as images in Base64 are sent.
 /// </remarks>
 public sealed class EventStream : IAsyncDisposable
 {

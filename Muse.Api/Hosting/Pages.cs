@@ -3,7 +3,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Muse.Api;
 
-/// <summary>The web pages from <c>wwwroot</c>: <c>/</c> generates pictures, <c>/ops</c> shows the system.</summary>
+/// <summary>The web pages from <c>wwwroot</c>: <c>/</c> generates images, <c>/ops</c> shows the system.</summary>
 static class Pages
 {
     public static void UsePages(this WebApplication app)

@@ -11,8 +11,8 @@ public static class ImagesEndpoints
     {
         var images = routes.MapGroup("/v1/images").WithTags("Images");
         images.MapPost("/generations", GenerateAsync).WithName("createImage").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
-            .WithSummary("Generate pictures and wait for them")
-            .WithDescription("OpenAI's images API. The connection stays open until the pictures are completed. "
+            .WithSummary("Generate images and wait for them")
+            .WithDescription("OpenAI's images API. The connection stays open until the images are completed. "
                 + "A client that disconnects cancels them. With 'stream' the response is server-sent events.")
             .Accepts<ImagesRequest>("application/json").ProducesOpenAIErrors(400, 401, 404, 409, 413, 415, 422, 429, 500, 503, 504);
         images.MapPost("/edits", EditAsync).WithName("createImageEdit").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
@@ -24,7 +24,7 @@ public static class ImagesEndpoints
             .ProducesOpenAIErrors(400, 401, 404, 409, 413, 415, 422, 429, 500, 503, 504);
         images.MapGet("/files/{job}/{file}", FileAsync).WithName(RouteNames.GetImageFile).AllowAnonymous()
             .RequireRateLimiting(RateLimits.OpenRequests)
-            .WithSummary("A picture by its link")
+            .WithSummary("An image by its link")
             .WithDescription("The links of responses with response_format 'url'. They need no key, can't be guessed and work for an hour.")
             .ProducesOpenAIErrors(404, 503).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
@@ -61,11 +61,11 @@ public static class ImagesEndpoints
         var request = new ImagesRequestContext(accepted, WantsLinks(body), models.Served, body.Quality, eventPrefix);
         if (body.Stream == true)
             return new ImagesStream(request, body.PartialImages ?? 0);
-        if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, pictures))
+        if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, images))
             return (ApiErrorResult)ApiError.NotFound("job");
         if (job.State != JobState.Succeeded)
             return (ApiErrorResult)ApiError.From(job);
-        return new ImagesResponse(request, job, pictures);
+        return new ImagesResponse(request, job, images);
     }
 
     /// <summary>Whether the images are to be links. As in OpenAI's API they are for the models dall-e, unless asked otherwise.</summary>
@@ -75,16 +75,16 @@ public static class ImagesEndpoints
             : body.ResponseFormat == "url";
 
     static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> FileAsync(string job, string file,
-        JobQueue queue, PictureLinks links, HttpContext context, string? expires = null, string? signature = null)
+        JobQueue queue, ImageLinks links, HttpContext context, string? expires = null, string? signature = null)
     {
         // The signature first: a link that was made up costs no call to Redis.
         if (!links.IsValid(job, file, expires, signature)
             || !int.TryParse(file.Split('.')[0], out var index)
             || await queue.FindAsync(job, context.RequestAborted) is not { } snapshot)
         {
-            return (ApiErrorResult)ApiError.NotFound("picture");
+            return (ApiErrorResult)ApiError.NotFound("image");
         }
 
-        return await PictureFiles.GetAsync(queue, context, snapshot, index);
+        return await ImageFiles.GetAsync(queue, context, snapshot, index);
     }
 }

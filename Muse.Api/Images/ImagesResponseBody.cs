@@ -10,11 +10,11 @@ public sealed record ImagesResponseBody
 {
     /// <summary>When it was completed, Unix seconds.</summary>
     public required long Created { get; init; }
-    /// <summary>The pictures, in order.</summary>
+    /// <summary>The images, in order.</summary>
     public required IReadOnlyList<ImageData> Data { get; init; }
     /// <summary>The job's id.</summary>
     public required string Id { get; init; }
-    /// <summary>The first picture's seed.</summary>
+    /// <summary>The first image's seed.</summary>
     public required ulong Seed { get; init; }
     /// <summary>WIDTHxHEIGHT in pixels.</summary>
     public required string Size { get; init; }
@@ -24,25 +24,25 @@ public sealed record ImagesResponseBody
     public required string OutputFormat { get; init; }
     /// <summary>Always opaque.</summary>
     public required string Background { get; init; }
-    /// <summary>The model that generated the pictures, whatever name the request had for it.</summary>
+    /// <summary>The model that generated the images, whatever name the request had for it.</summary>
     public string? Model { get; init; }
     /// <summary>OpenAI's count of tokens, here words and patches of 8 by 8 pixels.</summary>
     public required TokenUsage Usage { get; init; }
-    /// <summary>Fields that had no effect or another one than asked for, each in a sentence.</summary>
+    /// <summary>Fields that had no effect or another one than requested, each in a sentence.</summary>
     public IReadOnlyList<string>? Warnings { get; init; }
 }
 
-/// <summary>One picture of a response.</summary>
+/// <summary>One image of a response.</summary>
 public sealed record ImageData
 {
-    /// <summary>The file as Base64, unless links were asked for.</summary>
+    /// <summary>The file as Base64, unless links were requested.</summary>
     [JsonPropertyName("b64_json")]
     public string? B64Json { get; init; }
-    /// <summary>A link to the file, where links were asked for. It works for an hour.</summary>
+    /// <summary>A link to the file, where links were requested. It works for an hour.</summary>
     public string? Url { get; init; }
     /// <summary>Always null: prompts are not revised.</summary>
     public string? RevisedPrompt { get; init; }
-    /// <summary>The seed that generates this picture again.</summary>
+    /// <summary>The seed that generates this image again.</summary>
     public required ulong Seed { get; init; }
     /// <summary>The end of the prompt that is beyond the model's limit.</summary>
     public string? PromptCutOff { get; init; }

@@ -2,9 +2,9 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>The response of the images API as server-sent events: previews, then each picture.</summary>
+/// <summary>The response of the images API as server-sent events: previews, then each image.</summary>
 /// <param name="request">The request.</param>
-/// <param name="partials">How many previews of each picture to send.</param>
+/// <param name="partials">How many previews of each image to send.</param>
 public sealed class ImagesStream(ImagesRequestContext request, int partials) : IResult
 {
     static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(5);
@@ -21,7 +21,7 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
         try
         {
             await using var events = EventStream.Begin(httpContext);
-            var sent = new SentPictures();
+            var sent = new SentImages();
             await foreach (var job in events.WithTimeouts(queue.WatchAsync(request.JobId, 0, httpContext.RequestAborted),
                 KeepAliveInterval))
             {
@@ -44,27 +44,27 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
         }
     }
 
-    async Task SendNewAsync(EventStream events, JobQueue queue, JobSnapshot job, SentPictures sent, int previews,
+    async Task SendNewAsync(EventStream events, JobQueue queue, JobSnapshot job, SentImages sent, int previews,
         CancellationToken cancellation)
     {
-        foreach (var picture in job.Pictures)
+        foreach (var image in job.Images)
         {
-            if (sent.IsNewPreview(picture, previews)
-                && await queue.FindPreviewAsync(request.JobId, picture.Index, cancellation) is { } preview)
+            if (sent.IsNewPreview(image, previews)
+                && await queue.FindPreviewAsync(request.JobId, image.Index, cancellation) is { } preview)
             {
                 await SendAsync(
-                    events, $"{request.EventPrefix}.partial_image", job, picture, preview, sent.AddPreview(picture), cancellation);
+                    events, $"{request.EventPrefix}.partial_image", job, image, preview, sent.AddPreview(image), cancellation);
             }
 
-            if (picture.State == JobState.Succeeded && sent.AddCompleted(picture)
-                && await queue.FindPictureAsync(request.JobId, picture.Index, cancellation) is { } completed)
+            if (image.State == JobState.Succeeded && sent.AddCompleted(image)
+                && await queue.FindImageAsync(request.JobId, image.Index, cancellation) is { } completed)
             {
-                await SendAsync(events, $"{request.EventPrefix}.completed", job, picture, completed, null, cancellation);
+                await SendAsync(events, $"{request.EventPrefix}.completed", job, image, completed, null, cancellation);
             }
         }
     }
 
-    async Task SendAsync(EventStream events, string type, JobSnapshot job, PictureSnapshot picture, StoredPicture bytes, int? partial,
+    async Task SendAsync(EventStream events, string type, JobSnapshot job, ImageSnapshot image, StoredImage bytes, int? partial,
         CancellationToken cancellation)
     {
         await events.SendAsync(type, null, async json =>
@@ -75,43 +75,43 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
             if (partial is { } index)
                 json.WriteNumber("partial_image_index", index);
             json.WriteNumber("created_at", (job.StartedAt ?? job.Job.CreatedAt).ToUnixTimeSeconds());
-            json.WriteString("size", PictureJson.Size(job));
+            json.WriteString("size", ImageJson.Size(job));
             json.WriteString("quality", request.ResponseQuality);
             json.WriteString("background", "opaque");
             json.WriteString("model", request.Model);
-            json.WriteString("output_format", PictureLinks.Extension(bytes.Format));
+            json.WriteString("output_format", ImageLinks.Extension(bytes.Format));
             json.WriteString("id", job.Job.Id);
-            json.WriteNumber("image_index", picture.Index);
-            PictureJson.WritePicture(json, picture);
+            json.WriteNumber("image_index", image.Index);
+            ImageJson.WriteImage(json, image);
             if (partial is null)
             {
-                PictureJson.WriteUsage(json, job, 1);
-                PictureJson.WriteWarnings(json, request);
+                ImageJson.WriteUsage(json, job, 1);
+                ImageJson.WriteWarnings(json, request);
             }
 
             json.WriteEndObject();
         });
     }
 
-    /// <summary>What has been sent of each picture.</summary>
-    sealed class SentPictures
+    /// <summary>What has been sent of each image.</summary>
+    sealed class SentImages
     {
         readonly int[] latestPreview = new int[Limits.MaxCount];
         readonly int[] previews = new int[Limits.MaxCount];
         readonly bool[] completed = new bool[Limits.MaxCount];
 
-        // A preview that would follow its picture is not sent.
-        public bool IsNewPreview(PictureSnapshot picture, int most) =>
-            previews[picture.Index] < most && picture.Previews > latestPreview[picture.Index] && !picture.State.IsFinal();
+        // A preview that would follow its image is not sent.
+        public bool IsNewPreview(ImageSnapshot image, int most) =>
+            previews[image.Index] < most && image.Previews > latestPreview[image.Index] && !image.State.IsFinal();
 
         /// <summary>Counts a preview, and returns its index.</summary>
-        public int AddPreview(PictureSnapshot picture)
+        public int AddPreview(ImageSnapshot image)
         {
-            latestPreview[picture.Index] = picture.Previews;
-            return previews[picture.Index]++;
+            latestPreview[image.Index] = image.Previews;
+            return previews[image.Index]++;
         }
 
-        /// <summary>Marks a picture as sent, and returns whether it was not before.</summary>
-        public bool AddCompleted(PictureSnapshot picture) => !completed[picture.Index] && (completed[picture.Index] = true);
+        /// <summary>Marks an image as sent, and returns whether it was not before.</summary>
+        public bool AddCompleted(ImageSnapshot image) => !completed[image.Index] && (completed[image.Index] = true);
     }
 }

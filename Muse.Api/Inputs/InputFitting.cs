@@ -16,8 +16,10 @@ static class InputFitting
     /// <summary>Inputs whose area is within this factor of the model's own keep their size and their pixels.</summary>
     const double AreaKept = 2;
 
-    /// <summary>Where an input lies if the request names no size: its aspect ratio is kept, its area brought near to what the model was
-    /// trained on, and the sides padded to the model's multiples.</summary>
+    /// <summary>
+    /// Where an input lies if the request names no size: its aspect ratio is kept, its area brought near to what the model was trained on,
+    /// and the sides padded to the model's multiples.
+    /// </summary>
     public static InputPlacement Place(int width, int height, ModelCard card)
     {
         var ratio = (double)width * height / ((double)card.DefaultWidth * card.DefaultHeight);
@@ -31,8 +33,10 @@ static class InputFitting
         int Padded(int side) => (Math.Max(side, card.MinSize) + card.SizeMultiple - 1) / card.SizeMultiple * card.SizeMultiple;
     }
 
-    /// <summary>The pixels of the model's image. An input of another aspect ratio than the content is cut to it, in the middle; the padding
-    /// repeats the edge, and a mask keeps it.</summary>
+    /// <summary>
+    /// The pixels of the model's image. An input of another aspect ratio than the content is cut to it, in the middle; the padding repeats
+    /// the edge, and a mask keeps it.
+    /// </summary>
     public static InputPixels Fit(DecodedInput input, InputPlacement placement)
     {
         var (width, height, contentWidth, contentHeight) = placement;

@@ -16,8 +16,10 @@ public enum MaskMode
 }
 
 /// <summary>Decodes the image files of requests, within limits: PNG, JPEG and WebP of any depth, palette and colour space.</summary>
-/// <remarks>The size in a file's header is checked before its pixels are decoded, so that a small file can't take much memory. At most one
-/// file for each processor is decoded at a time.</remarks>
+/// <remarks>
+/// The size in a file's header is checked before its pixels are decoded, so that a small file can't take much memory. At most one file for
+/// each processor is decoded at a time.
+/// </remarks>
 public sealed class InputImageDecoder(IOptions<ApiOptions> options)
 {
     const int BytesPerPixel = 4;
@@ -48,22 +50,22 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
         }
     }
 
-    (DecodedInput? Input, ApiError? Error) Decode((string Field, InputFile File) image, InputFile? maskFile, MaskMode mode,
+    (DecodedInput? Input, ApiError? Error) Decode((string Field, InputFile File) imageFile, InputFile? maskFile, MaskMode mode,
         bool scaleMask)
     {
         var warnings = new List<string>();
-        using var picture = Decode(image.Field, image.File, warnings);
-        var transparency = picture.AlphaType == SKAlphaType.Opaque ? null : Transparency(picture);
+        using var image = Decode(imageFile.Field, imageFile.File, warnings);
+        var transparency = image.AlphaType == SKAlphaType.Opaque ? null : Transparency(image);
         var mask = transparency;
         if (maskFile is { } file)
         {
             using var decoded = Decode("mask", file, warnings);
-            using var scaled = scaleMask ? decoded.Resize(new SKSizeI(picture.Width, picture.Height), SKSamplingOptions.Default) : null;
+            using var scaled = scaleMask ? decoded.Resize(new SKSizeI(image.Width, image.Height), SKSamplingOptions.Default) : null;
             var bitmap = scaled ?? decoded;
-            if (bitmap.Width != picture.Width || bitmap.Height != picture.Height)
+            if (bitmap.Width != image.Width || bitmap.Height != image.Height)
             {
                 throw new InputImageException("mask", string.Create(CultureInfo.InvariantCulture,
-                    $"'mask' must have the size of the image, {picture.Width}x{picture.Height}; it is {bitmap.Width}x{bitmap.Height}."));
+                    $"'mask' must have the size of the image, {image.Width}x{image.Height}; it is {bitmap.Width}x{bitmap.Height}."));
             }
             mask = mode switch
             {
@@ -83,7 +85,7 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
             }
         }
 
-        return (new DecodedInput(picture.Width, picture.Height, Opaque(picture), mask, warnings), null);
+        return (new DecodedInput(image.Width, image.Height, Opaque(image), mask, warnings), null);
     }
 
     SKBitmap Decode(string field, InputFile file, List<string> warnings)
@@ -110,17 +112,17 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888,
             codec.Info.AlphaType == SKAlphaType.Opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, SKColorSpace.CreateSrgb());
         var bitmap = new SKBitmap(info);
-        // A file that ends early is refused: what is missing would be generated from, or kept, as black.
+        // A truncated file is refused: its missing pixels would count as black.
         if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
         {
             bitmap.Dispose();
             throw new InputImageException(field, $"'{field}' is damaged, or not complete.");
         }
-        return Upright(bitmap, codec.EncodedOrigin);
+        return ApplyOrientation(bitmap, codec.EncodedOrigin);
     }
 
-    /// <summary>Turns the bitmap as the file's Exif orientation says (1 is upright).</summary>
-    static SKBitmap Upright(SKBitmap bitmap, SKEncodedOrigin origin)
+    /// <summary>Turns the bitmap by the file's Exif orientation (1 is upright).</summary>
+    static SKBitmap ApplyOrientation(SKBitmap bitmap, SKEncodedOrigin origin)
     {
         if (origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default)
             return bitmap;

@@ -14,7 +14,8 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
     public ValueTask<ModelCard?> FindAsync(CancellationToken cancellation)
     {
         var known = latest;
-        if (known is not null && time.GetElapsedTime(known.At) < MaxAge)
+        // That there is none is not kept: the first requests after a worker's start would go on without it.
+        if (known?.Card is not null && time.GetElapsedTime(known.At) < MaxAge)
             return new(known.Card);
         // One caller refreshes. The others use the known card.
         if (known?.Card is not null && Interlocked.Exchange(ref refreshing, 1) == 1)
@@ -23,7 +24,7 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
     }
 
     /// <summary>
-    /// Whether a safety checker sees each completed picture. Previews have not been seen by it, so they are not shown then.
+    /// Whether a safety checker sees each completed image. Previews have not been seen by it, so they are not shown then.
     /// </summary>
     public async ValueTask<bool> ChecksSafetyAsync(CancellationToken cancellation) =>
         await FindAsync(cancellation) is { SafetyChecker: true };

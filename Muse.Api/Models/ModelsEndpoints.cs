@@ -40,7 +40,7 @@ public sealed record ModelList(string Object, IReadOnlyList<ModelDescription> Da
 /// <param name="Object">Always model.</param>
 /// <param name="Created">Not known: 0.</param>
 /// <param name="OwnedBy">Always muse.</param>
-/// <param name="Root">The served model, which may have been asked for by another name.</param>
+/// <param name="Root">The served model, which may have been requested by another name.</param>
 /// <param name="Capabilities">Its capabilities; null while no worker has announced it.</param>
 public sealed record ModelDescription(string Id, string Object, long Created, string OwnedBy, string Root, ModelCapabilities? Capabilities);
 
@@ -48,16 +48,16 @@ public sealed record ModelDescription(string Id, string Object, long Created, st
 /// <param name="MinSize">Smallest width and height, pixels.</param>
 /// <param name="MaxSize">Largest width and height, pixels.</param>
 /// <param name="SizeMultiple">Width and height are multiples of this, pixels.</param>
-/// <param name="DefaultSize">The size where none is asked for.</param>
-/// <param name="DefaultSteps">Steps where none are asked for.</param>
+/// <param name="DefaultSize">The size where none is requested.</param>
+/// <param name="DefaultSteps">Steps where none are requested.</param>
 /// <param name="MaxSteps">Most steps.</param>
-/// <param name="DefaultGuidanceScale">Guidance scale where none is asked for.</param>
+/// <param name="DefaultGuidanceScale">Guidance scale where none is requested.</param>
 /// <param name="Schedulers">The samplers' names; the first is the default.</param>
-/// <param name="SafetyChecker">Whether pictures pass a safety checker.</param>
+/// <param name="SafetyChecker">Whether images pass a safety checker.</param>
 /// <param name="ImageInput">Whether it can edit images.</param>
 /// <param name="RequiresMask">Whether it only fills in the masked part of an image.</param>
-/// <param name="DefaultStrength">Strength of an edit without a mask where none is asked for.</param>
-/// <param name="DefaultMaskedStrength">Strength of an edit with a mask where none is asked for.</param>
+/// <param name="DefaultStrength">Strength of an edit without a mask where none is requested.</param>
+/// <param name="DefaultMaskedStrength">Strength of an edit with a mask where none is requested.</param>
 public sealed record ModelCapabilities(int MinSize, int MaxSize, int SizeMultiple, string DefaultSize, int DefaultSteps, int MaxSteps,
     float DefaultGuidanceScale, IReadOnlyList<string> Schedulers, bool SafetyChecker, bool ImageInput, bool RequiresMask,
     double DefaultStrength, double DefaultMaskedStrength);

@@ -13,10 +13,10 @@ public static class OperationsEndpoints
     {
         var operations = app.MapGroup("/v1/ops").WithTags("Operations").RequireOperator().ProducesProblems(401, 403, 503);
         operations.MapGet("/stream", (OperationsFeed feed) => new OperationsStream(feed)).WithName("watchOperations")
-            .WithSummary("The system, live").WithDescription("Server-sent events: 'history' with the last hour once, then 'now' every "
-                + "second.");
+            .WithSummary("The system, live")
+            .WithDescription("Server-sent events: 'history' with the last hour once, then 'now' every second.");
         operations.MapGet("/dead-letters", DeadLettersAsync).WithName("listDeadLetters").ProducesProblems(400)
-            .WithSummary("Dead letters: pictures that were given up, newest first");
+            .WithSummary("Dead letters: images that were given up, newest first");
         operations.MapPost("/dead-letters/{id}/requeue", RequeueAsync).WithName("requeueDeadLetter").ProducesProblems(404)
             .WithSummary("Put a dead letter back into the queue");
         var metrics = app.MapPrometheusScrapingEndpoint("/metrics");
@@ -27,8 +27,9 @@ public static class OperationsEndpoints
             metrics.AllowAnonymous();
     }
 
-    static async Task<Results<Ok<OperationsDeadLetters>,
-        ApiErrorResult>> DeadLettersAsync(DeadLetters letters, CancellationToken cancellation,
+    static async Task<Results<Ok<OperationsDeadLetters>, ApiErrorResult>> DeadLettersAsync(
+        DeadLetters letters,
+        CancellationToken cancellation,
         [Description("Letters to list, 1 to 1,000.")] string? limit = null)
     {
         var count = 100;

@@ -86,20 +86,22 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
 
     async Task<OperationsNow> MeasureAsync(CancellationToken cancellation)
     {
-        var (measuring, begun, workersHeard) = (fleet.MeasureAsync(cancellation), fleet.BegunAsync(waits.Last, cancellation),
-            fleet.WorkersAsync(cancellation));
-        var (decided, dead) = (fleet.DecisionsAsync(Decisions, cancellation), deadLetters.ListAsync(Letters, cancellation));
-        await Task.WhenAll(measuring, begun, workersHeard, decided, dead);
-        var (queue, workers) = (measuring.Result, workersHeard.Result);
+        var measuring = fleet.MeasureAsync(cancellation);
+        var started = fleet.StartedImagesAsync(waits.Last, cancellation);
+        var heartbeats = fleet.WorkersAsync(cancellation);
+        var decided = fleet.DecisionsAsync(Decisions, cancellation);
+        var dead = deadLetters.ListAsync(Letters, cancellation);
+        await Task.WhenAll(measuring, started, heartbeats, decided, dead);
+        var (queue, workers) = (measuring.Result, heartbeats.Result);
         var decisions = decided.Result.Select(decision =>
             new OperationsDecision(decision.Workers, decision.Reason, decision.At, decision.Policy)).ToList();
-        waits.Add(begun.Result);
+        waits.Add(started.Result);
         var (p50, p95) = waits.Percentiles(queue.At);
         var now = new OperationsNow
         {
             At = queue.At,
             Queue = new(queue.Waiting, queue.Pending, queue.OldestWaiting?.TotalSeconds, queue.Arrivals, queue.Completed),
-            PicturesPerSecond = Rate(queue),
+            ImagesPerSecond = Rate(queue),
             WaitP50 = p50,
             WaitP95 = p95,
             Workers = [.. workers.OrderBy(worker => worker.StartedAt).Select(Show)],
@@ -115,7 +117,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
             {
                 if (points.Count == MaxPoints)
                     points.Dequeue();
-                points.Enqueue(new(queue.At, queue.Waiting, now.PicturesPerSecond, p50, p95, workers.Count, now.Decision?.Workers));
+                points.Enqueue(new(queue.At, queue.Waiting, now.ImagesPerSecond, p50, p95, workers.Count, now.Decision?.Workers));
             }
         }
         return now;
@@ -139,7 +141,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         _ => "ready",
     }, worker.Device, worker.StartedAt, worker.At, worker.Slots,
         [.. worker.Batch.Select(place => new OperationsPlace(place.Place, Shorten(place.JobId)!, place.Index, place.Step, place.Steps))],
-        worker.PicturesPerSecond, worker.Painted);
+        worker.ImagesPerSecond, worker.Completed);
 
     /// <summary>A dead letter in the operators' API.</summary>
     public static OperationsDeadLetter Show(DeadLetter letter) =>

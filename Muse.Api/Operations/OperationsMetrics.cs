@@ -15,18 +15,18 @@ public sealed class OperationsMetrics
     {
         var model = new KeyValuePair<string, object?>("muse.model", queue.Value.Model);
         var meter = meters.Create(Meter);
-        Gauge("muse.queue.waiting", "{picture}", "Pictures that wait.", now => now.Queue.Waiting);
-        Gauge("muse.queue.pending", "{picture}", "Pictures in progress.", now => now.Queue.Pending);
-        Gauge("muse.queue.oldest_wait", "s", "Waiting time of the oldest waiting picture.", now => now.Queue.OldestWaitingSeconds ?? 0);
+        Gauge("muse.queue.waiting", "{picture}", "Images that wait.", now => now.Queue.Waiting);
+        Gauge("muse.queue.pending", "{picture}", "Images in progress.", now => now.Queue.Pending);
+        Gauge("muse.queue.oldest_wait", "s", "Waiting time of the oldest waiting image.", now => now.Queue.OldestWaitingSeconds ?? 0);
         Gauge("muse.workers", "{worker}", "Workers with a heartbeat in the last 15 s.", now => now.Workers.Count);
         Gauge("muse.workers.places", "{picture}", "Batch places of all workers.", now => now.Workers.Sum(worker => worker.Slots));
         Gauge("muse.workers.places.taken", "{picture}", "Occupied batch places of all workers.", now =>
             now.Workers.Sum(worker => worker.Batch.Count));
         Gauge("muse.dead_letters", "{picture}", "Dead letters, counted up to 50.", now => now.DeadLetters.Count);
         meter.CreateObservableCounter("muse.pictures.arrived", () => Measure(now => now.Queue.Arrivals), "{picture}",
-            "Pictures submitted.");
+            "Images submitted.");
         meter.CreateObservableCounter("muse.pictures.completed", () => Measure(now => now.Queue.Completed), "{picture}",
-            "Pictures completed, failed or cancelled.");
+            "Images completed, failed or cancelled.");
         meter.CreateObservableGauge("muse.api.waiting_jobs", () => new Measurement<int>(connections.Count, model), "{job}",
             "Jobs that open connections of this process wait for.");
 

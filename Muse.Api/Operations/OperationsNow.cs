@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Muse.Api;
 
 /// <summary>The system at one moment, for operators.</summary>
@@ -7,10 +9,11 @@ public sealed record OperationsNow
     public required DateTimeOffset At { get; init; }
     /// <summary>The queue in numbers.</summary>
     public required OperationsQueue Queue { get; init; }
-    /// <summary>Pictures that ended per second, over the last ten seconds; null until measured.</summary>
-    public double? PicturesPerSecond { get; init; }
+    /// <summary>Images that ended per second, over the last ten seconds; null until measured.</summary>
+    [JsonPropertyName("pictures_per_second")]
+    public double? ImagesPerSecond { get; init; }
     /// <summary>
-    /// Median waiting time of the pictures that workers started in the last five minutes, seconds; null where there were none.
+    /// Median waiting time of the images that workers started in the last five minutes, seconds; null where there were none.
     /// </summary>
     public double? WaitP50 { get; init; }
     /// <summary>The 95th percentile of the same, seconds.</summary>
@@ -26,11 +29,11 @@ public sealed record OperationsNow
 }
 
 /// <summary>The queue in numbers.</summary>
-/// <param name="Waiting">Pictures that wait.</param>
-/// <param name="Pending">Pictures in progress.</param>
-/// <param name="OldestWaitingSeconds">How long the oldest waiting picture has waited.</param>
-/// <param name="Arrivals">Pictures submitted.</param>
-/// <param name="Completed">Pictures completed, failed or cancelled.</param>
+/// <param name="Waiting">Images that wait.</param>
+/// <param name="Pending">Images in progress.</param>
+/// <param name="OldestWaitingSeconds">How long the oldest waiting image has waited.</param>
+/// <param name="Arrivals">Images submitted.</param>
+/// <param name="Completed">Images completed, failed or cancelled.</param>
 public sealed record OperationsQueue(long Waiting, long Pending, double? OldestWaitingSeconds, long Arrivals, long Completed);
 
 /// <summary>A worker.</summary>
@@ -40,18 +43,18 @@ public sealed record OperationsQueue(long Waiting, long Pending, double? OldestW
 /// <param name="Device">The device that it computes on.</param>
 /// <param name="StartedAt">When it started.</param>
 /// <param name="At">When it sent its latest heartbeat.</param>
-/// <param name="Slots">Most pictures at once.</param>
+/// <param name="Slots">Most images at once.</param>
 /// <param name="Batch">The occupied places of its batch.</param>
-/// <param name="PicturesPerSecond">Measured while busy.</param>
-/// <param name="Painted">Pictures since it started.</param>
+/// <param name="ImagesPerSecond">Measured while busy.</param>
+/// <param name="Completed">Images completed since it started.</param>
 public sealed record OperationsWorker(string Worker, string? Instance, string State, string Device, DateTimeOffset StartedAt,
-    DateTimeOffset At,
-    int Slots, IReadOnlyList<OperationsPlace> Batch, double? PicturesPerSecond, long Painted);
+    DateTimeOffset At, int Slots, IReadOnlyList<OperationsPlace> Batch,
+    [property: JsonPropertyName("pictures_per_second")] double? ImagesPerSecond, [property: JsonPropertyName("painted")] long Completed);
 
-/// <summary>An occupied place in a batch. The job's id is shortened, as the whole id would give access to the job's pictures.</summary>
+/// <summary>An occupied place in a batch. The job's id is shortened, as the whole id would give access to the job's images.</summary>
 /// <param name="Place">0 to slots - 1.</param>
 /// <param name="JobId">The beginning of the job's id.</param>
-/// <param name="Index">Which of its pictures.</param>
+/// <param name="Index">Which of its images.</param>
 /// <param name="Step">Steps done.</param>
 /// <param name="Steps">Steps in all.</param>
 public sealed record OperationsPlace(int Place, string JobId, int Index, int Step, int Steps);
@@ -63,10 +66,10 @@ public sealed record OperationsPlace(int Place, string JobId, int Index, int Ste
 /// <param name="Policy">The policy's name.</param>
 public sealed record OperationsDecision(int Workers, string Reason, DateTimeOffset At, string Policy);
 
-/// <summary>A picture that was given up.</summary>
+/// <summary>An image that was given up.</summary>
 /// <param name="Id">The id of the dead letter, for requeueing.</param>
 /// <param name="JobId">The beginning of its job's id, where that could be read.</param>
-/// <param name="Index">Which of the job's pictures.</param>
+/// <param name="Index">Which of the job's images.</param>
 /// <param name="Reason">Why it was given up.</param>
 /// <param name="At">When.</param>
 public sealed record OperationsDeadLetter(string Id, string? JobId, int Index, string Reason, DateTimeOffset At);
@@ -78,11 +81,11 @@ public sealed record OperationsDeadLetters(string Object, IReadOnlyList<Operatio
 
 /// <summary>A point of the last hour's charts.</summary>
 /// <param name="At">When.</param>
-/// <param name="Waiting">Pictures that wait.</param>
-/// <param name="PicturesPerSecond">Pictures that ended per second.</param>
+/// <param name="Waiting">Images that wait.</param>
+/// <param name="ImagesPerSecond">Images that ended per second.</param>
 /// <param name="P50">Median waiting time, seconds.</param>
 /// <param name="P95">Its 95th percentile, seconds.</param>
 /// <param name="Workers">Workers up.</param>
 /// <param name="Wanted">Workers wanted by the autoscaler.</param>
-public sealed record OperationsPoint(DateTimeOffset At, long Waiting, double? PicturesPerSecond, double? P50, double? P95, int Workers,
-    int? Wanted);
+public sealed record OperationsPoint(DateTimeOffset At, long Waiting,
+    [property: JsonPropertyName("pictures_per_second")] double? ImagesPerSecond, double? P50, double? P95, int Workers, int? Wanted);

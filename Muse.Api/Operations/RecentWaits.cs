@@ -2,7 +2,7 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Waiting times of the pictures that all workers started recently.</summary>
+/// <summary>Waiting times of the images that all workers started recently.</summary>
 public sealed class RecentWaits
 {
     static readonly TimeSpan Window = TimeSpan.FromMinutes(5);
@@ -12,20 +12,20 @@ public sealed class RecentWaits
     /// <summary>The id of the latest addition. Reading continues after it.</summary>
     public string? Last { get; private set; }
 
-    /// <summary>Adds pictures, oldest first.</summary>
-    public void Add(IReadOnlyList<BegunPictures> begun)
+    /// <summary>Adds images, oldest first.</summary>
+    public void Add(IReadOnlyList<StartedImages> started)
     {
-        foreach (var take in begun)
+        foreach (var images in started)
         {
-            foreach (var waited in take.Waited)
+            foreach (var waited in images.Waited)
             {
                 if (waits.Count == MaxCount)
                     waits.Dequeue();
-                waits.Enqueue((take.At, waited.TotalSeconds));
+                waits.Enqueue((images.At, waited.TotalSeconds));
             }
         }
 
-        Last = begun is [.., var last] ? last.Id : Last;
+        Last = started is [.., var last] ? last.Id : Last;
     }
 
     /// <summary>The median and the 95th percentile of the last five minutes, seconds; null where none was started.</summary>

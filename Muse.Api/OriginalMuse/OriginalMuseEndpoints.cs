@@ -17,15 +17,15 @@ public static class OriginalMuseEndpoints
     {
         var muse = routes.MapGroup("").WithTags("Original Muse").RequireCors(AnyOrigin);
         muse.MapPost("/api/predict", PredictAsync).WithName("predict").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
-            .WithSummary("Generate a picture")
+            .WithSummary("Generate an image")
             .WithDescription("25 steps, 50 with high_quality. The prompt \"surprise me\" stands for a random prompt.")
             .Accepts<PredictRequest>("application/json").Produces<PredictResponse>()
                 .ProducesProblems(400, 401, 409, 413, 415, 422, 429, 500, 503, 504);
         muse.MapPost("/api/surprise-me", SurpriseAsync).WithName("surpriseMe").RequireCaller().RequireRateLimiting(RateLimits.OpenRequests)
-            .WithSummary("Generate a picture from a random prompt").Produces<PredictResponse>()
+            .WithSummary("Generate an image from a random prompt").Produces<PredictResponse>()
                 .ProducesProblems(401, 409, 429, 500, 503, 504);
         muse.MapGet("/num-requests", (PredictCounter counter) => TypedResults.Ok(counter.Current)).WithName("numRequests").AllowAnonymous()
-            .WithSummary("Requests for pictures that wait for a response now");
+            .WithSummary("Requests for images that wait for a response now");
         muse.MapGet("/system/info", InfoAsync).WithName("systemInfo").RequireCaller().WithSummary("Workers and requests")
             .ProducesProblems(401, 503);
         muse.MapGet("/api/health", () => TypedResults.Ok(true)).WithName("apiHealth").AllowAnonymous().WithSummary("Whether the API runs");
@@ -55,9 +55,9 @@ public static class OriginalMuseEndpoints
     {
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
-        if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, pictures))
+        if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, images))
             return (ApiErrorResult)ApiError.NotFound("job");
-        return job.State == JobState.Succeeded && pictures[0] is { } picture ? new DataUrlResult(picture)
+        return job.State == JobState.Succeeded && images[0] is { } image ? new DataUrlResult(image)
             : (ApiErrorResult)ApiError.From(job);
     }
 
@@ -68,15 +68,15 @@ public static class OriginalMuseEndpoints
             counter.LastSeconds, counter.Total));
     }
 
-    /// <summary>The picture as a data URL: <see cref="PredictResponse"/>.</summary>
-    sealed class DataUrlResult(StoredPicture picture) : IResult
+    /// <summary>The image as a data URL: <see cref="PredictResponse"/>.</summary>
+    sealed class DataUrlResult(StoredImage image) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
             httpContext.Response.ContentType = "application/json";
             await using var json = new Utf8JsonWriter(httpContext.Response.BodyWriter);
             json.WriteStartObject();
-            json.WriteString("image", $"data:{PictureLinks.MediaType(picture.Format)};base64,{Convert.ToBase64String(picture.Bytes.Span)}");
+            json.WriteString("image", $"data:{ImageLinks.MediaType(image.Format)};base64,{Convert.ToBase64String(image.Bytes.Span)}");
             json.WriteEndObject();
         }
     }
@@ -87,7 +87,7 @@ public static class OriginalMuseEndpoints
 public sealed record PredictResponse(string Image);
 
 /// <summary>The original's system information.</summary>
-/// <param name="NumWorkers">Workers heard of in the last 15 s.</param>
+/// <param name="NumWorkers">Workers with a heartbeat in the last 15 s.</param>
 /// <param name="Servers">Their names.</param>
 /// <param name="NumRequests">Requests to these routes that wait for a response now, in this process.</param>
 /// <param name="ProcessTime">Seconds that the latest such request took.</param>

@@ -12,8 +12,8 @@ public abstract record ImageRequestFields
     [Required, MinLength(1), Description("The prompt.")]
     public string? Prompt { get; init; }
 
-    /// <summary>What the picture must not show.</summary>
-    [Description("What the picture must not show.")]
+    /// <summary>What the image must not show.</summary>
+    [Description("What the image must not show.")]
     public string? NegativePrompt { get; init; }
 
     /// <summary>Whether weights such as <c>(red:1.3)</c> are read in both prompts.</summary>
@@ -25,9 +25,9 @@ public abstract record ImageRequestFields
     [Description("The served model's name, or one of the aliases that the operator allows. Left out: the served model.")]
     public string? Model { get; init; }
 
-    /// <summary>How many pictures, 1 to 10.</summary>
+    /// <summary>How many images, 1 to 10.</summary>
     [JsonConverter(typeof(WholeInt32Converter))]
-    [Range(1, 10), DefaultValue(1), Description("How many pictures. Picture i is generated with seed + i.")]
+    [Range(1, 10), DefaultValue(1), Description("How many images. Image i is generated with seed + i.")]
     public int? N { get; init; }
 
     /// <summary><c>auto</c> or <c>WIDTHxHEIGHT</c> in pixels.</summary>
@@ -49,8 +49,8 @@ public abstract record ImageRequestFields
     [Range(0.0, 50.0), Description("Classifier-free guidance scale; 1 is off. Left out: the model's default.")]
     public float? GuidanceScale { get; init; }
 
-    /// <summary>The first picture's seed, or -1 for a random one.</summary>
-    [JsonConverter(typeof(SeedConverter)), Description("The first picture's seed: the same seed and settings generate the same picture. "
+    /// <summary>The first image's seed, or -1 for a random one.</summary>
+    [JsonConverter(typeof(SeedConverter)), Description("The first image's seed: the same seed and settings generate the same image. "
         + "Left out or -1: random; the answer names it.")]
     public Int128? Seed { get; init; }
 
@@ -59,7 +59,7 @@ public abstract record ImageRequestFields
     public string? Scheduler { get; init; }
 
     /// <summary>png, jpeg or webp.</summary>
-    [AllowedValues("png", "jpeg", "webp"), DefaultValue("png"), Description("The pictures' file format.")]
+    [AllowedValues("png", "jpeg", "webp"), DefaultValue("png"), Description("The images' file format.")]
     public string? OutputFormat { get; init; }
 
     /// <summary>Quality of a JPEG or WebP, 0 to 100.</summary>
@@ -93,12 +93,12 @@ public record ImagesRequest : ImageRequestFields
 {
     /// <summary>url or b64_json.</summary>
     [AllowedValues("b64_json", "url"), DefaultValue("b64_json"),
-        Description("How pictures are returned: in the response, or as links that work for an hour. "
+        Description("How images are returned: in the response, or as links that work for an hour. "
             + "Left out, they are links for the model names dall-e-*.")]
     public string? ResponseFormat { get; init; }
 
-    /// <summary>auto or opaque. Transparent pictures are not supported.</summary>
-    [AllowedValues("auto", "opaque"), DefaultValue("auto"), Description("Pictures are opaque; 'transparent' is refused.")]
+    /// <summary>auto or opaque. Transparent images are not supported.</summary>
+    [AllowedValues("auto", "opaque"), DefaultValue("auto"), Description("Images are opaque; 'transparent' is refused.")]
     public string? Background { get; init; }
 
     /// <summary>Accepted without effect.</summary>
@@ -110,7 +110,7 @@ public record ImagesRequest : ImageRequestFields
     public string? Style { get; init; }
 
     /// <summary>Whether to respond with server-sent events.</summary>
-    [DefaultValue(false), Description("Whether to respond with server-sent events: previews, then the pictures.")]
+    [DefaultValue(false), Description("Whether to respond with server-sent events: previews, then the images.")]
     public bool? Stream { get; init; }
 
     /// <summary>Not supported: refused by name.</summary>
@@ -121,9 +121,9 @@ public record ImagesRequest : ImageRequestFields
     [Description("Refused: animations are not supported.")]
     public JsonElement? FrameDurationMs { get; init; }
 
-    /// <summary>How many previews of each picture to stream, 0 to 3.</summary>
+    /// <summary>How many previews of each image to stream, 0 to 3.</summary>
     [JsonConverter(typeof(WholeInt32Converter))]
-    [Range(0, 3), DefaultValue(0), Description("How many previews of each picture to stream.")]
+    [Range(0, 3), DefaultValue(0), Description("How many previews of each image to stream.")]
     public int? PartialImages { get; init; }
 }
 
@@ -177,11 +177,11 @@ public sealed record EditsRequest : ImagesRequest
 }
 
 /// <summary>The body of <c>POST /v1/generations</c>.</summary>
-public sealed record GenerationRequest : ImageRequestFields
+public sealed record GenerationBody : ImageRequestFields
 {
-    /// <summary>How many previews of each picture to make, 0 to 100.</summary>
+    /// <summary>How many previews of each image to make, 0 to 100.</summary>
     [JsonConverter(typeof(WholeInt32Converter))]
-    [Range(0, 100), DefaultValue(0), Description("How many previews of each picture to make.")]
+    [Range(0, 100), DefaultValue(0), Description("How many previews of each image to make.")]
     public int? Previews { get; init; }
 
     /// <summary>interactive or batch.</summary>

@@ -7,7 +7,7 @@ namespace Muse.Api;
 
 /// <summary>A parsed request: a valid job, or an error.</summary>
 /// <param name="Job">The job.</param>
-/// <param name="Warnings">Fields that have no effect or another one than asked for, each in a sentence.</param>
+/// <param name="Warnings">Fields that have no effect or another one than requested, each in a sentence.</param>
 /// <param name="Error">What is wrong.</param>
 /// <param name="Input">The pixels of the job's input image; null where it has none.</param>
 public readonly record struct ParsedRequest(
@@ -80,7 +80,7 @@ public sealed partial class JobParser
     }
 
     /// <summary>Parses the jobs API's shape.</summary>
-    public ParsedRequest Parse(GenerationRequest request, ModelCard? card, JobOrigin origin, DecodedInput? input = null)
+    public ParsedRequest Parse(GenerationBody request, ModelCard? card, JobOrigin origin, DecodedInput? input = null)
     {
         var validation = new FieldValidation();
         var priority = validation.OneOf("priority", request.Priority, "interactive", "batch");
@@ -104,7 +104,7 @@ public sealed partial class JobParser
         if (prompt is not null && prompt.Trim().Equals("surprise me", StringComparison.OrdinalIgnoreCase))
             prompt = RandomPrompts.Next();
         var steps = request.HighQuality == true ? 50 : 25;
-        var fields = new GenerationRequest { Prompt = prompt, Steps = card is null ? steps : Math.Min(steps, card.MaxSteps) };
+        var fields = new GenerationBody { Prompt = prompt, Steps = card is null ? steps : Math.Min(steps, card.MaxSteps) };
         var warnings = new List<string>();
         var job = Parse(fields, card, origin, validation, warnings) with { BeginWithin = options.SynchronousDeadline };
         return validation.Error is { } error ? error : new ParsedRequest(job, warnings, null);
@@ -144,7 +144,7 @@ public sealed partial class JobParser
             GuidanceScale = validation.Number("guidance_scale", fields.GuidanceScale, 0, Limits.MaxGuidance) ?? card?.DefaultGuidanceScale,
             Sampler = Sampler(fields.Scheduler, card, masked: input?.Mask is not null, validation),
             Seed = Seed(fields.Seed, validation),
-            Format = format switch { "jpeg" => PictureFormat.Jpeg, "webp" => PictureFormat.Webp, _ => PictureFormat.Png },
+            Format = format switch { "jpeg" => OutputFormat.Jpeg, "webp" => OutputFormat.Webp, _ => OutputFormat.Png },
             Quality = (int)(validation.Integer("output_compression", fields.OutputCompression, 0, 100) ?? 90),
         };
     }
@@ -186,12 +186,12 @@ public sealed partial class JobParser
             ? InputFitting.Fit(input, new(width, height, placed.ContentWidth, placed.ContentHeight))
             : null;
 
-    /// <summary>A safety checker sees only completed pictures, so a model with one makes no previews.</summary>
+    /// <summary>A safety checker sees only completed images, so a model with one makes no previews.</summary>
     static int Previews(int count, string field, ModelCard? card, List<string> warnings)
     {
         if (count == 0 || card is not { SafetyChecker: true })
             return count;
-        warnings.Add($"'{field}' was ignored: the safety checker of this model sees only completed pictures.");
+        warnings.Add($"'{field}' was ignored: the safety checker of this model sees only completed images.");
         return 0;
     }
 

@@ -10,7 +10,7 @@ namespace Muse.Api;
 
 /// <summary>A parsed body: a value, or an error.</summary>
 /// <param name="Value">The value.</param>
-/// <param name="Hash">A hash of the body's bytes, where asked for.</param>
+/// <param name="Hash">A hash of the body's bytes, where requested.</param>
 /// <param name="Error">Why it can't be read.</param>
 public readonly record struct BodyOutcome<T>(T? Value, string? Hash, ApiError? Error) where T : class;
 

@@ -12,7 +12,7 @@ static class StandardSizes
         [(256, 256), (512, 512), (1024, 1024), (1536, 1024), (1024, 1536), (1792, 1024), (1024, 1792)];
 
     /// <summary>
-    /// How much a difference in area counts against one in aspect ratio: pictures should first of all have the right shape.
+    /// How much a difference in area counts against one in aspect ratio: images should first of all have the right shape.
     /// </summary>
     const double AreaWeight = 0.1;
 

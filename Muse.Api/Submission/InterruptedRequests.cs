@@ -5,9 +5,13 @@ namespace Muse.Api;
 
 /// <summary>Jobs whose response was not delivered, kept for the retry of clients that count their retries.</summary>
 /// <remarks>Each job is given to one retry only. A request that was refused or answered leaves nothing to find.</remarks>
-public sealed partial class InterruptedRequests(JobQueue queue, AbandonedJobs abandoned, IOptions<ApiOptions> options,
+public sealed partial class InterruptedRequests(
+    JobQueue queue,
+    AbandonedJobs abandoned,
+    IOptions<ApiOptions> options,
     IHostApplicationLifetime lifetime,
-    TimeProvider time, ILogger<InterruptedRequests> logger)
+    TimeProvider time,
+    ILogger<InterruptedRequests> logger)
 {
     /// <summary>The job of an interrupted earlier try, or null. The job is this request's from then on.</summary>
     public async Task<string?> ClaimAsync(string owner, RequestIdentity identity, CancellationToken cancellation) =>
@@ -21,7 +25,7 @@ public sealed partial class InterruptedRequests(JobQueue queue, AbandonedJobs ab
             return;
         context.Response.OnCompleted(() =>
         {
-            // After a 503 the client comes back as well.
+            // After a 503 the client retries as well.
             if (context.RequestAborted.IsCancellationRequested || context.Response.StatusCode == StatusCodes.Status503ServiceUnavailable)
                 _ = KeepAsync(owner, hash, jobId, cancelUnclaimed: context.RequestAborted.IsCancellationRequested);
             return Task.CompletedTask;

@@ -6,10 +6,15 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Turns an HTTP request into a job of the queue, the same way for all three APIs: read, parse, submit.</summary>
-public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQueue queue, RateLimits limits,
+public sealed class JobSubmission(
+    JobParser parser,
+    ModelDirectory models,
+    JobQueue queue,
+    RateLimits limits,
     InterruptedRequests interrupted,
     AbandonedJobs abandoned,
-    IOptions<ApiOptions> options, TimeProvider time)
+    IOptions<ApiOptions> options,
+    TimeProvider time)
 {
     /// <summary>Submits a request.</summary>
     /// <param name="context">The request.</param>
@@ -59,7 +64,7 @@ public sealed class JobSubmission(JobParser parser, ModelDirectory models, JobQu
     }
 
     /// <summary>
-    /// Submits the job. If the client disconnects or is told that the queue is unavailable, the job may still be accepted, and is cancelled
+    /// Submits the job. If the client disconnects or the queue is unavailable, the job may still be accepted, and is cancelled
     /// then.
     /// </summary>
     async Task<SubmitOutcome> SubmitAsync(ImageJob job, InputPixels? input, RequestIdentity identity, CancellationToken disconnected)

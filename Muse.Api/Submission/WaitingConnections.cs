@@ -5,7 +5,7 @@ namespace Muse.Api;
 
 /// <summary>Connections that wait for a job. When the last connection of a job is closed by its client, the job is cancelled.</summary>
 /// <remarks>
-/// A 503 and the end of this process do not count as a disconnect: such a client comes back for its job.
+/// A 503 and the end of this process do not count as a disconnect: such a client retries and finds its job.
 /// A job that a retry can find (<see cref="RequestIdentity"/>) is not cancelled here.
 /// </remarks>
 public sealed class WaitingConnections(JobQueue queue, AbandonedJobs abandoned, IHostApplicationLifetime lifetime)
@@ -15,7 +15,7 @@ public sealed class WaitingConnections(JobQueue queue, AbandonedJobs abandoned, 
     /// <summary>The number of jobs that connections wait for.</summary>
     public int Count => waiting.Count;
 
-    /// <summary>Waits until the job of a submission is final, and returns it with its pictures.</summary>
+    /// <summary>Waits until the job of a submission is final, and returns it with its images.</summary>
     /// <exception cref="OperationCanceledException">The client has disconnected.</exception>
     public async Task<FinishedJob?> WaitAsync(SubmissionResult.Accepted submission, CancellationToken disconnected)
     {
@@ -23,8 +23,8 @@ public sealed class WaitingConnections(JobQueue queue, AbandonedJobs abandoned, 
         try
         {
             return submission.IsNew
-                ? await queue.WaitWithPicturesAsync(submission.Job, disconnected)
-                : await queue.WaitWithPicturesAsync(submission.JobId, disconnected);
+                ? await queue.WaitWithImagesAsync(submission.Job, disconnected)
+                : await queue.WaitWithImagesAsync(submission.JobId, disconnected);
         }
         finally
         {

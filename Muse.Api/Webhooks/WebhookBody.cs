@@ -20,6 +20,6 @@ public sealed record WebhookBody(string Type, DateTimeOffset Timestamp, WebhookJ
 /// <summary>The job of a webhook.</summary>
 /// <param name="Id">The job, at <c>/v1/generations/{id}</c>.</param>
 /// <param name="State">succeeded, failed or cancelled.</param>
-/// <param name="N">Number of pictures.</param>
-/// <param name="Seed">The seed of the first picture.</param>
+/// <param name="N">Number of images.</param>
+/// <param name="Seed">The seed of the first image.</param>
 public sealed record WebhookJob(string Id, string State, int N, ulong Seed);

@@ -84,7 +84,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
             if (stored is not null && stored.MessageId == delivery?.MessageId)
                 delivery = stored;
             if (delivery is null || await SendAsync(delivery))
-                await pending.DoneAsync(jobId, CancellationToken.None);
+                await pending.RemoveAsync(jobId, CancellationToken.None);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -160,7 +160,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         JsonSerializer.Serialize(WebhookBody.From(job), ApiJson.Default.WebhookBody), 0, time.GetUtcNow(), "", false);
 
     /// <summary>
-    /// The same for every process, another for each end of a job that was requeued, and without the job's id, which opens its pictures.
+    /// The same for every process, another for each end of a job that was requeued, and without the job's id, which opens its images.
     /// </summary>
     static string MessageId(JobSnapshot job)
     {

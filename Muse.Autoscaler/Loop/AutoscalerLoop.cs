@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace Muse.Autoscaler;
 
 /// <summary>
-/// Measures, decides, stores the decision and acts. Runs at every interval, and at once when a picture arrives while no worker is wanted.
+/// Measures, decides, stores the decision and acts. Runs at every interval, and at once when an image arrives while no worker is wanted.
 /// </summary>
 /// <remarks>No failure ends the loop. While Redis is unavailable, the last decision stays in force.</remarks>
 public sealed class AutoscalerLoop(
@@ -87,9 +87,9 @@ public sealed class AutoscalerLoop(
         try
         {
             // With no worker wanted, it waits for work. Stored decisions end the wait too, so the queue is measured.
-            while (desired == 0 && until - clock.Now is var left && left > TimeSpan.Zero)
+            while (desired == 0 && until - clock.Now is var remaining && remaining > TimeSpan.Zero)
             {
-                await fleet.WaitForChangeAsync(left, cancellation);
+                await fleet.WaitForChangeAsync(remaining, cancellation);
                 if ((await fleet.MeasureAsync(cancellation)).Waiting > 0)
                     return;
             }
@@ -99,7 +99,7 @@ public sealed class AutoscalerLoop(
             Log.MeasurementFailed(logger, desired, e.Message, e);
         }
 
-        if (until - clock.Now is var rest && rest > TimeSpan.Zero)
-            await Task.Delay(rest, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (until - clock.Now is var remainder && remainder > TimeSpan.Zero)
+            await Task.Delay(remainder, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

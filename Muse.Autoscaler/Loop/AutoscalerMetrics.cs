@@ -10,10 +10,10 @@ public sealed class AutoscalerMetrics : IHostedService
     {
         var meter = meters.Create("Muse.Autoscaler");
         Gauge("muse.autoscaler.workers.desired", "{worker}", "Workers wanted.", decision => decision.Workers);
-        Gauge("muse.autoscaler.pictures.waiting", "{picture}", "Pictures that no worker has taken yet.",
+        Gauge("muse.autoscaler.pictures.waiting", "{picture}", "Images that no worker has taken yet.",
             decision => decision.Measured.Waiting);
-        Gauge("muse.autoscaler.pictures.pending", "{picture}", "Pictures in work.", decision => decision.Measured.Pending);
-        Gauge("muse.autoscaler.oldest.wait", "s", "Waiting time of the oldest waiting picture.",
+        Gauge("muse.autoscaler.pictures.pending", "{picture}", "Images in work.", decision => decision.Measured.Pending);
+        Gauge("muse.autoscaler.oldest.wait", "s", "Waiting time of the oldest waiting image.",
             decision => decision.Measured.OldestWaiting?.TotalSeconds ?? 0);
 
         void Gauge(string name, string unit, string description, Func<ScalingDecision, double> read) =>

@@ -36,7 +36,7 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
             Queue = queue,
             Arrivals = arrivals.Last,
             SteadyArrivals = arrivals.LastTwo,
-            WorkerRate = rate.PicturesPerSecond,
+            WorkerRate = rate.ImagesPerSecond,
             Slots = heartbeats.Count > 0 ? Math.Max(1, heartbeats.Max(worker => worker.Slots)) : options.Slots,
             Workers = [.. heartbeats.Select(Facts)],
             Desired = desired,

@@ -3,17 +3,17 @@ namespace Muse.Autoscaler;
 /// <summary>The input of a scaling policy.</summary>
 public sealed record FleetSnapshot
 {
-    /// <summary>Waiting and pending pictures and the counters.</summary>
+    /// <summary>Waiting and pending images and the counters.</summary>
     public required QueueMeasurement Queue { get; init; }
     /// <summary>
-    /// Pictures per second that arrived over the last interval; null before it has passed and after the counters were reset.
+    /// Images per second that arrived over the last interval; null before it has passed and after the counters were reset.
     /// </summary>
     public double? Arrivals { get; init; }
     /// <summary>The same over the last two intervals, for extrapolation; null before they have passed.</summary>
     public double? SteadyArrivals { get; init; }
-    /// <summary>Pictures per second of one worker with a full batch, measured or configured; null while unknown.</summary>
+    /// <summary>Images per second of one worker with a full batch, measured or configured; null while unknown.</summary>
     public double? WorkerRate { get; init; }
-    /// <summary>Pictures in a worker's full batch.</summary>
+    /// <summary>Images in a worker's full batch.</summary>
     public required int Slots { get; init; }
     /// <summary>The workers that send heartbeats.</summary>
     public required IReadOnlyList<WorkerFacts> Workers { get; init; }
@@ -24,7 +24,7 @@ public sealed record FleetSnapshot
     /// <summary>Why this measurement is not reliable enough to scale down, or null.</summary>
     public string? ScaleDownBlocker { get; init; }
 
-    /// <summary>Pictures waiting and in work.</summary>
+    /// <summary>Images waiting and in work.</summary>
     public long Backlog => Queue.Waiting + Queue.Pending;
 }
 

@@ -9,11 +9,11 @@ sealed class WorkerRate(double? configured)
     /// <summary>Reads the rates from the heartbeats.</summary>
     public void Read(IReadOnlyList<WorkerHeartbeat> workers)
     {
-        var measured = workers.Where(worker => worker is { State: WorkerState.Ready, PicturesPerSecond: > 0 }).ToList();
+        var measured = workers.Where(worker => worker is { State: WorkerState.Ready, ImagesPerSecond: > 0 }).ToList();
         if (measured.Count > 0)
-            PicturesPerSecond = measured.Average(worker => worker.PicturesPerSecond!.Value);
+            ImagesPerSecond = measured.Average(worker => worker.ImagesPerSecond!.Value);
     }
 
-    /// <summary>Pictures per second, or null while unknown.</summary>
-    public double? PicturesPerSecond { get; private set; } = configured;
+    /// <summary>Images per second, or null while unknown.</summary>
+    public double? ImagesPerSecond { get; private set; } = configured;
 }

@@ -4,7 +4,7 @@ namespace Muse.Autoscaler;
 
 /// <summary>As few workers as complete everything that waits and arrives within the target time.</summary>
 /// <remarks>
-/// With a worker's measured rate μ, arrivals λ and a target T, n workers complete a first-come queue of L pictures in L / nμ,
+/// With a worker's measured rate μ, arrivals λ and a target T, n workers complete a first-come queue of L images in L / nμ,
 /// and the queue does not grow while nμ ≥ λ. So n ≥ max(L / μT, λ / μ). L is the current backlog and the backlog at the time when
 /// a worker started after the next measurement is ready. The latter assumes that arrivals go on as over the last two intervals
 /// and that starting workers become ready on time. The policy aims a tolerance below T. It scales up for arrivals that exceed the
@@ -84,7 +84,7 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
         return snapshot.Backlog + Math.Max(0, arrivals * ahead - completed);
     }
 
-    /// <summary>The lowest number that the window, the pictures in work and the reliability of the measurement allow.</summary>
+    /// <summary>The lowest number that the window, the images in work and the reliability of the measurement allow.</summary>
     (int Workers, string Why) HoldDown(FleetSnapshot snapshot, int wanted, DateTimeOffset now)
     {
         if (snapshot.ScaleDownBlocker is { } blocker)

@@ -25,17 +25,17 @@ public sealed class StepPolicy(AutoscalerOptions options) : IScalingPolicy
         if (requests > upper)
         {
             return current < options.MaxWorkers
-                ? Same(current + 1, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}: one more, {current + 1}")
-                : Same(current,
+                ? Advice(current + 1, $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}: one more, {current + 1}")
+                : Advice(current,
                     $"{requests} requests are more than {current} × {snapshot.Slots} = {upper}, but {options.MaxWorkers} is the maximum");
         }
 
         if (requests >= lower || current == options.MinWorkers)
-            return Same(current, $"{requests} requests lie between {lower} and {current} × {snapshot.Slots} = {upper}: still {current}");
+            return Advice(current, $"{requests} requests lie between {lower} and {current} × {snapshot.Slots} = {upper}: still {current}");
         return snapshot.ScaleDownBlocker is { } blocker
             ? new(current, current - 1, $"{requests} requests are fewer than {lower}, but {blocker}: still {current}")
-            : Same(current - 1, $"{requests} requests are fewer than {lower}: one fewer, {current - 1}");
+            : Advice(current - 1, $"{requests} requests are fewer than {lower}: one fewer, {current - 1}");
     }
 
-    static ScalingAdvice Same(int workers, string reason) => new(workers, workers, reason);
+    static ScalingAdvice Advice(int workers, string reason) => new(workers, workers, reason);
 }

@@ -12,7 +12,7 @@ public abstract class BatchMember
     /// <summary>The timestep of its next evaluation.</summary>
     public abstract float Timestep { get; }
 
-    /// <summary>Whether it has no evaluation left.</summary>
+    /// <summary>Whether all its evaluations are done.</summary>
     public abstract bool Finished { get; }
 
     /// <summary>Whether it is to leave at the next step whatever its state.</summary>

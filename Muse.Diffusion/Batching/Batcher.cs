@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>Decides, before each step, who joins the batch, who runs, and who leaves. Knows no clock, no tensor and no device.</summary>
+/// <summary>Decides, before each step, which requests join the batch, run, and leave. It uses no clock, no tensor and no device.</summary>
 /// <remarks>
 /// One rule decides all turns: the member that has gone longest without running leads the step, and those that can run with it
 /// do so in the same order, until the row budget is full. So sizes take turns, and no member starves. A waiting request that
@@ -10,7 +10,7 @@ namespace Muse.Diffusion;
 /// <param name="maxRows">Most rows in one step; a member that needs more by itself runs alone.</param>
 /// <param name="mode">Whether members come and go at every step, or together.</param>
 /// <param name="batchDelay">In static mode, how long a batch that is not full waits for more requests.</param>
-/// <param name="equalTimesteps">Whether rows of one step must stand at the same timestep.</param>
+/// <param name="equalTimesteps">Whether all rows of one step must have the same timestep.</param>
 public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode, TimeSpan batchDelay, bool equalTimesteps)
     where T : BatchMember
 {
@@ -19,14 +19,14 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     readonly List<T> waiting = [];
     readonly List<T> members = [];
-    readonly Dictionary<(int Width, int Height), int> learned = [];
+    readonly Dictionary<(int Width, int Height), int> learnedLimits = [];
     readonly StepPlan<T> plan = new();
     BatchKey turn;
     int stepsOfTurn;
     long step;
 
-    /// <summary>How many steps one size runs, while it has members, before another's turn. Default 1.</summary>
-    public int StepsATurn { get; set; } = 1;
+    /// <summary>How many steps one size runs, while it has members, before the next size has its turn. Default 1.</summary>
+    public int StepsPerTurn { get; set; } = 1;
 
     /// <summary>The members of the batch, in the order of their joining.</summary>
     public IReadOnlyList<T> Members => members;
@@ -34,7 +34,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     /// <summary>Those that have not joined yet, in the order of their arrival.</summary>
     public IReadOnlyList<T> Waiting => waiting;
 
-    /// <summary>Takes a member that waits to join.</summary>
+    /// <summary>Adds a member, which waits to join.</summary>
     /// <param name="member">The member.</param>
     /// <param name="now">The time on any clock that the calls to <see cref="Plan"/> share.</param>
     public void Add(T member, TimeSpan now)
@@ -43,7 +43,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         waiting.Add(member);
     }
 
-    /// <summary>Takes a member out, wherever it is.</summary>
+    /// <summary>Removes a member from the batch, or from those that wait.</summary>
     public void Remove(T member)
     {
         if (!members.Remove(member))
@@ -52,19 +52,19 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     /// <summary>Remembers that this many rows of a size did not fit: from now on at most half as many run together.</summary>
     /// <returns>The new limit.</returns>
-    public int Halve(int width, int height, int rows) => learned[(width, height)] = Math.Max(1, rows / 2);
+    public int Halve(int width, int height, int rows) => learnedLimits[(width, height)] = Math.Max(1, rows / 2);
 
     /// <summary>Most rows that one step of a size may have.</summary>
-    public int RowLimit(int width, int height) => Math.Min(maxRows, learned.GetValueOrDefault((width, height), int.MaxValue));
+    public int RowLimit(int width, int height) => Math.Min(maxRows, learnedLimits.GetValueOrDefault((width, height), int.MaxValue));
 
-    /// <summary>Plans the next step. The answer is the same object every time.</summary>
+    /// <summary>Plans the next step. Returns the same object every time.</summary>
     /// <param name="now">Used in static mode alone, for the batch delay.</param>
     public StepPlan<T> Plan(TimeSpan now)
     {
         plan.Clear();
-        Leave(members);
-        Leave(waiting);
-        Release();
+        RemoveEnded(members);
+        RemoveEnded(waiting);
+        RemoveFinished();
         if (mode == BatchingMode.Continuous)
             JoinContinuously();
         else if (members.Count == 0 && waiting.Count > 0)
@@ -73,19 +73,19 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         return plan;
     }
 
-    void Leave(List<T> from)
+    void RemoveEnded(List<T> from)
     {
         for (var i = 0; i < from.Count; i++)
         {
             if (from[i].Cancelled)
             {
-                plan.Left.Add(from[i]);
+                plan.Ended.Add(from[i]);
                 from.RemoveAt(i--);
             }
         }
     }
 
-    void Release()
+    void RemoveFinished()
     {
         if (mode == BatchingMode.Static && members.Exists(static m => !m.Finished))
             return;
@@ -93,7 +93,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         {
             if (members[i].Finished)
             {
-                plan.Released.Add(members[i]);
+                plan.Finished.Add(members[i]);
                 members.RemoveAt(i--);
             }
         }
@@ -185,11 +185,11 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     void Run()
     {
-        var leader = (stepsOfTurn < StepsATurn ? NextToRun(null, turn) : null) ?? NextToRun(null);
+        var leader = (stepsOfTurn < StepsPerTurn ? NextToRun(null, turn) : null) ?? NextToRun(null);
         if (leader is null)
             return;
         step++;
-        stepsOfTurn = leader.Key == turn && stepsOfTurn < StepsATurn ? stepsOfTurn + 1 : 1;
+        stepsOfTurn = leader.Key == turn && stepsOfTurn < StepsPerTurn ? stepsOfTurn + 1 : 1;
         turn = leader.Key;
         var limit = RowLimit(leader.Key.Width, leader.Key.Height);
         for (var member = leader; member is not null; member = NextToRun(leader))

@@ -1,12 +1,12 @@
 namespace Muse.Diffusion;
 
-/// <summary>What is to happen in one step.</summary>
+/// <summary>The members that join, run and leave at one step.</summary>
 public sealed class StepPlan<T> where T : BatchMember
 {
-    /// <summary>Cancelled members that have left, from the batch or from the queue for it.</summary>
-    public List<T> Left { get; } = [];
-    /// <summary>Finished members that have left.</summary>
-    public List<T> Released { get; } = [];
+    /// <summary>Cancelled or failed members, removed from the batch or from those that wait for it.</summary>
+    public List<T> Ended { get; } = [];
+    /// <summary>Members whose last evaluation is done, removed from the batch.</summary>
+    public List<T> Finished { get; } = [];
     /// <summary>Members that have joined.</summary>
     public List<T> Joined { get; } = [];
     /// <summary>Members to run: of one key, within the row budget.</summary>
@@ -18,8 +18,8 @@ public sealed class StepPlan<T> where T : BatchMember
 
     internal void Clear()
     {
-        Left.Clear();
-        Released.Clear();
+        Ended.Clear();
+        Finished.Clear();
         Joined.Clear();
         Running.Clear();
         Rows = 0;

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Turns finished latents into images, those that are ready together in one call where the device gains by it.</summary>
+/// <summary>Decodes finished latents into images. Several that are ready are decoded in one call where that is faster.</summary>
 sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvider time, ILogger logger)
 {
     readonly List<Slot> ready = [];
@@ -49,7 +49,7 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         try
         {
             var images = model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
-            // All before the first completes: what fails here is decoded again.
+            // All are finished before the first completes, because after an exception all are decoded again.
             var finished = slots.Select((slot, i) => Finish(slot, images[i])).ToList();
             for (var i = 0; i < slots.Count; i++)
                 Complete(slots[i], finished[i].Image, finished[i].Flagged);

@@ -4,8 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Generates up to <see cref="EngineOptions.MaxBatchSize"/> images at once; requests join and leave at every denoising
-/// step.</summary>
+/// <summary>
+/// Generates up to <see cref="EngineOptions.MaxBatchSize"/> images at once. Requests join and leave at every denoising step.
+/// </summary>
 /// <remarks>
 /// A request goes through three threads: one encodes its prompts (<see cref="RequestPreparation"/>), one owns the batch and the denoiser
 /// (<see cref="StepLoop"/>), one decodes its latent (<see cref="DecodeLoop"/>). They pass it on by channels; callers send messages and
@@ -18,9 +19,9 @@ public sealed class DiffusionEngine : IAsyncDisposable
     readonly TimeProvider time;
     readonly ILogger logger;
     readonly ConcurrentDictionary<string, Slot> slots = [];
-    readonly SemaphoreSlim room;
+    readonly SemaphoreSlim freeSlots;
     readonly Channel<EngineEvent> events = Channel.CreateUnbounded<EngineEvent>(new() { SingleReader = true });
-    // No channel here needs a bound of its own: what goes through them takes room, and room is bounded.
+    // No channel needs a bound of its own: each request in them occupies a slot, and the number of slots is bounded.
     readonly Channel<Slot> toEncode = Channel.CreateUnbounded<Slot>(new() { SingleReader = true });
     readonly Channel<LoopMessage> toLoop = Channel.CreateUnbounded<LoopMessage>(new() { SingleReader = true });
     readonly Channel<Slot> toDecode = Channel.CreateUnbounded<Slot>(new() { SingleReader = true, SingleWriter = true });
@@ -48,7 +49,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
     {
         (this.model, this.options, this.time, this.logger) = (model, options, time, logger);
         warmUpSizes = WarmUpSizes.Read(options.WarmUpSizes, model.Traits);
-        room = new SemaphoreSlim(options.MaxBatchSize);
+        freeSlots = new SemaphoreSlim(options.MaxBatchSize);
         loop = new StepLoop(this, model, options, time, logger, toLoop);
         preparation = new RequestPreparation(model, options, time, logger);
         decoder = new DecodeLoop(this, model, time, logger);
@@ -57,14 +58,14 @@ public sealed class DiffusionEngine : IAsyncDisposable
     /// <summary>What the model can do.</summary>
     public ModelTraits Model => model.Traits;
 
-    /// <summary>How many more requests it would take now.</summary>
-    public int FreeSlots => draining ? 0 : room.CurrentCount;
+    /// <summary>How many more requests it accepts now.</summary>
+    public int FreeSlots => draining ? 0 : freeSlots.CurrentCount;
 
     /// <summary>What happens to requests, in order for each. Completes after <see cref="DrainAsync"/>.</summary>
     public ChannelReader<EngineEvent> Events => events.Reader;
 
     /// <summary>Warms the model up at the sizes it will serve (<see cref="EngineOptions.WarmUpSizes"/>), then runs.</summary>
-    /// <exception cref="DeviceMemoryException">The device has no memory for one picture of such a size.</exception>
+    /// <exception cref="DeviceMemoryException">The device has no memory for one image of such a size.</exception>
     /// <exception cref="OperationCanceledException">The start was cancelled, or the engine was disposed meanwhile.</exception>
     public async Task StartAsync(CancellationToken cancellation)
     {
@@ -86,38 +87,38 @@ public sealed class DiffusionEngine : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives it a request; false when it has no free slot or drains.</summary>
+    /// <summary>Submits a request. Returns false when no slot is free or the engine drains.</summary>
     /// <param name="request">What to generate.</param>
     /// <param name="checkpoint">The state of an <see cref="EngineEvent.Checkpointed"/> or <see cref="EngineEvent.HandedBack"/> to continue
     /// from; one that doesn't fit is logged and the request starts over.</param>
     /// <exception cref="ArgumentException">A request with the same id is in the engine.</exception>
     public bool TrySubmit(GenerationRequest request, ReadOnlyMemory<byte> checkpoint = default)
     {
-        if (draining || !room.Wait(0))
+        if (draining || !freeSlots.Wait(0))
             return false;
         var slot = new Slot(request, checkpoint, time.GetTimestamp());
         if (!slots.TryAdd(request.Id, slot))
         {
-            room.Release();
+            freeSlots.Release();
             throw new ArgumentException($"The request {request.Id} is in the engine already.", nameof(request));
         }
         if (toEncode.Writer.TryWrite(slot))
             return true;
         slots.TryRemove(request.Id, out _);
-        room.Release();
+        freeSlots.Release();
         return false;
     }
 
-    /// <summary>Waits until it would take a request (<see cref="FreeSlots"/> above zero), or drains.</summary>
-    public async Task WaitForRoomAsync(CancellationToken cancellation)
+    /// <summary>Waits until a slot is free (<see cref="FreeSlots"/> above zero), or the engine drains.</summary>
+    public async Task WaitForFreeSlotAsync(CancellationToken cancellation)
     {
         if (draining)
             return;
-        await room.WaitAsync(cancellation);
-        room.Release();
+        await freeSlots.WaitAsync(cancellation);
+        freeSlots.Release();
     }
 
-    /// <summary>Takes a request out at the next step; it ends as <see cref="EngineEvent.Cancelled"/>. Unknown ids are ignored.</summary>
+    /// <summary>Removes a request at the next step; it ends as <see cref="EngineEvent.Cancelled"/>. Unknown ids are ignored.</summary>
     public void Cancel(string requestId)
     {
         if (!slots.TryGetValue(requestId, out var slot))
@@ -126,8 +127,10 @@ public sealed class DiffusionEngine : IAsyncDisposable
         toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.PlanAgain));
     }
 
-    /// <summary>Takes no more requests, hands back those it has after the step in progress (finished ones still complete), and ends
-    /// <see cref="Events"/>.</summary>
+    /// <summary>
+    /// Accepts no more requests, hands back the others after the step in progress (finished ones still complete), and ends
+    /// <see cref="Events"/>.
+    /// </summary>
     public Task DrainAsync()
     {
         lock (gate)
@@ -180,23 +183,24 @@ public sealed class DiffusionEngine : IAsyncDisposable
     /// <summary>Ends a request with its last event.</summary>
     internal void End(Slot slot, EngineEvent last)
     {
-        // Room first: whoever reads the last event may submit the next request at once.
+        // The slot is released first: a reader of the last event may submit the next request at once.
         if (slots.TryRemove(slot.Request.Id, out _))
         {
-            FreeRoom(slot);
+            ReleaseSlot(slot);
             Publish(last);
         }
     }
 
-    /// <summary>Hands a request whose latent is finished to the decoder. It takes up room no longer, unless the decoder is far
-    /// behind.</summary>
+    /// <summary>
+    /// Hands a request whose latent is finished to the decoder. Its slot becomes free, unless a full batch waits for the decoder already.
+    /// </summary>
     internal void HandToDecoder(Slot slot)
     {
-        int ahead;
+        int waitingForDecoder;
         lock (decoderGate)
-            ahead = decoding++;
-        if (ahead < options.MaxBatchSize)
-            FreeRoom(slot);
+            waitingForDecoder = decoding++;
+        if (waitingForDecoder < options.MaxBatchSize)
+            ReleaseSlot(slot);
         toDecode.Writer.TryWrite(slot);
     }
 
@@ -213,7 +217,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
 
     void BeginDraining()
     {
-        // The loop is told first: from then on the encoder passes requests on without a latent, which the loop must not run.
+        // The loop gets the message first. From then on the encoder passes requests on without a latent, which the loop must not run.
         toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Drain));
         lock (decoderGate)
         {
@@ -223,12 +227,12 @@ public sealed class DiffusionEngine : IAsyncDisposable
         toEncode.Writer.TryComplete();
     }
 
-    void FreeRoom(Slot slot)
+    void ReleaseSlot(Slot slot)
     {
-        if (!slot.TakesRoom)
+        if (!slot.OccupiesSlot)
             return;
-        slot.TakesRoom = false;
-        room.Release();
+        slot.OccupiesSlot = false;
+        freeSlots.Release();
     }
 
     void PrepareRequests()
@@ -239,7 +243,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
                 preparation.Prepare(slot);
             toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Prepared, slot));
         }
-        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.NoMore));
+        toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.EncoderEnded));
     }
 
     void Start(string name, Action run)

@@ -24,8 +24,10 @@ public sealed class EngineOptions
     [Range(0, 1000)]
     public int CheckpointEvery { get; set; } = 5;
 
-    /// <summary>Sizes that are run before the first request is taken, in pixels with commas between: <c>512x512, 768x512</c>. Each must be
-    /// one that the model can generate. Default none: the model's default size.</summary>
+    /// <summary>
+    /// Sizes that are run before the first request is taken, in pixels with commas between: <c>512x512, 768x512</c>. Each must be one that
+    /// the model can generate. Default none: the model's default size.
+    /// </summary>
     public string? WarmUpSizes { get; set; }
 
     /// <summary>How many encoded prompts are kept for requests that use the same text. Default 128.</summary>

@@ -22,8 +22,10 @@ public sealed record ImageInput
     /// <summary>The image, opaque, of the request's width and height.</summary>
     public required RgbImage Image { get; init; }
 
-    /// <summary>One byte for each pixel, rows from the top: 0 keeps the pixel, 255 generates it anew, and what lies between does both in
-    /// proportion. Null where the whole image is generated anew.</summary>
+    /// <summary>
+    /// One byte for each pixel, rows from the top: 0 keeps the pixel, 255 generates it anew, and what lies between does both in proportion.
+    /// Null where the whole image is generated anew.
+    /// </summary>
     public byte[]? Mask { get; init; }
 
     /// <summary>How far the run goes back towards noise, above 0 to 1. About this share of the steps runs.</summary>

@@ -1,13 +1,14 @@
 namespace Muse.Diffusion;
 
-/// <summary>What an input image gives a run.</summary>
+/// <summary>The latents of an input image.</summary>
 /// <param name="Clean">The image's latent; null where the run does not need it.</param>
 /// <param name="Cells">How much of each cell of the latent is generated anew, 0 to 1; null without a mask.</param>
 /// <param name="Channels">The mask and the latent of the image with a hole, for a denoiser that takes them; null for others.</param>
 sealed record InputLatents(float[]? Clean, float[]? Cells, float[]? Channels)
 {
-    /// <summary>Whether a run starts from the image and not from pure noise: as in diffusers' pipelines, a masked one of full strength does
-    /// not.</summary>
+    /// <summary>
+    /// Whether a run starts from the image and not from pure noise: as in diffusers' pipelines, a masked one of full strength does not.
+    /// </summary>
     public static bool StartsFromImage(ImageInput input) => input.Mask is null || input.Strength < 1;
 
     /// <summary>Encodes an input.</summary>
@@ -29,8 +30,8 @@ sealed record InputLatents(float[]? Clean, float[]? Cells, float[]? Channels)
         return new InputLatents(clean, cells, channels);
     }
 
-    /// <summary>The mask's value for each value of the latent, in the denoiser's arrangement.</summary>
-    public static float[] Spread(float[] cells, LatentShape shape, IDiffusionModel model)
+    /// <summary>Repeats the mask's cells for each channel of the latent, in the denoiser's arrangement.</summary>
+    public static float[] RepeatForChannels(float[] cells, LatentShape shape, IDiffusionModel model)
     {
         var values = new float[shape.Length];
         for (var c = 0; c < shape.Channels; c++)

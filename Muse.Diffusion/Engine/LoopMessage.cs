@@ -3,14 +3,14 @@ namespace Muse.Diffusion;
 /// <summary>What a message to the <see cref="StepLoop"/> is about.</summary>
 enum LoopMessageKind
 {
-    /// <summary>A request comes from the encoder.</summary>
+    /// <summary>The encoder has prepared a request.</summary>
     Prepared,
     /// <summary>A request was cancelled, or a delay is over: plan again.</summary>
     PlanAgain,
-    /// <summary>Hand everything back.</summary>
+    /// <summary>The engine drains: hand all requests back.</summary>
     Drain,
     /// <summary>The encoder has sent its last request.</summary>
-    NoMore,
+    EncoderEnded,
 }
 
 /// <summary>A message to the <see cref="StepLoop"/>.</summary>

@@ -2,8 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>The part of a latent that a mask keeps: after each step it is put back, with the noise that the next step expects (blended
-/// latent diffusion, Avrahami et al. 2022, https://arxiv.org/abs/2206.02779; so do diffusers' inpainting pipelines).</summary>
+/// <summary>
+/// The part of a latent that a mask keeps: after each step it is put back, with the noise that the next step expects (blended latent
+/// diffusion, Avrahami et al. 2022, https://arxiv.org/abs/2206.02779; so do diffusers' inpainting pipelines).
+/// </summary>
 /// <param name="clean">The input image's latent.</param>
 /// <param name="noise">The noise of the run's start: the same at every step.</param>
 /// <param name="mask">For each value of the latent, 0 to keep it, 1 to leave it to the denoiser.</param>
@@ -11,8 +13,9 @@ sealed class MaskedLatent(float[] clean, float[] noise, float[] mask)
 {
     const int BlockLength = 1024;
 
-    /// <summary>Puts the kept part back into a sample after an evaluation, where that ends a step. The sampler's history stays as it
-    /// is.</summary>
+    /// <summary>
+    /// Puts the kept part back into a sample after an evaluation, where that ends a step. The sampler's history stays as it is.
+    /// </summary>
     /// <param name="sampler">The sampler.</param>
     /// <param name="plan">Its plan.</param>
     /// <param name="i">The evaluation.</param>

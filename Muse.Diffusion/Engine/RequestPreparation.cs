@@ -2,8 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Makes a request ready for the batch: encodes its prompts and its image, plans its sampler, and sets its latent to the start or
-/// to its checkpoint.</summary>
+/// <summary>
+/// Prepares a request for the batch: encodes its prompts and its image, plans its sampler, and initialises its latent or restores its
+/// checkpoint.
+/// </summary>
 sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
 {
     const int MaxPlans = 1000;
@@ -12,7 +14,7 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
     readonly Dictionary<string, Sampler> samplers = [];
     readonly Dictionary<(string Sampler, int Steps, double Strength, LatentShape Shape), SamplerPlan> plans = [];
 
-    /// <summary>Prepares the slot; a failure is left in it.</summary>
+    /// <summary>Prepares the slot. An exception is stored in it.</summary>
     public void Prepare(Slot slot)
     {
         var request = slot.Request;
@@ -20,7 +22,7 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
         var started = time.GetTimestamp();
         try
         {
-            var latent = model.Latent(request.Width, request.Height);
+            var latent = model.GetLatentShape(request.Width, request.Height);
             var (sampler, plan) = PlanFor(request, latent);
             var (positive, negative) = Encode(request);
             EngineTelemetry.EncodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
@@ -60,10 +62,10 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
 
     (Sampler, SamplerPlan) PlanFor(GenerationRequest request, LatentShape latent)
     {
-        var asked = model.Traits.SamplerOf(request);
-        var name = Samplers.CanonicalName(asked) ?? asked;
+        var requested = model.Traits.SamplerOf(request);
+        var name = Samplers.CanonicalName(requested) ?? requested;
         if (!samplers.TryGetValue(name, out var sampler))
-            samplers[name] = sampler = model.Sampler(name);
+            samplers[name] = sampler = model.CreateSampler(name);
         var strength = request.Input?.Strength ?? 1;
         var key = (sampler.Name, request.Steps, strength, latent);
         if (!plans.TryGetValue(key, out var plan))

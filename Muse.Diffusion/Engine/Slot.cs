@@ -3,9 +3,10 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>One request's state in the engine: its latent, its sampler's history, and what it is denoised towards.</summary>
-/// <remarks>Handed from thread to thread with the request: encoder, then engine, then decoder; only <see cref="Cancel"/> is for
-/// all.</remarks>
+/// <summary>One request's state in the engine: its latent, its sampler's history and its conditioning.</summary>
+/// <remarks>
+/// It is handed from thread to thread: encoder, engine, decoder. Other threads may call <see cref="Cancel"/> alone.
+/// </remarks>
 sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, long submittedAt) : BatchMember
 {
     volatile bool cancelled;
@@ -42,10 +43,10 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     /// <summary>Its span from joining to leaving the batch.</summary>
     public Activity? Span { get; set; }
 
-    /// <summary>Whether the engine counts it among those that take up room.</summary>
-    public bool TakesRoom { get; set; } = true;
+    /// <summary>Whether it occupies one of the engine's slots: until it has ended or waits for the decoder.</summary>
+    public bool OccupiesSlot { get; set; } = true;
 
-    /// <summary>Whether its prompts are encoded and its latent stands at the start.</summary>
+    /// <summary>Whether its prompts are encoded and its latent is initialised.</summary>
     public bool Ready => Latent is not null;
 
     /// <summary>Steps that run: of a run from an image, those after its start.</summary>
@@ -61,8 +62,10 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     public override BatchKey Key => key;
     public override int Rows => Guided ? 2 : 1;
 
-    /// <summary>Whether its next evaluation is guided, and so takes a row for the negative prompt too. A negative prompt acts from the
-    /// first step on, where the composition is decided.</summary>
+    /// <summary>
+    /// Whether its next evaluation is guided, and so takes a row for the negative prompt too. With a negative prompt all evaluations are:
+    /// the first steps decide the composition.
+    /// </summary>
     public bool Guided =>
         Negative is not null && !Finished && (!string.IsNullOrEmpty(Request.NegativePrompt) || Timestep <= guidanceMaxTimestep);
 
@@ -72,7 +75,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     public void Cancel() => cancelled = true;
 
-    /// <summary>Puts the request at its start, or where its checkpoint stood.</summary>
+    /// <summary>Initialises the latent for the first step, or restores the checkpoint.</summary>
     /// <returns>Why its checkpoint was not used; null when it was, or when there was none.</returns>
     public string? Begin(IDiffusionModel model, Sampler sampler, SamplerPlan plan, INoiseSource noise, LatentShape shape,
         Conditioning positive, Conditioning? negative)
@@ -93,26 +96,26 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
         }
         if (Request.Input is { } input)
             BeginFrom(input, model, latent);
-        else if (!Begun)
+        else if (!Started)
             TensorPrimitives.Multiply(StartNoise(model), plan.InitNoiseSigma, latent);
         Latent = latent;
         return refused;
     }
 
     // Whether any evaluation is done.
-    bool Begun => Evaluation > Plan.FirstEvaluation;
+    bool Started => Evaluation > Plan.FirstEvaluation;
 
     void BeginFrom(ImageInput input, IDiffusionModel model, float[] latent)
     {
-        var image = InputLatents.Encode(model, Shape, input, Noise, resumes: Begun);
+        var image = InputLatents.Encode(model, Shape, input, Noise, resumes: Started);
         var start = StartNoise(model);
-        if (!Begun && InputLatents.StartsFromImage(input))
+        if (!Started && InputLatents.StartsFromImage(input))
             Sampler.AddNoise(Plan, Plan.FirstEvaluation, image.Clean, start, latent);
-        else if (!Begun)
+        else if (!Started)
             TensorPrimitives.Multiply(start, Plan.InitNoiseSigma, latent);
         ImageChannels = image.Channels;
         if (image is { Cells: { } cells, Clean: { } clean, Channels: null })
-            Kept = new MaskedLatent(clean, start, InputLatents.Spread(cells, Shape, model));
+            Kept = new MaskedLatent(clean, start, InputLatents.RepeatForChannels(cells, Shape, model));
     }
 
     float[] StartNoise(IDiffusionModel model)
@@ -123,11 +126,11 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
         return start;
     }
 
-    /// <summary>Its state, from which another engine can continue; empty when it has not begun.</summary>
+    /// <summary>Its state, from which another engine can continue; empty when it has not started.</summary>
     public ReadOnlyMemory<byte> Save()
     {
         if (!Ready)
             return Checkpoint;
-        return !Begun ? default : SlotState.Save(Identity, Step, Evaluation, Latent, History);
+        return !Started ? default : SlotState.Save(Identity, Step, Evaluation, Latent, History);
     }
 }

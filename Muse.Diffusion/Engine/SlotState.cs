@@ -6,8 +6,9 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>A request's state between two steps as bytes: latent and sampler history in full precision, so that the image comes out the
-/// same to the bit.</summary>
+/// <summary>
+/// A request's state between two steps as bytes: latent and sampler history in full precision, so that the image is the same to the bit.
+/// </summary>
 /// <remarks>
 /// Little-endian: "MUSE", version (2 bytes), 2 bytes zero, identity (16), steps done (4), the next evaluation (4), latent length (4),
 /// history length (4), latent and history (4 bytes a value), the first 8 bytes of the SHA-256 of all before.
@@ -21,10 +22,10 @@ static class SlotState
 
     static ReadOnlySpan<byte> Magic => "MUSE"u8;
 
-    /// <summary>A hash of all that the image depends on; a state of anything else is refused.</summary>
+    /// <summary>A hash of all that the image depends on. A state with another hash is refused.</summary>
     public static byte[] IdentityOf(ModelTraits model, string sampler, GenerationRequest request)
     {
-        // Each text is preceded by its length, so that no two requests write the same line.
+        // Each text is preceded by its length, so that no two requests have the same line.
         var texts = new[] { model.Name, model.Content, sampler, request.Prompt, request.NegativePrompt };
         var all = string.Concat(texts.Select(text => $"{text?.Length ?? -1}:{text}"))
             + string.Create(CultureInfo.InvariantCulture,
@@ -34,8 +35,8 @@ static class SlotState
         return SHA256.HashData(Encoding.UTF8.GetBytes(all))[..IdentityLength];
     }
 
-    public static byte[] Save(ReadOnlySpan<byte> identity, int step, int evaluation, ReadOnlySpan<float> latent,
-        ReadOnlySpan<float> history)
+    public static byte[] Save(
+        ReadOnlySpan<byte> identity, int step, int evaluation, ReadOnlySpan<float> latent, ReadOnlySpan<float> history)
     {
         var body = HeaderLength + 4 * (latent.Length + history.Length);
         var state = new byte[body + ChecksumLength];
@@ -53,9 +54,20 @@ static class SlotState
     }
 
     /// <summary>Reads a state into the buffers of its request.</summary>
-    /// <returns>Why it can't be used, with <paramref name="evaluation"/> the plan's first; null when it was.</returns>
-    public static string? Restore(ReadOnlySpan<byte> state, ReadOnlySpan<byte> identity, SamplerPlan plan, Span<float> latent,
-        Span<float> history, out int evaluation)
+    /// <param name="state">The state.</param>
+    /// <param name="identity">The request's <see cref="IdentityOf"/>.</param>
+    /// <param name="plan">The sampler's plan.</param>
+    /// <param name="latent">The buffer for the latent.</param>
+    /// <param name="history">The buffer for the sampler's history.</param>
+    /// <param name="evaluation">The next evaluation; the plan's first where the state can't be used.</param>
+    /// <returns>Why the state can't be used; null if it was restored.</returns>
+    public static string? Restore(
+        ReadOnlySpan<byte> state,
+        ReadOnlySpan<byte> identity,
+        SamplerPlan plan,
+        Span<float> latent,
+        Span<float> history,
+        out int evaluation)
     {
         evaluation = plan.FirstEvaluation;
         var body = HeaderLength + 4 * (latent.Length + history.Length);
@@ -76,16 +88,16 @@ static class SlotState
         Checksum(state[..body], checksum);
         if (!checksum.SequenceEqual(state[body..]))
             return "it is damaged";
-        var at = BinaryPrimitives.ReadInt32LittleEndian(state[28..]);
-        if (at <= plan.FirstEvaluation || at >= plan.Timesteps.Length)
-            return "it stands at no step of this request";
+        var next = BinaryPrimitives.ReadInt32LittleEndian(state[28..]);
+        if (next <= plan.FirstEvaluation || next >= plan.Timesteps.Length)
+            return "its step is not one of this request";
         state.Slice(HeaderLength, 4 * latent.Length).CopyTo(MemoryMarshal.AsBytes(latent));
         state.Slice(HeaderLength + 4 * latent.Length, 4 * history.Length).CopyTo(MemoryMarshal.AsBytes(history));
-        evaluation = at;
+        evaluation = next;
         return null;
     }
 
-    /// <summary>How many steps a state says are done; 0 when it is none.</summary>
+    /// <summary>The number of steps that are done; 0 if the bytes are no state.</summary>
     public static int StepOf(ReadOnlySpan<byte> state) =>
         state.Length >= HeaderLength && state.StartsWith(Magic) ? BinaryPrimitives.ReadInt32LittleEndian(state[24..]) : 0;
 

@@ -5,8 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>Owns the batch and the denoiser, and takes one step after another: plan → release → admit → gather → denoise →
-/// scatter.</summary>
+/// <summary>
+/// Owns the batch and the denoiser, and runs one step after another: plan → release → admit → gather → denoise → scatter.
+/// </summary>
 sealed class StepLoop
 {
     readonly DiffusionEngine engine;
@@ -18,22 +19,28 @@ sealed class StepLoop
     readonly Batcher<Slot> batcher;
     readonly List<Slot> alone = new(1);
     readonly long epoch;
-    ITimer? alarm;
+    ITimer? wakeTimer;
     float[] guided = [], x0 = [];
     Activity? batchSpan;
     int batchSteps;
     bool draining;
-    bool noMore;
+    bool encoderEnded;
 
-    public StepLoop(DiffusionEngine engine, IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger,
+    public StepLoop(
+        DiffusionEngine engine,
+        IDiffusionModel model,
+        EngineOptions options,
+        TimeProvider time,
+        ILogger logger,
         Channel<LoopMessage> messages)
     {
-        (this.engine, this.model, this.options, this.time, this.logger, this.messages) = (engine, model, options, time, logger, messages);
+        (this.engine, this.model, this.options) = (engine, model, options);
+        (this.time, this.logger, this.messages) = (time, logger, messages);
         batcher = new Batcher<Slot>(options.MaxBatchSize, options.MaxRows, options.Mode, options.BatchDelay, !model.TimestepPerRow);
         epoch = time.GetTimestamp();
     }
 
-    /// <summary>Runs everything once at each size that it will serve, so that the first request does not wait for it.</summary>
+    /// <summary>Runs the model once at each size that it will serve, so that no request waits for the device to prepare.</summary>
     public void WarmUp(IReadOnlyList<(int Width, int Height)> sizes, CancellationToken cancellation)
     {
         if (!model.TimestepPerRow)
@@ -41,7 +48,7 @@ sealed class StepLoop
         new WarmUp(model, options, time, logger).Run(sizes, batcher, cancellation);
     }
 
-    /// <summary>Takes steps until it is drained.</summary>
+    /// <summary>Runs steps until the engine is drained.</summary>
     public void Run()
     {
         while (true)
@@ -50,12 +57,12 @@ sealed class StepLoop
             if (draining)
             {
                 HandBackAll();
-                if (noMore)
+                if (encoderEnded)
                     break;
                 WaitForMessage(null);
                 continue;
             }
-            batcher.StepsATurn = model.StepsATurn;
+            batcher.StepsPerTurn = model.StepsPerTurn;
             var plan = batcher.Plan(time.GetElapsedTime(epoch));
             Release(plan);
             Admit(plan);
@@ -65,7 +72,7 @@ sealed class StepLoop
                 WaitForMessage(plan.WakeAt);
         }
         EndBatchSpan();
-        alarm?.Dispose();
+        wakeTimer?.Dispose();
     }
 
     void Receive()
@@ -76,8 +83,8 @@ sealed class StepLoop
                 batcher.Add(message.Slot!, time.GetElapsedTime(epoch));
             else if (message.Kind == LoopMessageKind.Drain)
                 draining = true;
-            else if (message.Kind == LoopMessageKind.NoMore)
-                noMore = true;
+            else if (message.Kind == LoopMessageKind.EncoderEnded)
+                encoderEnded = true;
         }
     }
 
@@ -88,24 +95,24 @@ sealed class StepLoop
             var delay = at - time.GetElapsedTime(epoch);
             if (delay <= TimeSpan.Zero)
                 return;
-            alarm ??= time.CreateTimer(_ => messages.Writer.TryWrite(new(LoopMessageKind.PlanAgain)), null, Timeout.InfiniteTimeSpan,
-                Timeout.InfiniteTimeSpan);
-            alarm.Change(delay, Timeout.InfiniteTimeSpan);
+            wakeTimer ??= time.CreateTimer(
+                _ => messages.Writer.TryWrite(new(LoopMessageKind.PlanAgain)), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            wakeTimer.Change(delay, Timeout.InfiniteTimeSpan);
         }
         messages.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
     }
 
-    // Slots that the last step finished, and those that were cancelled or failed since.
+    // Releases the slots that the last step finished, and those that were cancelled or failed since.
     void Release(StepPlan<Slot> plan)
     {
-        if (plan.Left.Count + plan.Released.Count + plan.Joined.Count > 0)
+        if (plan.Ended.Count + plan.Finished.Count + plan.Joined.Count > 0)
             EndBatchSpan();
-        foreach (var slot in plan.Left)
+        foreach (var slot in plan.Ended)
         {
             EngineTelemetry.End(slot.Span, slot.Failure);
             engine.End(slot, slot.Failure is { } failure ? Failed(slot, failure) : new EngineEvent.Cancelled(slot.Request.Id));
         }
-        foreach (var slot in plan.Released)
+        foreach (var slot in plan.Finished)
         {
             EngineTelemetry.End(slot.Span);
             engine.HandToDecoder(slot);
@@ -133,7 +140,7 @@ sealed class StepLoop
     void Step(StepPlan<Slot> plan)
     {
         var started = time.GetTimestamp();
-        // Only this thread hands requests to the decoder, so none starts to be decoded while the step runs.
+        // Only this thread hands requests to the decoder, so an idle decoder stays idle during the step.
         var besideDecoder = engine.IsDecoding;
         try
         {
@@ -160,7 +167,7 @@ sealed class StepLoop
 
     void Evaluate(List<Slot> slots, int rows)
     {
-        var batch = model.Batch(slots[0].Shape, slots[0].Key.Conditioning, rows);
+        var batch = model.PrepareBatch(slots[0].Shape, slots[0].Key.Conditioning, rows);
         Gather(slots, batch);
         batch.Run();
         EngineTelemetry.BatchRows.Record(rows);
@@ -182,13 +189,13 @@ sealed class StepLoop
         }
     }
 
-    // The next plan tries again with fewer rows; a request that does not fit alone fails alone.
+    // The next plan tries again with fewer rows. A request that does not fit by itself fails.
     void OnOutOfMemory(List<Slot> slots, int rows, DeviceMemoryException e, bool besideDecoder)
     {
         EngineTelemetry.MemoryExhausted.Add(1);
         var request = slots[0].Request;
         if (e.RowsRun > rows)
-            return; // The padding did not fit; the next try has less of it.
+            return; // The padding did not fit; the next try has less padding.
         if (slots.Count > 1)
         {
             EngineLog.RowsHalved(logger, rows, request.Width, request.Height, batcher.Halve(request.Width, request.Height, rows));
@@ -200,8 +207,8 @@ sealed class StepLoop
         }
         else
         {
-            slots[0].Failure =
-                new DeviceMemoryException($"An image of {request.Width}x{request.Height} needs more memory than the device has.", e);
+            var message = $"An image of {request.Width}x{request.Height} needs more memory than the device has.";
+            slots[0].Failure = new DeviceMemoryException(message, e);
         }
     }
 
@@ -221,11 +228,14 @@ sealed class StepLoop
         }
     }
 
-    static RowCondition Condition(Slot slot, Conditioning conditioning) =>
-        new(slot.Timestep, conditioning, slot.Request.GuidanceScale, slot.Request.Width, slot.Request.Height)
+    static RowCondition Condition(Slot slot, Conditioning conditioning)
+    {
+        var request = slot.Request;
+        return new(slot.Timestep, conditioning, request.GuidanceScale, request.Width, request.Height)
         {
             ImageChannels = slot.ImageChannels,
         };
+    }
 
     void Scatter(List<Slot> slots, DenoiserBatch batch)
     {
@@ -268,9 +278,8 @@ sealed class StepLoop
         slot.Kept?.Restore(slot.Sampler, slot.Plan, slot.Evaluation, slot.Latent);
         if (!TensorPrimitives.IsFiniteAll<float>(slot.Latent))
         {
-            throw new NotFiniteNumberException(
-                $"The model gave values that are not numbers at step {before + 1}; a half-precision model may need another sampler or "
-                + $"guidance scale.");
+            throw new NotFiniteNumberException($"The model gave values that are not numbers at step {before + 1}; "
+                + "a half-precision model may need another sampler or guidance scale.");
         }
 
         slot.Evaluation++;
@@ -318,9 +327,10 @@ sealed class StepLoop
                 continue;
             }
             var step = slot.Ready ? slot.Step : SlotState.StepOf(slot.Checkpoint.Span);
-            engine.End(slot, slot.Failure is { } failure ? Failed(slot, failure)
+            EngineEvent last = slot.Failure is { } failure ? Failed(slot, failure)
                 : slot.Cancelled ? new EngineEvent.Cancelled(slot.Request.Id)
-                : new EngineEvent.HandedBack(slot.Request.Id, step, slot.Save()));
+                : new EngineEvent.HandedBack(slot.Request.Id, step, slot.Save());
+            engine.End(slot, last);
         }
     }
 

@@ -5,20 +5,20 @@ namespace Muse.Diffusion;
 /// <summary>Runs a model once at each of its sizes, and learns how many rows fit.</summary>
 sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider time, ILogger logger)
 {
-    // On a slow device more rows would only delay the start; there is little left to prepare by then.
-    static readonly TimeSpan Enough = TimeSpan.FromSeconds(2);
+    // On a slow device more rows would delay the start and prepare little more.
+    static readonly TimeSpan MaxStepTime = TimeSpan.FromSeconds(2);
 
-    /// <exception cref="DeviceMemoryException">The device has no memory for one picture of a size.</exception>
+    /// <exception cref="DeviceMemoryException">The device has no memory for one image of a size.</exception>
     public void Run(IReadOnlyList<(int Width, int Height)> sizes, Batcher<Slot> batcher, CancellationToken cancellation)
     {
         var conditioning = model.Encode(null);
         foreach (var (width, height) in sizes)
         {
-            var timestep = model.Sampler(null).Plan(model.Traits.DefaultSteps, model.Latent(width, height)).Timesteps[0];
+            var timestep = model.CreateSampler(null).Plan(model.Traits.DefaultSteps, model.GetLatentShape(width, height)).Timesteps[0];
             var started = time.GetTimestamp();
             var condition = new RowCondition(timestep, conditioning, model.Traits.DefaultGuidanceScale, width, height);
             var rows = model.PreparesByShape ? RunEach(condition, batcher, cancellation) : RunDoublings(condition, batcher, cancellation);
-            Decode(model.Latent(width, height), cancellation);
+            Decode(model.GetLatentShape(width, height), cancellation);
             var took = time.GetElapsedTime(started).TotalMilliseconds;
             EngineLog.WarmedUp(logger, model.Traits.Name, model.Traits.Device, width, height, rows, took);
         }
@@ -27,7 +27,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     int MaxRows => Math.Min(options.MaxRows, (model.GuidanceEmbedded ? 1 : 2) * options.MaxBatchSize);
 
     // What the model's default request takes.
-    int LeastRows => model.GuidanceEmbedded || model.Traits.DefaultGuidanceScale <= 1 ? 1 : 2;
+    int MinRows => model.GuidanceEmbedded || model.Traits.DefaultGuidanceScale <= 1 ? 1 : 2;
 
     // Each number of rows is a shape that the device prepares itself for. The largest first: memory is laid out once, and a device that
     // prepares for a range of shapes (TensorRT) has seen both of its ends after two.
@@ -41,18 +41,18 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
         return Math.Min(most, batcher.RowLimit(condition.Width, condition.Height));
     }
 
-    // All that more rows change is how much memory is needed.
+    // For such a device more rows need more memory, and nothing else changes.
     int RunDoublings(RowCondition condition, Batcher<Slot> batcher, CancellationToken cancellation)
     {
-        int most = MaxRows, warm = 0;
+        int most = MaxRows, warmRows = 0;
         for (var rows = 1; ; rows = Math.Min(2 * rows, most))
         {
             var started = time.GetTimestamp();
             if (!Fits(rows, condition, batcher, cancellation))
-                return warm;
-            warm = rows;
-            if (rows == most || time.GetElapsedTime(started) > Enough)
-                return warm;
+                return warmRows;
+            warmRows = rows;
+            if (rows == most || time.GetElapsedTime(started) > MaxStepTime)
+                return warmRows;
         }
     }
 
@@ -63,7 +63,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
             Denoise(rows, condition, cancellation);
             return true;
         }
-        catch (DeviceMemoryException) when (rows > LeastRows)
+        catch (DeviceMemoryException) when (rows > MinRows)
         {
             EngineLog.RowsHalved(logger, rows, condition.Width, condition.Height, batcher.Halve(condition.Width, condition.Height, rows));
             return false;
@@ -73,7 +73,7 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
     void Denoise(int rows, RowCondition condition, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        var batch = model.Batch(model.Latent(condition.Width, condition.Height), condition.Conditioning.Shape, rows);
+        var batch = model.PrepareBatch(model.GetLatentShape(condition.Width, condition.Height), condition.Conditioning.Shape, rows);
         for (var row = 0; row < rows; row++)
         {
             batch.Input(row).Clear();

@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>Conditioning from one or more CLIP text encoders: their states side by side, chunk after chunk, and the pooled embedding of the
-/// first chunk.</summary>
+/// <summary>
+/// Conditioning from one or more CLIP text encoders: their states side by side, chunk after chunk, and the pooled embedding of the first
+/// chunk.
+/// </summary>
 sealed class ClipConditioner : PromptConditioner
 {
     // Some three hundred words; the rest is cut off, and the answer says so.

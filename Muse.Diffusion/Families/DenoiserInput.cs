@@ -32,8 +32,10 @@ sealed record DenoiserInput
     /// <summary>Added to the error where the graph's length is another.</summary>
     public string LengthHint { get; init; } = "";
 
-    /// <summary>Channels behind the latent's: one of the mask, and those of the latent of the image with a hole (dedicated inpainting
-    /// models). 0 where the denoiser takes the latent alone.</summary>
+    /// <summary>
+    /// Channels behind the latent's: one of the mask, and those of the latent of the image with a hole (dedicated inpainting models). 0
+    /// where the denoiser takes the latent alone.
+    /// </summary>
     public int ImageChannels { get; private init; }
 
     /// <summary>Writes a request's values.</summary>

@@ -2,8 +2,9 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>A model family's latents: their shape for an image, their arrangement for the denoiser, and their scale for the
-/// decoder.</summary>
+/// <summary>
+/// A model family's latents: their shape for an image, their arrangement for the denoiser, and their scale for the decoder.
+/// </summary>
 sealed record LatentCodec
 {
     /// <summary>Channels where neither graph says how many.</summary>
@@ -21,8 +22,9 @@ sealed record LatentCodec
     /// <summary>Added to the decoder's latent after the division.</summary>
     public float Shift { get; init; }
 
-    /// <summary>The mean of each channel in the decoder's units, with <see cref="Deviation"/>; null where the channels are not
-    /// normalised.</summary>
+    /// <summary>
+    /// The mean of each channel in the decoder's units, with <see cref="Deviation"/>; null where the channels are not normalised.
+    /// </summary>
     public float[]? Mean { get; init; }
 
     /// <summary>The standard deviation of each channel in the decoder's units.</summary>
@@ -39,8 +41,9 @@ sealed record LatentCodec
         ? [rows, latent.Channels, latent.Height, latent.Width]
         : [rows, latent.Height / PatchSize * (latent.Width / PatchSize), latent.Channels * PatchSize * PatchSize];
 
-    /// <summary>Arranges channels × height × width as tokens of patches, channel first inside a patch. Nothing to do with patches of one
-    /// cell.</summary>
+    /// <summary>
+    /// Arranges channels × height × width as tokens of patches, channel first inside a patch. Nothing to do with patches of one cell.
+    /// </summary>
     public void Pack(LatentShape latent, Span<float> values) => Arrange(latent, values, pack: true);
 
     /// <summary>Undoes <see cref="Pack"/>.</summary>
@@ -67,8 +70,9 @@ sealed record LatentCodec
         }
     }
 
-    /// <summary>Turns the encoder's output into a latent as the sampler keeps it, in place: the inverse of
-    /// <see cref="ToDecoder"/>.</summary>
+    /// <summary>
+    /// Turns the encoder's output into a latent as the sampler keeps it, in place: the inverse of <see cref="ToDecoder"/>.
+    /// </summary>
     /// <param name="shape">The latent's shape.</param>
     /// <param name="values">Channels × height × width.</param>
     public void FromEncoder(LatentShape shape, Span<float> values)

@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>Latent consistency models (Luo et al., https://arxiv.org/abs/2310.04378): another family's model, distilled to few
-/// steps.</summary>
+/// <summary>
+/// Latent consistency models (Luo et al., https://arxiv.org/abs/2310.04378): another family's model, distilled to few steps.
+/// </summary>
 /// <param name="original">The family of the model that was distilled.</param>
 /// <param name="embedded">Whether guidance was distilled too: the denoiser takes the guidance scale.</param>
 sealed class LatentConsistency(ModelFamily original, bool embedded) : ModelFamily(original.Folder)

@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>What one kind of model, as a folder holds it, needs that others don't. Each kind is one subclass; nothing outside this folder
-/// asks which it is.</summary>
+/// <summary>
+/// What one kind of model, as a folder holds it, needs that others don't. Each kind is one subclass; nothing outside this folder asks which
+/// it is.
+/// </summary>
 /// <param name="folder">The folder.</param>
 abstract class ModelFamily(ModelFolder folder)
 {

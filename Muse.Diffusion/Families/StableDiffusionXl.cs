@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>SDXL and SDXL-Turbo: a UNet conditioned on two CLIP text encoders, a pooled embedding and the image's size (Podell et al.,
-/// https://arxiv.org/abs/2307.01952).</summary>
+/// <summary>
+/// SDXL and SDXL-Turbo: a UNet conditioned on two CLIP text encoders, a pooled embedding and the image's size (Podell et al.,
+/// https://arxiv.org/abs/2307.01952).
+/// </summary>
 sealed class StableDiffusionXl(ModelFolder folder) : ModelFamily(folder)
 {
     const string Second = "text_encoder_2", HiddenStates = "encoder_hidden_states", TextEmbeds = "text_embeds", TimeIds = "time_ids";

@@ -28,8 +28,10 @@ static class UNetLatents
         float[]? Channels(string key) => decoder.Numbers(key, -1e6, 1e6, count: channels);
     }
 
-    /// <summary>Channels of the denoiser's input behind the latent's: those of inpainting models, which <c>unet/config.json</c> tells by
-    /// twice the latent's channels and one; 0 for other models.</summary>
+    /// <summary>
+    /// Channels of the denoiser's input behind the latent's: those of inpainting models, which <c>unet/config.json</c> tells by twice the
+    /// latent's channels and one; 0 for other models.
+    /// </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="latents">Its latents.</param>
     public static int ImageChannels(ModelFolder folder, LatentCodec latents) =>

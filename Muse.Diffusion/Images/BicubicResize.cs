@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>Bicubic scaling with antialiasing: where an image gets smaller, the kernel gets wider, as in Pillow's <c>BICUBIC</c> (a = −½,
-/// two passes, rounded to bytes after each).</summary>
+/// <summary>
+/// Bicubic scaling with antialiasing: where an image gets smaller, the kernel gets wider, as in Pillow's <c>BICUBIC</c> (a = −½, two
+/// passes, rounded to bytes after each).
+/// </summary>
 static class BicubicResize
 {
     const double Support = 2, A = -0.5;

@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>Puts the part of an image that a mask keeps over a generated one. Whole numbers alone, so that it is the same on every
-/// machine.</summary>
+/// <summary>
+/// Puts the part of an image that a mask keeps over a generated one. Whole numbers alone, so that it is the same on every machine.
+/// </summary>
 static class ImageComposite
 {
     // How many pixels inside the mask the seam is wide.
@@ -10,8 +11,10 @@ static class ImageComposite
     const int Straight = 3, Diagonal = 4;
     const int Whole = 256;
 
-    /// <summary>The generated image where the mask is 255, the input's own bytes where it is 0, both in proportion in between, and a soft
-    /// seam along the inner edge of the mask.</summary>
+    /// <summary>
+    /// The generated image where the mask is 255, the input's own bytes where it is 0, both in proportion in between, and a soft seam along
+    /// the inner edge of the mask.
+    /// </summary>
     /// <param name="generated">The generated image.</param>
     /// <param name="input">The input image, of the same size.</param>
     /// <param name="mask">A byte for each pixel.</param>

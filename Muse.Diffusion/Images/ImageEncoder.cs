@@ -2,11 +2,11 @@ using SkiaSharp;
 
 namespace Muse.Diffusion;
 
-/// <summary>Writes pictures as files.</summary>
+/// <summary>Writes images as files.</summary>
 public static class ImageEncoder
 {
-    /// <summary>Encodes a picture.</summary>
-    /// <param name="image">The picture.</param>
+    /// <summary>Encodes an image.</summary>
+    /// <param name="image">The image.</param>
     /// <param name="format">The file format.</param>
     /// <param name="quality">0 to 100, for the lossy formats.</param>
     /// <param name="metadata">What the file says of the image besides the pixels; null for nothing.</param>
@@ -25,7 +25,7 @@ public static class ImageEncoder
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, "There is no such format."),
         };
         if (data is null)
-            throw new InvalidOperationException($"A picture of {image.Width}x{image.Height} can't be written as {format}.");
+            throw new InvalidOperationException($"An image of {image.Width}x{image.Height} can't be written as {format}.");
         return (metadata, format) switch
         {
             (null, _) => data.ToArray(),
@@ -37,12 +37,12 @@ public static class ImageEncoder
     internal static SKBitmap ToBitmap(RgbImage image)
     {
         var bitmap = new SKBitmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgb888x, SKAlphaType.Opaque));
-        Widen(image.Pixels, bitmap.GetPixelSpan());
+        ToRgbx(image.Pixels, bitmap.GetPixelSpan());
         return bitmap;
     }
 
     // Skia has no format of three bytes a pixel.
-    static void Widen(ReadOnlySpan<byte> rgb, Span<byte> rgbx)
+    static void ToRgbx(ReadOnlySpan<byte> rgb, Span<byte> rgbx)
     {
         for (int from = 0, to = 0; from < rgb.Length; from += 3, to += 4)
         {

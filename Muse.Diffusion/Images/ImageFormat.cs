@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>The file formats of pictures.</summary>
+/// <summary>The file formats of images.</summary>
 public enum ImageFormat
 {
     /// <summary>Lossless; carries the parameters it was made with.</summary>

@@ -6,7 +6,7 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>Writes PNG files (PNG specification, third edition) quickly: encoding must not take as long as painting.</summary>
+/// <summary>Writes PNG files (PNG specification, third edition) quickly: encoding must not take as long as generating.</summary>
 /// <remarks>
 /// After the Sub filter nearly all there is to gain lies in runs and in short codes, not in matches from afar: zlib's run-length strategy
 /// takes a quarter of the time of Skia's encoder (libpng, level 1) for files a little smaller.
@@ -23,8 +23,8 @@ static class PngWriter
     const int Pixel = 3;
     const byte EightBits = 8, TrueColour = 2, SubFilter = 1;
 
-    /// <summary>The picture as a file.</summary>
-    /// <param name="image">The picture.</param>
+    /// <summary>The image as a file.</summary>
+    /// <param name="image">The image.</param>
     /// <param name="texts">Texts to put into the file (§11.3.3), by their keywords; <c>tEXt</c> where Latin-1 can say it, otherwise
     /// <c>iTXt</c>, as XMP always is.</param>
     public static byte[] Write(RgbImage image, IEnumerable<(string Keyword, string Text)> texts)

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>Tells files apart by what is in them.</summary>
+/// <summary>Identifies files by their content.</summary>
 static class FileContent
 {
     /// <summary>A hash of the files' names and contents (XXH3, 128 bits), as hexadecimal digits.</summary>
@@ -19,8 +19,9 @@ static class FileContent
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
-    /// <summary>The files beside <paramref name="file"/> and itself: a graph with the weights that it keeps in files of their
-    /// own.</summary>
+    /// <summary>
+    /// The files beside <paramref name="file"/> and itself: a graph with the weights that it keeps in files of their own.
+    /// </summary>
     public static IEnumerable<string> Beside(string file) => In(Path.GetDirectoryName(Path.GetFullPath(file))!);
 
     /// <summary>The files of a folder, always in the same order.</summary>

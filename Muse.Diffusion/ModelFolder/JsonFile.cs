@@ -4,10 +4,12 @@ using System.Text.RegularExpressions;
 
 namespace Muse.Diffusion;
 
-/// <summary>One JSON file of a model folder, or an object in it; values are checked as they are read. A null value counts as an absent
-/// key.</summary>
-/// <remarks>A byte order mark is ignored (RFC 8259, 8.1), and Python's <c>Infinity</c> and <c>NaN</c> are read, since diffusers writes
-/// them.</remarks>
+/// <summary>
+/// One JSON file of a model folder, or an object in it; values are checked as they are read. A null value counts as an absent key.
+/// </summary>
+/// <remarks>
+/// A byte order mark is ignored (RFC 8259, 8.1), and Python's <c>Infinity</c> and <c>NaN</c> are read, since diffusers writes them.
+/// </remarks>
 /// <param name="name">What errors call the file: its path from the model folder's name on.</param>
 /// <param name="root">Its object; undefined when there is no such file.</param>
 sealed partial class JsonFile(string name, JsonElement root)

@@ -1,21 +1,24 @@
 namespace Muse.Diffusion;
 
-/// <summary>What a folder's <c>model_index.json</c> may say under <c>_muse</c>: defaults and sizes that the other files don't say. Null
-/// where it says nothing.</summary>
+/// <summary>
+/// What a folder's <c>model_index.json</c> may say under <c>_muse</c>: defaults and sizes that the other files don't say. Null where it
+/// says nothing.
+/// </summary>
 public sealed record MuseSection
 {
-    /// <summary>Steps where none are asked for (<c>defaults.steps</c>).</summary>
+    /// <summary>Steps where none are requested (<c>defaults.steps</c>).</summary>
     public int? Steps { get; init; }
-    /// <summary>Guidance scale where none is asked for (<c>defaults.guidance_scale</c>).</summary>
+    /// <summary>Guidance scale where none is requested (<c>defaults.guidance_scale</c>).</summary>
     public float? GuidanceScale { get; init; }
     /// <summary>The highest timestep at which guidance acts without a negative prompt (<c>defaults.guidance_max_timestep</c>).</summary>
     public float? GuidanceMaxTimestep { get; init; }
-    /// <summary>Strength for an image without a mask where none is asked for (<c>defaults.strength</c>).</summary>
+    /// <summary>Strength for an image without a mask where none is requested (<c>defaults.strength</c>).</summary>
     public double? Strength { get; init; }
-    /// <summary>Strength for an image with a mask where none is asked for (<c>defaults.masked_strength</c>).</summary>
+    /// <summary>Strength for an image with a mask where none is requested (<c>defaults.masked_strength</c>).</summary>
     public double? MaskedStrength { get; init; }
-    /// <summary>Sampler for an image with a mask where none is asked for (<c>defaults.masked_sampler</c>), a name of
-    /// <see cref="Samplers.Names"/>.</summary>
+    /// <summary>
+    /// Sampler for an image with a mask where none is requested (<c>defaults.masked_sampler</c>), a name of <see cref="Samplers.Names"/>.
+    /// </summary>
     public string? MaskedSampler { get; init; }
     /// <summary>Pixels (<c>defaults.width</c>).</summary>
     public int? Width { get; init; }

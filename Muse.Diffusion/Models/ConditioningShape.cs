@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>The shapes of a conditioning's tensors without the batch axis. Rows of one step must have the same; two with equal numbers are
-/// equal.</summary>
+/// <summary>
+/// The shapes of a conditioning's tensors without the batch axis. Rows of one step must have the same; two with equal numbers are equal.
+/// </summary>
 public sealed class ConditioningShape : IEquatable<ConditioningShape>
 {
     readonly int hash;

@@ -3,7 +3,7 @@ namespace Muse.Diffusion;
 /// <summary>The rows of one denoising step, in buffers that the model owns.</summary>
 public abstract class DenoiserBatch
 {
-    /// <summary>How many rows run: those that were asked for, and perhaps padding behind them.</summary>
+    /// <summary>How many rows run: the requested ones, and perhaps padding behind them.</summary>
     public abstract int RowsRun { get; }
 
     /// <summary>Where the row's latent goes, as the sampler scaled it; <see cref="LatentShape.Length"/> values.</summary>

@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>The device has no memory left for what was asked of it; fewer rows may fit.</summary>
+/// <summary>The device has too little memory for the call; fewer rows may fit.</summary>
 /// <param name="message">What did not fit.</param>
 /// <param name="inner">What ONNX Runtime threw; null where nothing did.</param>
 public sealed class DeviceMemoryException(string message, Exception? inner = null) : Exception(message, inner)

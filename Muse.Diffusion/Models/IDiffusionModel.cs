@@ -2,38 +2,43 @@ namespace Muse.Diffusion;
 
 /// <summary>A latent-diffusion model, as the engine sees it: a folder run by ONNX Runtime, or a simulated device.</summary>
 /// <remarks>
-/// Three threads use it at once, each for its own part: one encodes prompts and images, one denoises (<see cref="Batch"/> and what it
-/// returns), one decodes.
+/// Three threads use it at once, each for its own part: one encodes prompts and images, one denoises (<see cref="PrepareBatch"/> and its
+/// result), one decodes.
 /// </remarks>
 public interface IDiffusionModel : IDisposable
 {
-    /// <summary>What it can do.</summary>
+    /// <summary>What the model can do.</summary>
     ModelTraits Traits { get; }
 
-    /// <summary>Whether rows of one step may stand at different timesteps; if not, they run in groups of equal timestep.</summary>
+    /// <summary>Whether rows of one step may have different timesteps; if not, they run in groups of equal timestep.</summary>
     bool TimestepPerRow { get; }
 
-    /// <summary>Whether the guidance scale is an input of the denoiser, so that no request needs a second row and negative prompts have no
-    /// effect.</summary>
+    /// <summary>
+    /// Whether the guidance scale is an input of the denoiser, so that no request needs a second row and negative prompts have no effect.
+    /// </summary>
     bool GuidanceEmbedded { get; }
 
     /// <summary>How many images are worth decoding in one call on this device.</summary>
     int DecodeBatch { get; }
 
-    /// <summary>Whether the device prepares itself for each number of rows of each size when it first meets it (an accelerator that picks
-    /// or builds its kernels by shape).</summary>
+    /// <summary>
+    /// Whether the device prepares itself for each number of rows of each size at the first run (an accelerator that picks or builds its
+    /// kernels by shape).
+    /// </summary>
     bool PreparesByShape => false;
 
-    /// <summary>How many steps of one size are to run before another's turn: more than one where a change of size takes as long as they
-    /// do.</summary>
-    int StepsATurn => 1;
+    /// <summary>
+    /// How many steps of one size are to run before the next size has its turn. More than one where a change of size takes as long as
+    /// several steps.
+    /// </summary>
+    int StepsPerTurn => 1;
 
-    /// <summary>A sampler over this model's noise schedule.</summary>
+    /// <summary>Creates a sampler over this model's noise schedule.</summary>
     /// <param name="name">One of <see cref="ModelTraits.Samplers"/>; null for the folder's own.</param>
-    Sampler Sampler(string? name);
+    Sampler CreateSampler(string? name);
 
-    /// <summary>The latent of an image of this size in pixels.</summary>
-    LatentShape Latent(int width, int height);
+    /// <summary>The shape of the latent of an image of this size in pixels.</summary>
+    LatentShape GetLatentShape(int width, int height);
 
     /// <summary>Encodes a prompt.</summary>
     /// <param name="prompt">Any text; null for a negative prompt that is absent, which some models treat differently from an empty
@@ -62,24 +67,26 @@ public interface IDiffusionModel : IDisposable
     float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
         throw new NotSupportedException($"The model '{Traits.Name}' has no image encoder.");
 
-    /// <summary>Arranges the values of a latent (channels × height × width) in the order in which the denoiser takes them; most models
-    /// leave them as they are.</summary>
+    /// <summary>
+    /// Arranges the values of a latent (channels × height × width) in the order in which the denoiser takes them; most models leave them as
+    /// they are.
+    /// </summary>
     void Pack(LatentShape latent, Span<float> values)
     {
     }
 
-    /// <summary>The denoiser's inputs and outputs for one step; valid until the next call.</summary>
+    /// <summary>Prepares the denoiser's inputs and outputs for one step. The result is valid until the next call.</summary>
     /// <param name="latent">The latent that all rows share.</param>
     /// <param name="conditioning">The shape of the conditioning that all rows share.</param>
     /// <param name="rows">How many rows are needed.</param>
     /// <exception cref="DeviceMemoryException">There is no memory for so many rows.</exception>
-    DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows);
+    DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows);
 
     /// <summary>Turns finished latents of one shape into images, in their order.</summary>
     /// <exception cref="DeviceMemoryException">They don't fit together.</exception>
     RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents);
 
-    /// <summary>Whether the model's safety checker flags an image; never, where there is none. Asked by the thread that decodes.</summary>
+    /// <summary>Whether the model's safety checker flags an image; never, where there is none. Called by the thread that decodes.</summary>
     bool IsFlagged(RgbImage image) => false;
 
     /// <summary>A rough image of a latent, one pixel for each of its cells.</summary>

@@ -5,8 +5,9 @@ public sealed record ModelTraits
 {
     /// <summary>The folder's name.</summary>
     public required string Name { get; init; }
-    /// <summary>Tells its weights and settings apart from those of another model of the same name; empty where there are none (a simulated
-    /// device).</summary>
+    /// <summary>
+    /// Tells its weights and settings apart from those of another model of the same name; empty where there are none (a simulated device).
+    /// </summary>
     public string Content { get; init; } = "";
     /// <summary>The device it runs on, as a person would name it; a simulated one says so.</summary>
     public required string Device { get; init; }
@@ -20,34 +21,38 @@ public sealed record ModelTraits
     public int? FixedWidth { get; init; }
     /// <summary>The only height, pixels, where the graph fixes it; null where it may vary.</summary>
     public int? FixedHeight { get; init; }
-    /// <summary>Width where none is asked for, pixels.</summary>
+    /// <summary>Width where none is requested, pixels.</summary>
     public required int DefaultWidth { get; init; }
-    /// <summary>Height where none is asked for, pixels.</summary>
+    /// <summary>Height where none is requested, pixels.</summary>
     public required int DefaultHeight { get; init; }
-    /// <summary>Steps where none are asked for.</summary>
+    /// <summary>Steps where none are requested.</summary>
     public required int DefaultSteps { get; init; }
     /// <summary>Most steps.</summary>
     public int MaxSteps { get; init; } = 150;
-    /// <summary>Guidance scale where none is asked for.</summary>
+    /// <summary>Guidance scale where none is requested.</summary>
     public required float DefaultGuidanceScale { get; init; }
-    /// <summary>The highest timestep at which a request without a negative prompt is guided. Above it, while little but noise is to be
-    /// seen, the prompt alone decides: there guidance costs a second row and makes pictures more alike, and worse (Kynkäänniemi et al.
-    /// 2024, https://arxiv.org/abs/2404.07724). Infinite for guidance at every step.</summary>
+    /// <summary>
+    /// The highest timestep at which a request without a negative prompt is guided. Above it, while little but noise is to be seen, the
+    /// prompt alone decides: there guidance costs a second row and makes images more alike, and worse (Kynkäänniemi et al. 2024,
+    /// https://arxiv.org/abs/2404.07724). Infinite for guidance at every step.
+    /// </summary>
     public float GuidanceMaxTimestep { get; init; } = float.PositiveInfinity;
     /// <summary>The samplers' names; the first is the folder's own.</summary>
     public required IReadOnlyList<string> Samplers { get; init; }
-    /// <summary>Whether pictures pass a safety checker.</summary>
+    /// <summary>Whether images pass a safety checker.</summary>
     public bool SafetyChecker { get; init; }
     /// <summary>Whether it can start from an image: there is an image encoder.</summary>
     public bool ImageInput { get; init; }
-    /// <summary>Whether it can do nothing else than fill in the masked part of an image (dedicated inpainting models): a request needs an
-    /// image and a mask.</summary>
+    /// <summary>
+    /// Whether it can do nothing else than fill in the masked part of an image (dedicated inpainting models): a request needs an image and
+    /// a mask.
+    /// </summary>
     public bool RequiresMask { get; init; }
-    /// <summary>Strength for an image without a mask where none is asked for.</summary>
+    /// <summary>Strength for an image without a mask where none is requested.</summary>
     public double DefaultStrength { get; init; } = 0.6;
-    /// <summary>Strength for an image with a mask where none is asked for: at 1 the masked part starts from pure noise.</summary>
+    /// <summary>Strength for an image with a mask where none is requested: at 1 the masked part starts from pure noise.</summary>
     public double DefaultMaskedStrength { get; init; } = 1;
-    /// <summary>Sampler for an image with a mask where none is asked for; null for the folder's own.</summary>
+    /// <summary>Sampler for an image with a mask where none is requested; null for the folder's own.</summary>
     public string? DefaultMaskedSampler { get; init; }
     /// <summary>Whether a run whose strength falls between two numbers of steps takes the larger (<see cref="StrengthRule"/>).</summary>
     public bool RoundsStepsUp { get; init; }
@@ -62,8 +67,10 @@ public sealed record ModelTraits
     /// <summary>How many steps a run of this strength takes of so many; 0 where it leaves none.</summary>
     public int StepsOf(int steps, double strength) => StrengthRule.StepsToRun(steps, strength, RoundsStepsUp);
 
-    /// <summary>What is wrong with a request for this model: the property of <see cref="GenerationRequest"/> or of its
-    /// <see cref="Diffusion.ImageInput"/> and a sentence with what is allowed. Null when nothing is.</summary>
+    /// <summary>
+    /// What is wrong with a request for this model: the property of <see cref="GenerationRequest"/> or of its
+    /// <see cref="Diffusion.ImageInput"/> and a sentence with what is allowed. Null when nothing is.
+    /// </summary>
     public (string Property, string Message)? Check(GenerationRequest request)
     {
         if (string.IsNullOrWhiteSpace(request.Prompt))
@@ -73,12 +80,12 @@ public sealed record ModelTraits
         if (HeightProblem(request.Height) is { } height)
             return (nameof(request.Height), height);
         if (request.Steps < 1 || request.Steps > MaxSteps)
-            return (nameof(request.Steps), $"Steps must be between 1 and {MaxSteps}; {request.Steps} was asked for.");
+            return (nameof(request.Steps), $"Steps must be between 1 and {MaxSteps}; {request.Steps} was requested.");
         if (!(request.GuidanceScale >= 0 && request.GuidanceScale <= MaxGuidanceScale))
         {
             return (nameof(request.GuidanceScale),
                 FormattableString.Invariant(
-                $"The guidance scale must be between 0 and {MaxGuidanceScale}; {request.GuidanceScale} was asked for."));
+                $"The guidance scale must be between 0 and {MaxGuidanceScale}; {request.GuidanceScale} was requested."));
         }
 
         if (request.Sampler is { } sampler && !Samplers.Contains(Diffusion.Samplers.CanonicalName(sampler)))
@@ -87,7 +94,7 @@ public sealed record ModelTraits
         {
             return (nameof(
                 request.Previews),
-                $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were asked for.");
+                $"There can be at most one preview for each of the {request.Steps} steps; {request.Previews} were requested.");
         }
 
         return CheckInput(request);
@@ -107,7 +114,7 @@ public sealed record ModelTraits
         if (input.Image.Width != width || input.Image.Height != height || input.Image.Pixels.Length != 3 * width * height)
         {
             return (nameof(request.Input),
-                $"The input image is {input.Image.Width}x{input.Image.Height}; it must be {width}x{height}, as the image asked for.");
+                $"The input image is {input.Image.Width}x{input.Image.Height}; it must be {width}x{height}, as the requested image.");
         }
         if (input.Mask is null && RequiresMask)
             return (nameof(input.Mask), $"The model '{Name}' fills in the masked part of an image; it needs a mask.");
@@ -123,7 +130,7 @@ public sealed record ModelTraits
         if (!(strength > 0 && strength <= 1))
         {
             return (nameof(Diffusion.ImageInput.Strength),
-                FormattableString.Invariant($"The strength must be above 0 and at most 1; {strength} was asked for."));
+                FormattableString.Invariant($"The strength must be above 0 and at most 1; {strength} was requested."));
         }
         if (StepsOf(steps, strength) > 0)
             return null;
@@ -142,7 +149,7 @@ public sealed record ModelTraits
         if (value == only || (only is null && value >= MinSize && value <= MaxSize && value % SizeMultiple == 0))
             return null;
         return only is not null
-            ? $"{name} must be {only}; {value} was asked for."
-            : $"{name} must be a multiple of {SizeMultiple} between {MinSize} and {MaxSize}; {value} was asked for.";
+            ? $"{name} must be {only}; {value} was requested."
+            : $"{name} must be a multiple of {SizeMultiple} between {MinSize} and {MaxSize}; {value} was requested.";
     }
 }

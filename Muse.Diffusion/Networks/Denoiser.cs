@@ -4,7 +4,7 @@ namespace Muse.Diffusion;
 
 /// <summary>A model's denoiser, run over any number of rows in buffers that stay where they are.</summary>
 /// <remarks>
-/// What it takes is its family's table. Each number of rows of each shape has one <see cref="DenoiserBinding"/>, all over the same buffers.
+/// The family's table lists its inputs. Each number of rows of each shape has one <see cref="DenoiserBinding"/>, all over the same buffers.
 /// For a device with memory of its own, inputs are copied there when they are bound, those that don't change from step to step only when
 /// they do, and for one number of rows at a time.
 /// </remarks>
@@ -55,7 +55,7 @@ sealed class Denoiser : IDisposable
     public int? Height { get; }
     public int? Width { get; }
 
-    /// <summary>Whether the graph leaves the number of timesteps open; whether one a row works shows only when it is tried.</summary>
+    /// <summary>Whether the graph takes any number of timesteps. Whether it works with one per row shows only a run.</summary>
     public bool TimestepMayVary { get; }
 
     /// <summary>Whether each row is given a timestep of its own.</summary>
@@ -67,10 +67,10 @@ sealed class Denoiser : IDisposable
     internal GrowingBuffer Out { get; }
     internal InputBuffer Times { get; }
 
-    /// <summary>How many steps of one size are to run before another's turn.</summary>
-    public int StepsATurn => padding?.StepsAPreparation ?? 1;
+    /// <summary>How many steps of one size are to run before the next size has its turn.</summary>
+    public int StepsPerTurn => padding?.StepsPerPreparation ?? 1;
 
-    /// <summary>Counts the changes of what the rows are denoised towards.</summary>
+    /// <summary>Counts the changes of the rows' conditioning.</summary>
     internal int ConditionsVersion { get; private set; }
 
     /// <summary>Refuses conditioning that the graph does not take.</summary>
@@ -84,10 +84,11 @@ sealed class Denoiser : IDisposable
         }
     }
 
-    /// <summary>The rows of one step, and perhaps more whose output is not used (<see cref="RowPadding"/>). Valid until the next
-    /// call.</summary>
+    /// <summary>
+    /// The rows of one step, and perhaps more whose output is not used (<see cref="RowPadding"/>). Valid until the next call.
+    /// </summary>
     /// <exception cref="DeviceMemoryException">There is no memory for so many.</exception>
-    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows)
+    public DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows)
     {
         rows = padding?.RowsFor(latent, conditioning, rows) ?? rows;
         var key = (latent, conditioning, rows);
@@ -109,7 +110,7 @@ sealed class Denoiser : IDisposable
         }
     }
 
-    /// <summary>Writes what a row is denoised towards, unless it is in the buffers already.</summary>
+    /// <summary>Writes a row's conditioning, unless it is in the buffers already.</summary>
     internal void EnsureCondition(int row, in RowCondition condition)
     {
         // The timestep changes at every step and has a buffer of its own.
@@ -123,7 +124,7 @@ sealed class Denoiser : IDisposable
     }
 
     /// <summary>Reports how long the last rows took.</summary>
-    internal void OnRan(TimeSpan took) => padding?.OnRan(took);
+    internal void OnRan(TimeSpan duration) => padding?.OnRan(duration);
 
     /// <summary>Reports that the last rows did not fit into the device's memory.</summary>
     internal void OnOutOfMemory() => padding?.OnOutOfMemory();

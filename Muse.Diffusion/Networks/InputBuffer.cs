@@ -2,8 +2,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Muse.Diffusion;
 
-/// <summary>One input of the denoiser: the line of its family's table, the graph's port, and the buffer with the values of all
-/// rows.</summary>
+/// <summary>
+/// One input of the denoiser: the line of its family's table, the graph's port, and the buffer with the values of all rows.
+/// </summary>
 sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
 {
     readonly float[] values = new float[input.Source == InputSource.Request ? LengthOf(input, port) : 0];
@@ -56,8 +57,9 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
     /// <summary>Writes a row's timestep.</summary>
     public void WriteTimestep(int row, float timestep) => Buffer.Write(row, [timestep * input.Scale]);
 
-    /// <summary>The tensor of so many rows over the buffer. One of an input that depends on the shape alone has a buffer of its
-    /// own.</summary>
+    /// <summary>
+    /// The tensor of so many rows over the buffer. One of an input that depends on the shape alone has a buffer of its own.
+    /// </summary>
     public OrtValue View(int rows, LatentShape latent, ConditioningShape conditioning, LatentCodec latents, bool timestepPerRow)
     {
         return Source switch

@@ -77,7 +77,7 @@ sealed class LatentEncoder : IDisposable
             throw graph.Refused($"gives {values.Length} values for an image of {image.Width}x{image.Height}; for a latent of "
                 + $"{shape.Channels}×{shape.Height}×{shape.Width} there should be {(GivesParameters ? 2 : 1) * shape.Length}.");
         }
-        var latent = GivesParameters ? Draw(values, hole.IsEmpty ? -2 : -3, noise) : values;
+        var latent = GivesParameters ? SampleGaussian(values, hole.IsEmpty ? -2 : -3, noise) : values;
         if (!TensorPrimitives.IsFiniteAll<float>(latent))
             throw graph.Refused("gives values that are not numbers: it overflows, as some encoders do in half precision.");
         latents.FromEncoder(shape, latent);
@@ -101,8 +101,8 @@ sealed class LatentEncoder : IDisposable
         return planes;
     }
 
-    // mean + exp(½ · log variance) · ε
-    static float[] Draw(float[] parameters, int draw, INoiseSource noise)
+    // A sample of the encoder's distribution: mean + exp(½ · log variance) · ε.
+    static float[] SampleGaussian(float[] parameters, int draw, INoiseSource noise)
     {
         var length = parameters.Length / 2;
         var mean = parameters.AsSpan(0, length);

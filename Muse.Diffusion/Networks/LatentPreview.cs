@@ -1,8 +1,9 @@
 namespace Muse.Diffusion;
 
 /// <summary>A linear map from a latent's channels to red, green and blue: a rough image at nearly no cost.</summary>
-/// <remarks>Fitted at start-up to what the model's own decoder gives for smooth random latents (least squares), so it suits every
-/// model.</remarks>
+/// <remarks>
+/// Fitted at start-up to what the model's own decoder gives for smooth random latents (least squares), so it suits every model.
+/// </remarks>
 sealed class LatentPreview
 {
     const int Samples = 4;

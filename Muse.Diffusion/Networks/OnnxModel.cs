@@ -2,8 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Muse.Diffusion;
 
-/// <summary>A folder of ONNX graphs, run by ONNX Runtime. What differs between kinds of models is its
-/// <see cref="ModelFamily"/>'s.</summary>
+/// <summary>
+/// A folder of ONNX graphs, run by ONNX Runtime. What differs between kinds of models is its <see cref="ModelFamily"/>'s.
+/// </summary>
 sealed class OnnxModel : IDiffusionModel
 {
     // Images decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it
@@ -47,7 +48,8 @@ sealed class OnnxModel : IDiffusionModel
             {
                 Content = content,
             };
-            denoiser.TimestepPerRow = denoiser.TimestepMayVary && new TimestepProbe(denoiser, SmallLatent(), empty).TakesOnePerRow();
+            denoiser.TimestepPerRow =
+                denoiser.TimestepMayVary && new TimestepProbe(denoiser, SmallLatent(), empty).SupportsTimestepPerRow();
             preview = LatentPreview.Fit(SmallLatent(), planar => decoder.Decode(SmallLatent(), [.. planar.Select(Packed)]));
             foreach (var warning in family.Warnings)
                 EngineLog.ModelWarning(logger, folder.Name, warning);
@@ -75,7 +77,7 @@ sealed class OnnxModel : IDiffusionModel
     public bool PreparesByShape => !provider.OnHost && !provider.KeepsOneShape;
 
     /// <inheritdoc/>
-    public int StepsATurn => denoiser.StepsATurn;
+    public int StepsPerTurn => denoiser.StepsPerTurn;
 
     bool PreferHalf => !provider.OnHost;
 
@@ -91,10 +93,10 @@ sealed class OnnxModel : IDiffusionModel
         new(ModelFolder.Open(path), provider, families ?? ModelFamilies.All, logger);
 
     /// <inheritdoc/>
-    public Sampler Sampler(string? name) => Samplers.Create(family.Scheduler, name);
+    public Sampler CreateSampler(string? name) => Samplers.Create(family.Scheduler, name);
 
     /// <inheritdoc/>
-    public LatentShape Latent(int width, int height) =>
+    public LatentShape GetLatentShape(int width, int height) =>
         new(channels, height / family.Latents.PixelsPerCell, width / family.Latents.PixelsPerCell);
 
     /// <inheritdoc/>
@@ -107,7 +109,8 @@ sealed class OnnxModel : IDiffusionModel
     public void Pack(LatentShape latent, Span<float> values) => family.Latents.Pack(latent, values);
 
     /// <inheritdoc/>
-    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) => denoiser.Batch(latent, conditioning, rows);
+    public DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows) =>
+        denoiser.PrepareBatch(latent, conditioning, rows);
 
     /// <inheritdoc/>
     public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) => encoder is null
@@ -210,8 +213,10 @@ sealed class OnnxModel : IDiffusionModel
         .Select(input => denoiser.Input(input.Name)?.Dimensions is [_, var tokens, _] ? tokens : null)
         .FirstOrDefault(tokens => tokens is not null);
 
-    /// <summary>A hash of the files that a latent depends on, from the prompt and the input image to the last step. Decoder and safety
-    /// checker see it only when it is done.</summary>
+    /// <summary>
+    /// A hash of the files that a latent depends on, from the prompt and the input image to the last step. Decoder and safety checker see
+    /// it only when it is done.
+    /// </summary>
     static string ContentOf(ModelFolder folder, ModelFamily family, string denoiser, bool encodesImages) => FileContent.HashOf(
     [
         folder.PathOf("model_index.json"),

@@ -36,7 +36,7 @@ sealed class TextEncoder : IDisposable
     public ClipTokenizer Tokenizer { get; }
 
     /// <summary>Encodes one chunk.</summary>
-    /// <returns>Tokens × width, and the pooled embedding where it was asked for.</returns>
+    /// <returns>Tokens × width, and the pooled embedding where it was requested.</returns>
     public (float[] Hidden, float[]? Pooled) Encode(int[] chunk)
     {
         long[] shape = [1, chunk.Length];

@@ -2,8 +2,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Muse.Diffusion;
 
-/// <summary>Finds out whether a denoiser takes a timestep for each row: two rows at different timesteps must give what each gives
-/// alone.</summary>
+/// <summary>
+/// Finds out whether a denoiser takes a timestep for each row: two rows at different timesteps must give what each gives alone.
+/// </summary>
 /// <remarks>The graph does not tell: exports call the dimension <c>steps</c> or <c>batch</c> whatever they do with it.</remarks>
 /// <param name="denoiser">The denoiser.</param>
 /// <param name="latent">A small latent.</param>
@@ -14,7 +15,7 @@ sealed class TimestepProbe(Denoiser denoiser, LatentShape latent, Conditioning c
     const float Tolerance = 0.02f;
     const float HighTimestep = 900, LowTimestep = 20;
 
-    public bool TakesOnePerRow()
+    public bool SupportsTimestepPerRow()
     {
         try
         {
@@ -35,7 +36,7 @@ sealed class TimestepProbe(Denoiser denoiser, LatentShape latent, Conditioning c
 
     float[][] Run(float[] timesteps)
     {
-        var batch = denoiser.Batch(latent, conditioning.Shape, timesteps.Length);
+        var batch = denoiser.PrepareBatch(latent, conditioning.Shape, timesteps.Length);
         for (var row = 0; row < timesteps.Length; row++)
         {
             new SeededNoise(1).Fill(0, 0, batch.Input(row));

@@ -3,8 +3,9 @@ namespace Muse.Diffusion;
 /// <summary>Small systems of linear equations.</summary>
 static class LinearSystem
 {
-    /// <summary>Solves A·X = B by Gauss–Jordan elimination without pivoting, in place. A's diagonal must not become zero on the
-    /// way.</summary>
+    /// <summary>
+    /// Solves A·X = B by Gauss–Jordan elimination without pivoting, in place. A's diagonal must not become zero on the way.
+    /// </summary>
     /// <param name="matrix">A, n × n in row-major order; destroyed.</param>
     /// <param name="right">B, n × <paramref name="columns"/> in row-major order; becomes X.</param>
     /// <param name="columns">How many right-hand sides.</param>

@@ -9,8 +9,9 @@ public sealed class DeviceOptions
     [Range(1, 256)]
     public int WorkersOnMachine { get; set; } = 1;
 
-    /// <summary>Threads that one graph computes with on the CPU; 0 for the machine's cores divided by <see cref="WorkersOnMachine"/>.
-    /// Default 0.</summary>
+    /// <summary>
+    /// Threads that one graph computes with on the CPU; 0 for the machine's cores divided by <see cref="WorkersOnMachine"/>. Default 0.
+    /// </summary>
     [Range(0, 1024)]
     public int Threads { get; set; }
 
@@ -18,13 +19,16 @@ public sealed class DeviceOptions
     [Range(0, 64)]
     public int DeviceId { get; set; }
 
-    /// <summary>A plug-in execution provider's library, tried by <c>auto</c> when neither TensorRT nor CUDA is there. Default
-    /// none.</summary>
+    /// <summary>
+    /// A plug-in execution provider's library, tried by <c>auto</c> when neither TensorRT nor CUDA is there. Default none.
+    /// </summary>
     public string? PluginLibrary { get; set; }
 
-    /// <summary>Which of cuDNN's heuristics picks convolution algorithms: <c>EXHAUSTIVE</c> the careful one (mode B), <c>HEURISTIC</c> the
-    /// quick one (mode A), <c>DEFAULT</c> what works for every shape and may be very slow. ONNX Runtime asks anew at every change of shape.
-    /// Default HEURISTIC.</summary>
+    /// <summary>
+    /// Which of cuDNN's heuristics picks convolution algorithms: <c>EXHAUSTIVE</c> the careful one (mode B), <c>HEURISTIC</c> the quick one
+    /// (mode A), <c>DEFAULT</c> what works for every shape and may be very slow. ONNX Runtime asks anew at every change of shape. Default
+    /// HEURISTIC.
+    /// </summary>
     [RegularExpression("EXHAUSTIVE|HEURISTIC|DEFAULT")]
     public string CudnnConvAlgoSearch { get; set; } = "HEURISTIC";
 
@@ -35,11 +39,15 @@ public sealed class DeviceOptions
     /// <summary>Whether CUDA may compute single-precision products in TF32. Default yes.</summary>
     public bool UseTf32 { get; set; } = true;
 
-    /// <summary>Whether TensorRT may compute single-precision graphs in half precision; half-precision graphs need it. SDXL's first decoder
-    /// overflows in half precision. Default yes.</summary>
+    /// <summary>
+    /// Whether TensorRT may compute single-precision graphs in half precision; half-precision graphs need it. SDXL's first decoder
+    /// overflows in half precision. Default yes.
+    /// </summary>
     public bool TensorRtHalf { get; set; } = true;
 
-    /// <summary>Where TensorRT keeps the engines it builds, which takes minutes the first time; a folder in it for each graph's content.
-    /// Default a folder <c>trt-engines</c> in the temporary folder.</summary>
+    /// <summary>
+    /// Where TensorRT keeps the engines it builds, which takes minutes the first time; a folder in it for each graph's content. Default a
+    /// folder <c>trt-engines</c> in the temporary folder.
+    /// </summary>
     public string TensorRtCache { get; set; } = Path.Combine(Path.GetTempPath(), "trt-engines");
 }

@@ -13,8 +13,10 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     /// <summary>The GPU, where there are several.</summary>
     public int DeviceId { get; init; }
 
-    /// <summary>Whether it prepares itself anew whenever a shape differs from the one before, also from one that it had earlier
-    /// (<see cref="RowPadding"/>).</summary>
+    /// <summary>
+    /// Whether it prepares itself anew whenever a shape differs from the one before, also from one that it had earlier
+    /// (<see cref="RowPadding"/>).
+    /// </summary>
     public bool KeepsOneShape { get; init; }
 
     const string PluginPrefix = "plugin:";
@@ -22,8 +24,9 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     /// <summary>What device settings there are, for messages.</summary>
     public const string Settings = "auto, cpu, cuda, tensorrt, plugin:/path/to/library, or simulated:base=40ms,picture=10ms";
 
-    /// <summary>The provider of a device setting; <c>auto</c> takes the first of TensorRT, CUDA, the plug-in library and the CPU that
-    /// works.</summary>
+    /// <summary>
+    /// The provider of a device setting; <c>auto</c> takes the first of TensorRT, CUDA, the plug-in library and the CPU that works.
+    /// </summary>
     /// <exception cref="ArgumentException">The setting is none, or asks for what this machine does not have.</exception>
     public static ExecutionProvider Choose(string device, DeviceOptions options, ILogger logger)
     {
@@ -54,8 +57,8 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     static ExecutionProvider Named(string device, DeviceOptions options) => device.ToLowerInvariant() switch
     {
         "cpu" => Cpu(options),
-        "cuda" => Tried(Cuda(options), "CUDAExecutionProvider"),
-        "tensorrt" => Tried(TensorRt(options), "TensorrtExecutionProvider"),
+        "cuda" => EnsureWorks(Cuda(options), "CUDAExecutionProvider"),
+        "tensorrt" => EnsureWorks(TensorRt(options), "TensorrtExecutionProvider"),
         var text when text.StartsWith(PluginPrefix, StringComparison.Ordinal) => Plugin(device[PluginPrefix.Length..], options),
         _ => throw new ArgumentException($"There is no device '{device}'; it can be {Settings}."),
     };
@@ -130,8 +133,8 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
         { DeviceId = options.DeviceId, KeepsOneShape = GpuSettings.IsCuda(own[0].EpName) };
     }
 
-    // Whether a provider works shows only when it is asked to: its libraries are loaded then.
-    static ExecutionProvider Tried(ExecutionProvider provider, string ortName)
+    // The provider's libraries are loaded when a session is configured, so only that shows whether it works.
+    static ExecutionProvider EnsureWorks(ExecutionProvider provider, string ortName)
     {
         if (!OrtEnv.Instance().GetAvailableProviders().Contains(ortName))
         {

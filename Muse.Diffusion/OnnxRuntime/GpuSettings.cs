@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>What CUDA and TensorRT are told, under the names that ONNX Runtime reads.</summary>
+/// <summary>The settings of CUDA and TensorRT, under the names that ONNX Runtime reads.</summary>
 static class GpuSettings
 {
     public static Dictionary<string, string> Cuda(DeviceOptions options)
@@ -23,8 +23,9 @@ static class GpuSettings
     /// <summary>Whether a plug-in is CUDA's.</summary>
     public static bool IsCuda(string provider) => provider.StartsWith("cuda", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>What a plug-in is told: CUDA comes as one too, and reads the same names; which GPU it is to use is said by handing it that
-    /// one.</summary>
+    /// <summary>
+    /// The settings of a plug-in. CUDA may come as one, and reads the same names, except for the GPU: the plug-in gets that as a device.
+    /// </summary>
     public static Dictionary<string, string> Plugin(string provider, DeviceOptions options)
     {
         if (!IsCuda(provider))
@@ -46,6 +47,6 @@ static class GpuSettings
     };
 
     // TensorRT's engines hold the weights, but ONNX Runtime finds them by file name and structure alone: of two fine-tuned models,
-    // or of a model that was replaced, the wrong one would paint. So each graph's content has a folder of its own.
+    // or of a model that was replaced, the wrong one would be used. So each graph's content has a folder of its own.
     static string EngineFolder(string cache, string graph) => Path.Combine(cache, FileContent.HashOf(FileContent.Beside(graph)));
 }

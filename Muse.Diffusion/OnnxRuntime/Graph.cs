@@ -53,9 +53,9 @@ sealed class Graph : IDisposable
         }
     }
 
-    public static bool IsOutOfMemory(OnnxRuntimeException e) => SaysOutOfMemory(e.Message);
+    public static bool IsOutOfMemory(OnnxRuntimeException e) => IsOutOfMemoryMessage(e.Message);
 
-    internal static bool SaysOutOfMemory(string message) =>
+    internal static bool IsOutOfMemoryMessage(string message) =>
         OutOfMemory.Any(sign => message.Contains(sign, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>An input by name; null when the graph does not take it.</summary>

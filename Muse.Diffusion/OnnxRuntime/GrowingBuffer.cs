@@ -3,8 +3,10 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>A <see cref="HostBuffer"/> that is replaced by a larger one when more must fit, and single-precision values to work on where
-/// its own type is another.</summary>
+/// <summary>
+/// A <see cref="HostBuffer"/> that is replaced by a larger one when more must fit, and single-precision values to work on where its own
+/// type is another.
+/// </summary>
 sealed class GrowingBuffer(TensorElementType type, HostMemory memory) : IDisposable
 {
     HostBuffer? buffer;

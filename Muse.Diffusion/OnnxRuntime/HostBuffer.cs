@@ -5,8 +5,9 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>Memory outside the managed heap that graphs read and write in place, whatever their number type; never moved, reused for every
-/// step.</summary>
+/// <summary>
+/// Memory outside the managed heap that graphs read and write in place, whatever their number type; never moved, reused for every step.
+/// </summary>
 sealed unsafe class HostBuffer : IDisposable
 {
     static readonly OrtMemoryInfo Host = OrtMemoryInfo.DefaultInstance;

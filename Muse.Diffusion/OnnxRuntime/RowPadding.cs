@@ -10,20 +10,20 @@ sealed class RowPadding
 {
     readonly record struct Shape(LatentShape Latent, ConditioningShape Conditioning);
 
-    readonly Dictionary<(Shape, int Rows), TimeSpan> prepared = [];
-    readonly Dictionary<Shape, int> most = [];
+    readonly Dictionary<(Shape, int Rows), TimeSpan> stepTimes = [];
+    readonly Dictionary<Shape, int> largestRun = [];
     Shape shape;
-    int held, asked, needed;
-    bool preparing;
-    TimeSpan? preparation, firstRun;
-    TimeSpan wasted;
+    int rowsToRun, requestedRows, maxRequestedRows;
+    bool isFirstRun;
+    TimeSpan? preparationTime, firstRunTime;
+    TimeSpan wastedTime;
 
-    /// <summary>How many steps take as long as preparing for another shape; 1 until both are known.</summary>
-    public int StepsAPreparation => preparation is { } cost && prepared.GetValueOrDefault((shape, held)) is { Ticks: > 0 } step
+    /// <summary>How many steps take as long as the preparation of another shape; 1 until both durations are known.</summary>
+    public int StepsPerPreparation => preparationTime is { } cost && stepTimes.GetValueOrDefault((shape, rowsToRun)) is { Ticks: > 0 } step
         ? (int)Math.Clamp(cost / step, 1, 1000)
         : 1;
 
-    /// <summary>How many rows to run for so many that are needed.</summary>
+    /// <summary>The number of rows to run, at least <paramref name="rows"/>.</summary>
     public int RowsFor(LatentShape latent, ConditioningShape conditioning, int rows)
     {
         var now = new Shape(latent, conditioning);
@@ -32,62 +32,62 @@ sealed class RowPadding
             shape = now;
             Prepare(rows, changed: true);
         }
-        else if (rows > held)
+        else if (rows > rowsToRun)
         {
-            Prepare(Math.Max(rows, Math.Min(2 * held, most.GetValueOrDefault(shape))), changed: true);
+            Prepare(Math.Max(rows, Math.Min(2 * rowsToRun, largestRun.GetValueOrDefault(shape))), changed: true);
         }
-        else if (wasted > preparation)
+        else if (wastedTime > preparationTime)
         {
-            var fewer = Math.Max(rows, needed);
-            Prepare(fewer, changed: fewer != held);
+            var fewer = Math.Max(rows, maxRequestedRows);
+            Prepare(fewer, changed: fewer != rowsToRun);
         }
-        asked = rows;
-        needed = Math.Max(needed, rows);
-        return held;
+        requestedRows = rows;
+        maxRequestedRows = Math.Max(maxRequestedRows, rows);
+        return rowsToRun;
     }
 
-    /// <summary>Reports how long the rows took that were last asked for.</summary>
-    public void OnRan(TimeSpan took)
+    /// <summary>Reports the duration of the run that <see cref="RowsFor"/> was called for last.</summary>
+    public void OnRan(TimeSpan duration)
     {
-        var key = (shape, held);
-        most[shape] = Math.Max(most.GetValueOrDefault(shape), held);
-        if (preparing)
+        var key = (shape, rowsToRun);
+        largestRun[shape] = Math.Max(largestRun.GetValueOrDefault(shape), rowsToRun);
+        if (isFirstRun)
         {
-            (preparing, firstRun) = (false, took);
+            (isFirstRun, firstRunTime) = (false, duration);
             return;
         }
-        if (!prepared.TryGetValue(key, out var least) || took < least)
-            prepared[key] = least = took;
-        if (firstRun is { } first)
-            (preparation, firstRun) = (first > least ? first - least : TimeSpan.Zero, null);
-        wasted += Waste(least);
+        if (!stepTimes.TryGetValue(key, out var least) || duration < least)
+            stepTimes[key] = least = duration;
+        if (firstRunTime is { } first)
+            (preparationTime, firstRunTime) = (first > least ? first - least : TimeSpan.Zero, null);
+        wastedTime += TimeOfPadding(least);
     }
 
-    /// <summary>Reports that so many rows do not fit: they are not run again unless they are needed.</summary>
+    /// <summary>Reports that the last number of rows did not fit. It is not run again unless so many are needed.</summary>
     public void OnOutOfMemory()
     {
-        most[shape] = asked < held ? asked : asked / 2;
+        largestRun[shape] = requestedRows < rowsToRun ? requestedRows : requestedRows / 2;
         Prepare(0, changed: true);
     }
 
     void Prepare(int rows, bool changed)
     {
         if (changed)
-            (held, preparing, firstRun) = (rows, true, null);
-        (wasted, needed) = (TimeSpan.Zero, 0);
+            (rowsToRun, isFirstRun, firstRunTime) = (rows, true, null);
+        (wastedTime, maxRequestedRows) = (TimeSpan.Zero, 0);
     }
 
-    // Against the nearest number of rows below that has been seen; by their share where none has.
-    TimeSpan Waste(TimeSpan all)
+    // What the padded rows cost: the difference to the nearest smaller number of rows with a measured time, else their share of the rows.
+    TimeSpan TimeOfPadding(TimeSpan all)
     {
-        if (asked == held)
+        if (requestedRows == rowsToRun)
             return TimeSpan.Zero;
-        for (var rows = asked; rows > 0; rows--)
+        for (var rows = requestedRows; rows > 0; rows--)
         {
-            if (prepared.TryGetValue((shape, rows), out var fewer))
+            if (stepTimes.TryGetValue((shape, rows), out var fewer))
                 return fewer < all ? all - fewer : TimeSpan.Zero;
         }
 
-        return all * (held - asked) / held;
+        return all * (rowsToRun - requestedRows) / rowsToRun;
     }
 }

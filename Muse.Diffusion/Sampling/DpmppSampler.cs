@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>DPM-Solver++, multistep, of first and second order, with or without fresh noise (Lu et al., "DPM-Solver++", 2022, algorithm
-/// 2).</summary>
+/// <summary>
+/// DPM-Solver++, multistep, of first and second order, with or without fresh noise (Lu et al., "DPM-Solver++", 2022, algorithm 2).
+/// </summary>
 /// <remarks>With λ = −ln σ, <c>exp(−h)</c> of a step is the ratio of its noise levels, which stays finite down to zero.</remarks>
 sealed class DpmppSampler(SchedulerConfig config, bool karras, bool stochastic) : Sampler(config.PredictionType)
 {

@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>Euler steps that go below the next noise level and come back up with fresh noise (ancestral sampling in σ, as in
-/// k-diffusion).</summary>
+/// <summary>
+/// Euler steps that go below the next noise level and come back up with fresh noise (ancestral sampling in σ, as in k-diffusion).
+/// </summary>
 sealed class EulerAncestralSampler(SchedulerConfig config) : SigmaSampler(config)
 {
     public override string Name => "euler_a";

@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>Euler's method for flow-matching models, whose sample is (1 − σ)·x₀ + σ·ε, with noise levels shifted towards noise (Esser et
-/// al., "Scaling Rectified Flow Transformers", 2024, equation 23).</summary>
+/// <summary>
+/// Euler's method for flow-matching models, whose sample is (1 − σ)·x₀ + σ·ε, with noise levels shifted towards noise (Esser et al.,
+/// "Scaling Rectified Flow Transformers", 2024, equation 23).
+/// </summary>
 sealed class FlowEulerSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {
     public override string Name => "flow_euler";

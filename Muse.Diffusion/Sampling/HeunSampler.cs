@@ -2,8 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>Heun's method on the probability-flow ODE in σ (Karras et al., 2022, algorithm 1): each step but the last evaluates the
-/// denoiser at both ends.</summary>
+/// <summary>
+/// Heun's method on the probability-flow ODE in σ (Karras et al., 2022, algorithm 1): each step but the last evaluates the denoiser at both
+/// ends.
+/// </summary>
 /// <remarks>
 /// A step from a noise level above <see cref="MaxCorrected"/> (zero-terminal-SNR and cosine schedules begin at 4096 and more) is an Euler
 /// step:

@@ -9,7 +9,8 @@ public interface INoiseSource
     /// </summary>
     void Fill(int evaluation, int start, Span<float> destination);
 
-    /// <summary>Fills the buffer with the noise of evaluation <paramref name="evaluation"/> from the latent's beginning; -1 is the initial
-    /// latent.</summary>
+    /// <summary>
+    /// Fills the buffer with the noise of evaluation <paramref name="evaluation"/> from the latent's beginning; -1 is the initial latent.
+    /// </summary>
     void Fill(int evaluation, Span<float> destination) => Fill(evaluation, 0, destination);
 }

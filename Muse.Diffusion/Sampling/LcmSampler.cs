@@ -2,8 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>Multistep consistency sampling: each evaluation predicts the clean sample, which gets fresh noise for the next (Luo et al.,
-/// "Latent Consistency Models", 2023, algorithm 3).</summary>
+/// <summary>
+/// Multistep consistency sampling: each evaluation predicts the clean sample, which gets fresh noise for the next (Luo et al., "Latent
+/// Consistency Models", 2023, algorithm 3).
+/// </summary>
 sealed class LcmSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {
     /// <summary>The data's standard deviation in the boundary condition.</summary>

@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>How much of the clean sample x₀ and of the noise ε a sample holds: (<paramref name="Signal"/>·x₀ + <paramref name="Noise"/>·ε)
-/// / <paramref name="InputScale"/>.</summary>
+/// <summary>
+/// How much of the clean sample x₀ and of the noise ε a sample holds: (<paramref name="Signal"/>·x₀ + <paramref name="Noise"/>·ε) /
+/// <paramref name="InputScale"/>.
+/// </summary>
 /// <param name="Signal">The weight of x₀ in what the denoiser sees.</param>
 /// <param name="Noise">The weight of ε in what the denoiser sees.</param>
 /// <param name="InputScale">What the sample is multiplied by for the denoiser: 1 except for samplers that keep x₀ + σ·ε.</param>

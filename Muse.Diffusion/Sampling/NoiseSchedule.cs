@@ -4,8 +4,9 @@ namespace Muse.Diffusion;
 /// <remarks>Kept in single precision, as the models' trainers did: the last betas of a cosine schedule differ visibly in double.</remarks>
 sealed class NoiseSchedule
 {
-    /// <summary>What stands for an ᾱ of zero where a ratio needs one above it: a noise level of 4096, as trainers of zero-terminal-SNR
-    /// models use.</summary>
+    /// <summary>
+    /// What stands for an ᾱ of zero where a ratio needs one above it: a noise level of 4096, as trainers of zero-terminal-SNR models use.
+    /// </summary>
     const float SmallestAlphaBar = 1f / (1 << 24);
 
     readonly float[] alphaBars;
@@ -69,8 +70,9 @@ sealed class NoiseSchedule
         return below + Math.Clamp((Math.Log(Math.Max(sigma, 1e-10)) - low) / (high - low), 0, 1);
     }
 
-    /// <summary>Noise levels from most to least, even in σ^(1/7) (Karras et al., "Elucidating the Design Space", 2022, equation
-    /// 5).</summary>
+    /// <summary>
+    /// Noise levels from most to least, even in σ^(1/7) (Karras et al., "Elucidating the Design Space", 2022, equation 5).
+    /// </summary>
     public static double[] Karras(double max, double min, int steps)
     {
         const double Rho = 7;

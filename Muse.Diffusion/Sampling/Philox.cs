@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>Philox4x32-10: a counter-based generator, a bijection of the counter for each key (Salmon et al., "Parallel Random Numbers: As
-/// Easy as 1, 2, 3", SC 2011).</summary>
+/// <summary>
+/// Philox4x32-10: a counter-based generator, a bijection of the counter for each key (Salmon et al., "Parallel Random Numbers: As Easy as
+/// 1, 2, 3", SC 2011).
+/// </summary>
 static class Philox
 {
     const uint Multiplier0 = 0xD2511F53, Multiplier1 = 0xCD9E8D57;

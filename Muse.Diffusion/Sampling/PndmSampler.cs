@@ -2,8 +2,10 @@ using System.Numerics.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>PNDM's linear multistep method (PLMS): DDIM steps along an Adams–Bashforth average of predictions (Liu et al., "Pseudo
-/// Numerical Methods for Diffusion Models", 2022, without the Runge–Kutta start).</summary>
+/// <summary>
+/// PNDM's linear multistep method (PLMS): DDIM steps along an Adams–Bashforth average of predictions (Liu et al., "Pseudo Numerical Methods
+/// for Diffusion Models", 2022, without the Runge–Kutta start).
+/// </summary>
 /// <remarks>The first step is evaluated at both ends (improved Euler): a run has one evaluation more than steps.</remarks>
 sealed class PndmSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {

@@ -47,8 +47,10 @@ public abstract class Sampler(PredictionType predictionType)
     /// <summary>The evaluation that begins a step.</summary>
     private protected virtual int FirstEvaluation(SamplerPlan plan, int step) => step;
 
-    /// <summary>Whether a step is whole after evaluation <paramref name="i"/>; in between, the sample is only where the denoiser is to be
-    /// evaluated once more.</summary>
+    /// <summary>
+    /// Whether a step is whole after evaluation <paramref name="i"/>; in between, the sample is only where the denoiser is to be evaluated
+    /// once more.
+    /// </summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>
     /// <param name="i">Evaluation.</param>
     public virtual bool EndsStep(SamplerPlan plan, int i) => true;
@@ -78,8 +80,10 @@ public abstract class Sampler(PredictionType predictionType)
     public abstract void Step(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, Span<float> sample, Span<float> history,
         INoiseSource noise);
 
-    /// <summary>Writes the clean latent x₀ that the denoiser predicts at evaluation <paramref name="i"/>: what the image would be if the
-    /// run ended there.</summary>
+    /// <summary>
+    /// Writes the clean latent x₀ that the denoiser predicts at evaluation <paramref name="i"/>: what the image would be if the run ended
+    /// there.
+    /// </summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>
     /// <param name="i">Evaluation.</param>
     /// <param name="prediction">The denoiser's output, guidance applied.</param>
@@ -88,8 +92,9 @@ public abstract class Sampler(PredictionType predictionType)
     public void PredictX0(SamplerPlan plan, int i, ReadOnlySpan<float> prediction, ReadOnlySpan<float> sample, Span<float> x0) =>
         X0(plan, i).Write(sample, prediction, x0);
 
-    /// <summary>Writes a clean latent with as much noise as the sample has at evaluation <paramref name="i"/>: where a run from an image
-    /// starts.</summary>
+    /// <summary>
+    /// Writes a clean latent with as much noise as the sample has at evaluation <paramref name="i"/>: where a run from an image starts.
+    /// </summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>
     /// <param name="i">Evaluation.</param>
     /// <param name="clean">The clean latent.</param>

@@ -38,8 +38,9 @@ public static class Samplers
         ["FlowMatchLCMScheduler"] = "flow_euler",
     };
 
-    /// <summary>Other spellings that people and programs use, in the form of <see cref="Bare"/>; each is a name of
-    /// <see cref="Names"/>.</summary>
+    /// <summary>
+    /// Other spellings that people and programs use, in the form of <see cref="Bare"/>; each is a name of <see cref="Names"/>.
+    /// </summary>
     static readonly Dictionary<string, string> Aliases = new()
     {
         ["eulerdiscretescheduler"] = "euler",

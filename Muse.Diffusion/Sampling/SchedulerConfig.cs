@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>A model's <c>scheduler_config.json</c>: how it was trained to see noise, and the sampler its makers chose. Keys are those of
-/// diffusers.</summary>
+/// <summary>
+/// A model's <c>scheduler_config.json</c>: how it was trained to see noise, and the sampler its makers chose. Keys are those of diffusers.
+/// </summary>
 public sealed record SchedulerConfig
 {
     /// <summary>The diffusers class (<c>_class_name</c>): names the default sampler.</summary>
@@ -34,8 +35,9 @@ public sealed record SchedulerConfig
     /// <summary>Added to leading timesteps (<c>steps_offset</c>).</summary>
     public int StepsOffset { get; init; }
 
-    /// <summary>Whether the last step's target is noiseless (<c>set_alpha_to_one</c>) or timestep 0; null for the sampler's own
-    /// default.</summary>
+    /// <summary>
+    /// Whether the last step's target is noiseless (<c>set_alpha_to_one</c>) or timestep 0; null for the sampler's own default.
+    /// </summary>
     public bool? SetAlphaToOne { get; init; }
 
     /// <summary>The clean sample is clipped to ± this (<c>clip_sample</c>, <c>clip_sample_range</c>); null for no clipping.</summary>
@@ -59,8 +61,9 @@ public sealed record SchedulerConfig
     /// <summary>Order of UniPC, and of DPM++ up to 2 (<c>solver_order</c>, 1 to 3).</summary>
     public int SolverOrder { get; init; } = 2;
 
-    /// <summary>The variant of DPM++ (<c>midpoint</c>, <c>heun</c>) or UniPC (<c>bh1</c>, <c>bh2</c>) (<c>solver_type</c>); null for the
-    /// usual one.</summary>
+    /// <summary>
+    /// The variant of DPM++ (<c>midpoint</c>, <c>heun</c>) or UniPC (<c>bh1</c>, <c>bh2</c>) (<c>solver_type</c>); null for the usual one.
+    /// </summary>
     public string? SolverType { get; init; }
 
     /// <summary>Whether the last steps fall back to lower order (<c>lower_order_final</c>).</summary>
@@ -72,8 +75,9 @@ public sealed record SchedulerConfig
     /// <summary>How far flow models shift towards noise (<c>shift</c>, <c>flow_shift</c>).</summary>
     public double Shift { get; init; } = 1;
 
-    /// <summary>The steps that a latent consistency model was distilled from (<c>original_inference_steps</c>): the most it can
-    /// take.</summary>
+    /// <summary>
+    /// The steps that a latent consistency model was distilled from (<c>original_inference_steps</c>): the most it can take.
+    /// </summary>
     public int OriginalInferenceSteps { get; init; } = 50;
 
     /// <summary>Scale of the timestep in a latent consistency model's boundary condition (<c>timestep_scaling</c>).</summary>

@@ -1,13 +1,14 @@
 namespace Muse.Diffusion;
 
-/// <summary>Standard normal noise as a pure function of seed, evaluation and position: the same on every machine and in any order of the
-/// draws.</summary>
+/// <summary>
+/// Standard normal noise as a pure function of seed, evaluation and position: the same on every machine and in any order of the draws.
+/// </summary>
 /// <remarks>
 /// Philox4x32-10 (key: the seed; counter: the position's block of four and the evaluation) into Box and Muller's transform ("A Note on the
 /// Generation of Random Normal Deviates", 1958). The transform is computed in double precision from additions, multiplications, divisions
 /// and square roots alone, which IEEE 754 rounds in one way only; a library's logarithm or sine differs between machines.
 /// </remarks>
-/// <param name="seed">The picture's seed.</param>
+/// <param name="seed">The image's seed.</param>
 public sealed class SeededNoise(long seed) : INoiseSource
 {
     const double Unit = 1.0 / (1L << 32);
@@ -63,8 +64,9 @@ public sealed class SeededNoise(long seed) : INoiseSource
         return exponent * 0.6931471805599453 + 2 * s * series;
     }
 
-    /// <summary>Sine and cosine of a word's share of a full turn, to about 1e-12: the nearest quarter turn, and Taylor's series of the
-    /// rest.</summary>
+    /// <summary>
+    /// Sine and cosine of a word's share of a full turn, to about 1e-12: the nearest quarter turn, and Taylor's series of the rest.
+    /// </summary>
     static (double Sine, double Cosine) SinCosOfTurn(uint turn)
     {
         var quarter = (turn + 0x20000000u) >> 30;

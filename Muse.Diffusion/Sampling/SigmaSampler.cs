@@ -35,7 +35,7 @@ abstract class SigmaSampler(SchedulerConfig config) : Sampler(config.PredictionT
             Timesteps = Array.ConvertAll(timesteps, t => (float)t),
             Sigmas = [.. levels, (float)last],
             Levels = Array.ConvertAll(levels, s => NoiseLevel.OfUnscaled(s)),
-            // A leading run starts below the last timestep, where the sample still holds something of the picture.
+            // A leading run starts below the last timestep, where the sample still holds something of the image.
             InitNoiseSigma = (float)(spacing == TimestepSpacing.Leading ? Math.Sqrt(sigmas[0] * sigmas[0] + 1) : sigmas[0]),
         };
     }

@@ -3,8 +3,9 @@ namespace Muse.Diffusion;
 /// <summary>The timesteps of a run, noisiest first.</summary>
 static class Timesteps
 {
-    /// <summary>One timestep a step, as Euler, Heun, DDIM and PNDM take them; not whole ones for
-    /// <see cref="TimestepSpacing.Linspace"/>.</summary>
+    /// <summary>
+    /// One timestep a step, as Euler, Heun, DDIM and PNDM take them; not whole ones for <see cref="TimestepSpacing.Linspace"/>.
+    /// </summary>
     public static double[] Of(TimestepSpacing spacing, int trained, int steps, int offset) => spacing switch
     {
         TimestepSpacing.Leading => Fill(steps, i => Math.Min((steps - 1 - i) * (trained / steps) + offset, trained - 1)),

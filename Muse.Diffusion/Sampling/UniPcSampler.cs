@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>UniPC, predictor and corrector on the clean sample, of order 1 to 3 (Zhao et al., "UniPC: A Unified Predictor-Corrector
-/// Framework", 2023).</summary>
+/// <summary>
+/// UniPC, predictor and corrector on the clean sample, of order 1 to 3 (Zhao et al., "UniPC: A Unified Predictor-Corrector Framework",
+/// 2023).
+/// </summary>
 /// <remarks>With λ = −ln σ a step's <c>exp(−h)</c> is the ratio of its noise levels.</remarks>
 sealed class UniPcSampler(SchedulerConfig config) : Sampler(config.PredictionType)
 {

@@ -1,8 +1,9 @@
 namespace Muse.Diffusion;
 
 /// <summary>Lets simulated time pass: waits, without using the processor, and exactly on average.</summary>
-/// <remarks>Timers count in milliseconds and are late by a part of one; what a wait was too short or too long, the next makes up
-/// for.</remarks>
+/// <remarks>
+/// Timers count in milliseconds and are late by a part of one; what a wait was too short or too long, the next makes up for.
+/// </remarks>
 sealed class SimulatedClock : IDisposable
 {
     static readonly TimeSpan Unit = TimeSpan.FromMilliseconds(1);

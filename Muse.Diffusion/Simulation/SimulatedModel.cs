@@ -5,8 +5,10 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on
-/// prompt, seed and input image alone and shows neither.</summary>
+/// <summary>
+/// A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on prompt, seed
+/// and input image alone and shows neither.
+/// </summary>
 /// <remarks>Its rows do not depend on each other, so a request's image is the same to the bit in any batch.</remarks>
 public sealed class SimulatedModel : IDiffusionModel
 {
@@ -77,16 +79,16 @@ public sealed class SimulatedModel : IDiffusionModel
     public int DecodeBatch => int.MaxValue;
 
     /// <inheritdoc/>
-    public int StepsATurn => padding?.StepsAPreparation ?? 1;
+    public int StepsPerTurn => padding?.StepsPerPreparation ?? 1;
 
     /// <inheritdoc/>
-    public Sampler Sampler(string? name) => Samplers.Create(Schedule, name);
+    public Sampler CreateSampler(string? name) => Samplers.Create(Schedule, name);
 
     // The largest cells that give every size exactly: small latents keep the samplers' arithmetic out of what is simulated.
     int PixelsPerCell => Traits.SizeMultiple;
 
     /// <inheritdoc/>
-    public LatentShape Latent(int width, int height) => new(Channels, height / PixelsPerCell, width / PixelsPerCell);
+    public LatentShape GetLatentShape(int width, int height) => new(Channels, height / PixelsPerCell, width / PixelsPerCell);
 
     /// <inheritdoc/>
     public Conditioning Encode(string? prompt, ConditioningShape? like = null)
@@ -96,7 +98,7 @@ public sealed class SimulatedModel : IDiffusionModel
     }
 
     /// <inheritdoc/>
-    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows)
+    public DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows)
     {
         if (!batches.TryGetValue((latent, rows), out var batch))
             batches[(latent, rows)] = batch = new Rows(this, latent, rows);
@@ -149,7 +151,7 @@ public sealed class SimulatedModel : IDiffusionModel
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(MemoryMarshal.AsBytes(values), hash);
         var pixels = new byte[3 * width * height];
-        // Noise does not compress, a plain colour to nearly nothing: so many rows of noise give the asked size.
+        // Noise does not compress, a plain colour to nearly nothing: so many rows of noise give the requested size.
         var noise = Math.Min(spec.Bytes, pixels.Length);
         var state = BitConverter.ToUInt64(hash) | 1;
         for (var i = 0; i < noise; i++)

@@ -2,39 +2,43 @@ using System.Globalization;
 
 namespace Muse.Diffusion;
 
-/// <summary>What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,change=0ms,steps=20,bytes=0,side=64</c>; every part
-/// may be left out.</summary>
+/// <summary>
+/// What a simulated device costs, written <c>simulated:base=40ms,picture=10ms,change=0ms,steps=20,bytes=0,side=64</c>; every part may be
+/// left out.
+/// </summary>
 /// <remarks>
-/// A batch of n guided pictures of <see cref="Steps"/> steps takes <see cref="Base"/> + n × <see cref="Picture"/> in all; a step takes
-/// its share of that, and each of a guided picture's two rows half of the picture's part.
+/// A batch of n guided images of <see cref="Steps"/> steps takes <see cref="Base"/> + n × <see cref="PerImage"/> in all; a step takes
+/// its share of that, and each of a guided image's two rows half of the image's part.
 /// </remarks>
 public sealed record SimulationSpec
 {
     /// <summary>What a whole batch costs whatever its size. Default 40 ms.</summary>
     public TimeSpan Base { get; init; } = TimeSpan.FromMilliseconds(40);
 
-    /// <summary>What each guided picture of the batch adds. Default 10 ms.</summary>
-    public TimeSpan Picture { get; init; } = TimeSpan.FromMilliseconds(10);
+    /// <summary>What each guided image of the batch adds. Default 10 ms.</summary>
+    public TimeSpan PerImage { get; init; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>What a step adds when its shape (size, length of prompt, number of rows) is not that of the step before, as on CUDA.
-    /// Default 0.</summary>
+    /// <summary>
+    /// What a step adds when its shape (size, length of prompt, number of rows) is not that of the step before, as on CUDA. Default 0.
+    /// </summary>
     public TimeSpan Change { get; init; }
 
-    /// <summary>Whether more rows may run than are needed where a change costs something: the benchmark looks at what that is
-    /// worth.</summary>
+    /// <summary>
+    /// Whether more rows may run than are needed where a change costs something: the benchmark looks at what that is worth.
+    /// </summary>
     internal bool PadsRows { get; init; } = true;
 
-    /// <summary>The number of steps that base and picture are for. Default 20.</summary>
+    /// <summary>The number of steps that base and image are for. Default 20.</summary>
     public int Steps { get; init; } = 20;
 
-    /// <summary>About how many bytes a picture has as PNG. Default 0: as few as it takes.</summary>
+    /// <summary>About how many bytes an image has as PNG. Default 0: as few as it takes.</summary>
     public int Bytes { get; init; }
 
-    /// <summary>What a picture's sides are multiples of, pixels, where no model folder says. Default 64.</summary>
+    /// <summary>What an image's sides are multiples of, pixels, where no model folder says. Default 64.</summary>
     public int Side { get; init; } = 64;
 
     /// <summary>A device that costs nothing.</summary>
-    public static SimulationSpec Free { get; } = new() { Base = TimeSpan.Zero, Picture = TimeSpan.Zero };
+    public static SimulationSpec Free { get; } = new() { Base = TimeSpan.Zero, PerImage = TimeSpan.Zero };
 
     /// <summary>Whether a device setting asks for a simulated device.</summary>
     public static bool IsSimulated(string device) =>
@@ -61,7 +65,7 @@ public sealed record SimulationSpec
             spec = name.ToLowerInvariant() switch
             {
                 "base" => spec with { Base = Milliseconds(device, name, value) },
-                "picture" => spec with { Picture = Milliseconds(device, name, value) },
+                "picture" => spec with { PerImage = Milliseconds(device, name, value) },
                 "change" => spec with { Change = Milliseconds(device, name, value) },
                 "steps" => spec with { Steps = Whole(device, name, value, 1, 1000) },
                 "bytes" => spec with { Bytes = Whole(device, name, value, 0, 100_000_000) },
@@ -75,11 +79,11 @@ public sealed record SimulationSpec
     }
 
     /// <summary>What one step of so many rows costs.</summary>
-    public TimeSpan StepCost(int rows) => (Base + Picture * (rows / 2.0)) / Steps;
+    public TimeSpan StepCost(int rows) => (Base + PerImage * (rows / 2.0)) / Steps;
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Base.TotalMilliseconds} ms + {Picture.TotalMilliseconds} ms a picture for {Steps} "
+        $"{Base.TotalMilliseconds} ms + {PerImage.TotalMilliseconds} ms an image for {Steps} "
             + $"steps{(Change > TimeSpan.Zero ? $", {Change.TotalMilliseconds} ms a change of shape" : "")}");
 
     static TimeSpan Milliseconds(string device, string name, string value)

@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>A token that was added to a tokenizer's vocabulary, for example a textual inversion's word: matched whole, before the text is
-/// split in words.</summary>
+/// <summary>
+/// A token that was added to a tokenizer's vocabulary, for example a textual inversion's word: matched whole, before the text is split in
+/// words.
+/// </summary>
 /// <param name="Content">Its text.</param>
 /// <param name="Id">Its id.</param>
 /// <param name="IgnoresCase">Whether it is compared with the lower-cased text (<c>normalized</c>).</param>

@@ -3,8 +3,9 @@ using HarfBuzzSharp;
 
 namespace Muse.Diffusion;
 
-/// <summary>Unicode's normal form C: letters and accents that may be written as one character or as several become the same (UAX
-/// #15).</summary>
+/// <summary>
+/// Unicode's normal form C: letters and accents that may be written as one character or as several become the same (UAX #15).
+/// </summary>
 /// <remarks>
 /// <see cref="string.Normalize()"/> asks ICU, which a bare machine or a small container need not have, and without it gives its text back
 /// as it was.

@@ -2,8 +2,10 @@ using Microsoft.ML.Tokenizers;
 
 namespace Muse.Diffusion;
 
-/// <summary>CLIP's tokenizer: composed, lower-cased text in words, each by byte-pair encoding with a mark at its end (Radford et al.,
-/// "Learning Transferable Visual Models", 2021).</summary>
+/// <summary>
+/// CLIP's tokenizer: composed, lower-cased text in words, each by byte-pair encoding with a mark at its end (Radford et al., "Learning
+/// Transferable Visual Models", 2021).
+/// </summary>
 /// <remarks>Reads a Hugging Face tokenizer folder. Safe to share between threads.</remarks>
 public sealed class ClipTokenizer
 {
@@ -38,15 +40,17 @@ public sealed class ClipTokenizer
     /// <summary>The id that fills the rest of a chunk: the end token's for Stable Diffusion 1, that of "!" for OpenCLIP's models.</summary>
     public int PadToken { get; }
 
-    /// <summary>Ids in a chunk, with the start and end tokens: 77 unless tokenizer_config.json says otherwise
-    /// (<c>model_max_length</c>).</summary>
+    /// <summary>
+    /// Ids in a chunk, with the start and end tokens: 77 unless tokenizer_config.json says otherwise (<c>model_max_length</c>).
+    /// </summary>
     public int ContextLength { get; }
 
     /// <summary>One more than the largest id: the least that the text encoder's embedding must hold.</summary>
     public int VocabularySize { get; }
 
-    /// <summary>Reads a tokenizer folder: <c>vocab.json</c> and <c>merges.txt</c>, or <c>tokenizer.json</c>, with special and added
-    /// tokens.</summary>
+    /// <summary>
+    /// Reads a tokenizer folder: <c>vocab.json</c> and <c>merges.txt</c>, or <c>tokenizer.json</c>, with special and added tokens.
+    /// </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="name">What errors call it; null for its path.</param>
     /// <exception cref="ModelFolderException">A file is missing, or not what it should be; the message names it and the
@@ -170,8 +174,9 @@ public sealed class ClipTokenizer
         ? [id]
         : [.. bpe.EncodeToIds(text.AsSpan(word.Start, word.Length), considerPreTokenization: false, considerNormalization: false)];
 
-    /// <summary>The text as CLIP splits it, but for case: composed, and the one capital whose small letter is two characters is two as
-    /// well.</summary>
+    /// <summary>
+    /// The text as CLIP splits it, but for case: composed, and the one capital whose small letter is two characters is two as well.
+    /// </summary>
     static string Composed(string text) => CanonicalComposition.Compose(text).Replace("\u0130", "I\u0307", StringComparison.Ordinal);
 
     /// <summary>Lower case, character by character, so that positions in the text stay.</summary>

@@ -2,8 +2,10 @@ using System.Text;
 
 namespace Muse.Diffusion;
 
-/// <summary>Splits lower-case text into the words that CLIP encodes one by one: contractions, runs of letters, single digits, runs of
-/// anything else but space.</summary>
+/// <summary>
+/// Splits lower-case text into the words that CLIP encodes one by one: contractions, runs of letters, single digits, runs of anything else
+/// but space.
+/// </summary>
 static class ClipWords
 {
     static readonly string[] Contractions = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];

@@ -1,7 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>A prompt as the text encoder takes it. Prompts longer than a chunk are encoded in several, whose embeddings follow one
-/// another.</summary>
+/// <summary>
+/// A prompt as the text encoder takes it. Prompts longer than a chunk are encoded in several, whose embeddings follow one another.
+/// </summary>
 public sealed class PromptChunks
 {
     readonly int[] empty;
@@ -20,8 +21,10 @@ public sealed class PromptChunks
     /// <summary>The weights of each chunk's tokens: 1 where the prompt gives none, and for start, end and padding.</summary>
     public IReadOnlyList<float[]> Weights { get; }
 
-    /// <summary>The end of the prompt, as it was written (accents composed), that did not fit: from the first word that is not wholly used.
-    /// Null when all of it did.</summary>
+    /// <summary>
+    /// The end of the prompt, as it was written (accents composed), that did not fit: from the first word that is not wholly used. Null
+    /// when all of it did.
+    /// </summary>
     public string? CutOff { get; }
 
     /// <summary>The same prompt with empty chunks after it: a prompt and its negative need equally many.</summary>

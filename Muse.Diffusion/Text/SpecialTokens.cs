@@ -1,7 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>A tokenizer's special tokens and context length, from <c>tokenizer_config.json</c>, else <c>special_tokens_map.json</c>, else
-/// CLIP's own.</summary>
+/// <summary>
+/// A tokenizer's special tokens and context length, from <c>tokenizer_config.json</c>, else <c>special_tokens_map.json</c>, else CLIP's
+/// own.
+/// </summary>
 /// <param name="Start">Begins a chunk.</param>
 /// <param name="End">Ends a chunk's text.</param>
 /// <param name="Pad">Fills the rest of a chunk.</param>

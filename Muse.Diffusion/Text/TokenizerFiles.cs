@@ -12,8 +12,10 @@ sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Me
 {
     public const string EndOfWord = "</w>";
 
-    /// <summary>Reads a folder: <c>vocab.json</c> and <c>merges.txt</c>, or <c>tokenizer.json</c>, and the files of special and added
-    /// tokens where they are there.</summary>
+    /// <summary>
+    /// Reads a folder: <c>vocab.json</c> and <c>merges.txt</c>, or <c>tokenizer.json</c>, and the files of special and added tokens where
+    /// they are there.
+    /// </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="name">What errors call it.</param>
     /// <exception cref="ModelFolderException">A file is missing or wrong.</exception>
@@ -145,8 +147,9 @@ sealed record TokenizerFiles(Dictionary<string, int> Vocabulary, List<string> Me
             SingleWord: token.Flag("single_word") ?? false);
     }
 
-    /// <summary>The letters that stand for the 256 bytes in the files: printable Latin-1 for itself, the rest from U+0100 on (GPT-2's
-    /// table).</summary>
+    /// <summary>
+    /// The letters that stand for the 256 bytes in the files: printable Latin-1 for itself, the rest from U+0100 on (GPT-2's table).
+    /// </summary>
     static IEnumerable<char> ByteLetters()
     {
         var next = '\u0100';

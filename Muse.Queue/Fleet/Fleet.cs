@@ -29,7 +29,7 @@ public sealed class Fleet
     /// <summary>Stores a worker's heartbeat. The worker is removed 15 s after its last one.</summary>
     public Task BeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) =>
         connection.RunAsync(QueueScripts.Beat, cancellation, heartbeat.Worker, QueueJson.Write(heartbeat),
-            heartbeat.PicturesPerSecond is { } rate && double.IsFinite(rate) ? QueueConnection.Number(rate) : "");
+            heartbeat.ImagesPerSecond is { } rate && double.IsFinite(rate) ? QueueConnection.Number(rate) : "");
 
     /// <summary>Removes a worker at once.</summary>
     public Task LeaveAsync(string worker, CancellationToken cancellation) =>
@@ -53,7 +53,7 @@ public sealed class Fleet
 
     static double Now(RedisResult clock) => (double)clock[0] * 1000 + (double)clock[1] / 1000;
 
-    /// <summary>Asks a worker to drain: it takes no more work, hands its pictures back and waits to be stopped.</summary>
+    /// <summary>Asks a worker to drain: it takes no more work, hands its images back and waits to be stopped.</summary>
     public Task RequestDrainAsync(string worker, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
@@ -111,13 +111,13 @@ public sealed class Fleet
     }
 
     /// <summary>
-    /// How long pictures had waited when any worker began them, oldest first: the last ten minutes, or about 4,096 reads.
+    /// How long images had waited when any worker started them, oldest first: the last ten minutes, or about 4,096 reads.
     /// </summary>
-    /// <param name="after">The <see cref="BegunPictures.Id"/> after which to read, or null for all.</param>
+    /// <param name="after">The <see cref="StartedImages.Id"/> after which to read, or null for all.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    public Task<IReadOnlyList<BegunPictures>> BegunAsync(string? after, CancellationToken cancellation) =>
-        connection.TryAsync<IReadOnlyList<BegunPictures>>(async database =>
-            [.. (await database.StreamRangeAsync(Keys.Waits, after is null ? "-" : $"({after}")).Select(BegunPictures.Read)], cancellation);
+    public Task<IReadOnlyList<StartedImages>> StartedImagesAsync(string? after, CancellationToken cancellation) =>
+        connection.TryAsync<IReadOnlyList<StartedImages>>(async database =>
+            [.. (await database.StreamRangeAsync(Keys.Waits, after is null ? "-" : $"({after}")).Select(StartedImages.Read)], cancellation);
 
     /// <summary>Completes when work was added or a decision was stored, or after <paramref name="atMost"/>.</summary>
     public Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => changes.WaitAsync(atMost, cancellation);

@@ -23,7 +23,7 @@ public sealed record ModelCard
     public required float DefaultGuidanceScale { get; init; }
     /// <summary>The samplers' names; the first is the default.</summary>
     public required IReadOnlyList<string> Samplers { get; init; }
-    /// <summary>Whether pictures pass a safety checker.</summary>
+    /// <summary>Whether images pass a safety checker.</summary>
     public bool SafetyChecker { get; init; }
     /// <summary>Whether it can start from an image.</summary>
     public bool ImageInput { get; init; }

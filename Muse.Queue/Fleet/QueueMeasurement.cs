@@ -1,11 +1,11 @@
 namespace Muse.Queue;
 
 /// <summary>A measurement of the queue.</summary>
-/// <param name="Waiting">Pictures that were neither delivered nor cancelled yet.</param>
-/// <param name="Pending">Pictures that were delivered and have not ended.</param>
+/// <param name="Waiting">Images that were neither delivered nor cancelled yet.</param>
+/// <param name="Pending">Images that were delivered and have not ended.</param>
 /// <param name="OldestWaiting">How long the oldest undelivered entry has waited; null when none waits.</param>
-/// <param name="Arrivals">Pictures ever added.</param>
-/// <param name="Completed">Pictures ever ended, in any way.</param>
+/// <param name="Arrivals">Images ever added.</param>
+/// <param name="Completed">Images ever ended, in any way.</param>
 /// <param name="At">When it was measured, by the clock of Redis.</param>
 public sealed record QueueMeasurement(
     long Waiting, long Pending, TimeSpan? OldestWaiting, long Arrivals, long Completed, DateTimeOffset At);

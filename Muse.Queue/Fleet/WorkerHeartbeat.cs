@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Muse.Queue;
 
 /// <summary>A worker's state, which it stores about once per second.</summary>
@@ -15,17 +17,19 @@ public sealed record WorkerHeartbeat
     public required DateTimeOffset StartedAt { get; init; }
     /// <summary>When this heartbeat was made, by the worker's clock.</summary>
     public required DateTimeOffset At { get; init; }
-    /// <summary>Pictures in a full batch.</summary>
+    /// <summary>Images in a full batch.</summary>
     public required int Slots { get; init; }
-    /// <summary>The pictures in the batch.</summary>
+    /// <summary>The images in the batch.</summary>
     public required IReadOnlyList<BatchPlace> Batch { get; init; }
-    /// <summary>Pictures per second with a full batch, measured by <see cref="RateMeter"/>; null until measured.</summary>
-    public double? PicturesPerSecond { get; init; }
-    /// <summary>Pictures completed since the worker started.</summary>
-    public long Painted { get; init; }
+    /// <summary>Images per second with a full batch, measured by <see cref="RateMeter"/>; null until measured.</summary>
+    [JsonPropertyName("PicturesPerSecond")]
+    public double? ImagesPerSecond { get; init; }
+    /// <summary>Images completed since the worker started.</summary>
+    [JsonPropertyName("Painted")]
+    public long Completed { get; init; }
 }
 
-/// <summary>One picture in a worker's batch.</summary>
+/// <summary>One image in a worker's batch.</summary>
 /// <param name="Place">Its row in the batch, 0 to <c>Slots - 1</c>.</param>
 /// <param name="JobId">Its job.</param>
 /// <param name="Index">Its index in the job.</param>
@@ -40,6 +44,6 @@ public enum WorkerState
     Starting,
     /// <summary>Takes work.</summary>
     Ready,
-    /// <summary>Takes no more work and hands back its pictures.</summary>
+    /// <summary>Takes no more work and hands back its images.</summary>
     Draining,
 }

@@ -1,9 +1,9 @@
 namespace Muse.Queue;
 
-/// <summary>One accepted request: <see cref="Count"/> pictures of one prompt. Immutable; written once, when it is submitted.</summary>
+/// <summary>One accepted request: <see cref="Count"/> images of one prompt. Immutable; written once, when it is submitted.</summary>
 /// <remarks>
 /// Null stands for the model's default: the API sets it from the <see cref="ModelCard"/> if one is known, otherwise the worker does.
-/// One stream entry is one picture. Picture <c>i</c> uses the seed <c>Seed + i</c>.
+/// One stream entry is one image. Image <c>i</c> uses the seed <c>Seed + i</c>.
 /// </remarks>
 public sealed record ImageJob
 {
@@ -37,23 +37,24 @@ public sealed record ImageJob
     /// <summary>The sampler's name as in <see cref="ModelCard.Samplers"/>, or null for the model's own.</summary>
     public string? Sampler { get; init; }
 
-    /// <summary>The first picture's seed. It is chosen before a job is submitted, so that the caller can be told.</summary>
+    /// <summary>The first image's seed. It is chosen before the job is submitted, so that the response can name it.</summary>
     public required long Seed { get; init; }
 
-    /// <summary>How many pictures, 1 to 10.</summary>
+    /// <summary>How many images, 1 to 10.</summary>
     public int Count { get; init; } = 1;
 
-    /// <summary>The image that all pictures of the job start from, or null for text alone. <see cref="Width"/> and <see cref="Height"/>
-    /// are set then.</summary>
+    /// <summary>
+    /// The image that all images of the job start from, or null for text alone. <see cref="Width"/> and <see cref="Height"/> are set then.
+    /// </summary>
     public JobInput? Input { get; init; }
 
-    /// <summary>The pictures' file format.</summary>
-    public PictureFormat Format { get; init; } = PictureFormat.Png;
+    /// <summary>The images' file format.</summary>
+    public OutputFormat Format { get; init; } = OutputFormat.Png;
 
     /// <summary>Quality of a JPEG or WebP, 0 to 100.</summary>
     public int Quality { get; init; } = 90;
 
-    /// <summary>The number of previews of each picture, evenly spaced over its steps, 0 to 100.</summary>
+    /// <summary>The number of previews of each image, evenly spaced over its steps, 0 to 100.</summary>
     public int Previews { get; init; }
 
     /// <summary>Interactive jobs are preferred to batch jobs, without starving them.</summary>
@@ -63,7 +64,7 @@ public sealed record ImageJob
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>
-    /// A picture that has not begun this long after it was accepted fails with the code <c>deadline_exceeded</c>. Null for no limit.
+    /// An image that has not started this long after it was accepted fails with the code <c>deadline_exceeded</c>. Null for no limit.
     /// </summary>
     /// <remarks>A duration, because the clocks of the API and of Redis differ. Redis measures it.</remarks>
     public TimeSpan? BeginWithin { get; init; }
@@ -75,8 +76,8 @@ public sealed record ImageJob
     public string? TraceParent { get; init; }
 }
 
-/// <summary>A picture's file format.</summary>
-public enum PictureFormat
+/// <summary>An image's file format.</summary>
+public enum OutputFormat
 {
     /// <summary>PNG, lossless, with the parameters in a text chunk.</summary>
     Png,
@@ -89,8 +90,8 @@ public enum PictureFormat
 /// <summary>The lane of the queue.</summary>
 public enum JobPriority
 {
-    /// <summary>Somebody waits for the pictures.</summary>
+    /// <summary>A client waits for the images.</summary>
     Interactive,
-    /// <summary>Nobody waits for the pictures.</summary>
+    /// <summary>No client waits for the images.</summary>
     Batch,
 }

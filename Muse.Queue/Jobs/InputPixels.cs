@@ -2,8 +2,10 @@ using System.IO.Compression;
 
 namespace Muse.Queue;
 
-/// <summary>The pixels of a job's input image and of its mask, compressed (zlib, lossless). Without compression they have 3 bytes a pixel
-/// and 1 byte a pixel.</summary>
+/// <summary>
+/// The pixels of a job's input image and of its mask, compressed (zlib, lossless). Without compression they have 3 bytes a pixel and 1 byte
+/// a pixel.
+/// </summary>
 /// <param name="Image">The image: rows from the top, red, green, blue.</param>
 /// <param name="Mask">The mask: 0 keeps a pixel, 255 generates it anew; empty for none.</param>
 public sealed record InputPixels(ReadOnlyMemory<byte> Image, ReadOnlyMemory<byte> Mask)

@@ -43,7 +43,7 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
                     listener.Notify(revision, state);
                 return listener;
             }
-            // The last listener left between the two lines and closed the set.
+            // The last listener was removed between the two lines, which closed the set.
             jobs.TryRemove(KeyValuePair.Create(jobId, listeners));
         }
     }
@@ -204,7 +204,7 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
         }
     }
 
-    /// <summary>The listeners of one job. Closed once the last one has left.</summary>
+    /// <summary>The listeners of one job. Closed once the last one is removed.</summary>
     sealed class Listeners
     {
         readonly HashSet<JobListener> members = [];

@@ -1,7 +1,9 @@
 namespace Muse.Queue;
 
-/// <summary>The image that a job starts from, as its request describes it. Its pixels are stored beside the job
-/// (<see cref="InputPixels"/>) and have the job's width and height.</summary>
+/// <summary>
+/// The image that a job starts from, as its request describes it. Its pixels are stored beside the job (<see cref="InputPixels"/>) and have
+/// the job's width and height.
+/// </summary>
 public sealed record JobInput
 {
     /// <summary>How far the run goes back towards noise, above 0 to 1.</summary>

@@ -1,6 +1,6 @@
 namespace Muse.Queue;
 
-/// <summary>Waits for changes of one job. Disposing it removes it.</summary>
+/// <summary>Waits for changes of one job, until it is disposed.</summary>
 sealed class JobListener(JobEvents events, string jobId, bool finalOnly) : IDisposable
 {
     readonly Lock gate = new();

@@ -35,12 +35,12 @@ public sealed class JobQueue
     QueueOptions Options => connection.Options;
 
     /// <summary>
-    /// Accepts a job atomically: its hash, one stream entry per picture and a signal. Submitting the same <see cref="ImageJob.Id"/> again
+    /// Accepts a job atomically: its hash, one stream entry per image and a signal. Submitting the same <see cref="ImageJob.Id"/> again
     /// changes nothing.
     /// </summary>
     /// <param name="job">The job.</param>
     /// <param name="idempotency">Identifies repeated requests, or null.</param>
-    /// <param name="cancellation">Stops waiting for the answer. The job may have been accepted.</param>
+    /// <param name="cancellation">Stops waiting for the response. The job may have been accepted.</param>
     public Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation) =>
         SubmitAsync(job, null, idempotency, cancellation);
 
@@ -75,18 +75,18 @@ public sealed class JobQueue
         ];
         // Pixels are large: other jobs do not wait for them.
         var submitting = input is null ? submissions.AddAsync(arguments) : SubmitAloneAsync(arguments);
-        var answer = (RedisResult[])(await submitting.WaitAsync(cancellation))!;
-        var outcome = (string)answer[0]!;
+        var reply = (RedisResult[])(await submitting.WaitAsync(cancellation))!;
+        var outcome = (string)reply[0]!;
         if (outcome == SubmitReply.Error)
-            throw QueueConnection.ToException((string)answer[1]!);
+            throw QueueConnection.ToException((string)reply[1]!);
         activity?.SetTag("muse.outcome", outcome);
         QueueTelemetry.Submitted.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
         return outcome switch
         {
-            SubmitReply.Accepted => new SubmitOutcome.Accepted((string)answer[1]!),
-            SubmitReply.Duplicate => new SubmitOutcome.Duplicate((string)answer[1]!),
-            SubmitReply.KeyReused => new SubmitOutcome.KeyReused((string)answer[1]!),
-            _ => new SubmitOutcome.QueueFull(AtLeastASecond((double)answer[1]), TimeSpan.FromMilliseconds(Math.Max(0, (double)answer[2]))),
+            SubmitReply.Accepted => new SubmitOutcome.Accepted((string)reply[1]!),
+            SubmitReply.Duplicate => new SubmitOutcome.Duplicate((string)reply[1]!),
+            SubmitReply.KeyReused => new SubmitOutcome.KeyReused((string)reply[1]!),
+            _ => new SubmitOutcome.QueueFull(AtLeastASecond((double)reply[1]), TimeSpan.FromMilliseconds(Math.Max(0, (double)reply[2]))),
         };
     }
 
@@ -105,16 +105,16 @@ public sealed class JobQueue
     public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) =>
         connection.TryAsync(async database => JobRecord.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
 
-    /// <summary>Reads the state and the pictures of a known job in one round trip.</summary>
-    Task<FinishedJob?> FindWithPicturesAsync(ImageJob job, CancellationToken cancellation) =>
+    /// <summary>Reads the state and the images of a known job in one round trip.</summary>
+    Task<FinishedJob?> FindWithImagesAsync(ImageJob job, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
             var fields = database.HashGetAsync(Keys.Job(job.Id), JobRecord.Fields(job));
-            var pictures = database.HashGetAsync(Keys.Pictures(job.Id), JobRecord.PictureFields(job));
-            var (snapshot, stored) = (JobRecord.Read(job, await fields), await pictures);
+            var images = database.HashGetAsync(Keys.Images(job.Id), JobRecord.ImageFields(job));
+            var (snapshot, stored) = (JobRecord.Read(job, await fields), await images);
             if (snapshot is null)
                 return null;
-            var read = snapshot.Pictures.Select(picture => JobRecord.Picture(stored[2 * picture.Index], stored[2 * picture.Index + 1]));
+            var read = snapshot.Images.Select(image => JobRecord.Image(stored[2 * image.Index], stored[2 * image.Index + 1]));
             return new FinishedJob(snapshot, [.. read]);
         }, cancellation);
 
@@ -126,59 +126,60 @@ public sealed class JobQueue
         var first = await FindAsync(jobId, cancellation);
         if (first is null || first.State.IsFinal())
             return first;
-        return await FinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
+        return await ReadWhenFinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
-    /// <summary>Like <see cref="WaitAsync"/>, with the pictures.</summary>
-    /// <returns>The final job and its pictures, or null if there is no such job.</returns>
-    public async Task<FinishedJob?> WaitWithPicturesAsync(string jobId, CancellationToken cancellation)
+    /// <summary>Like <see cref="WaitAsync"/>, with the images.</summary>
+    /// <returns>The final job and its images, or null if there is no such job.</returns>
+    public async Task<FinishedJob?> WaitWithImagesAsync(string jobId, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(jobId, finalOnly: true, cancellation);
         if (await FindAsync(jobId, cancellation) is not { } first)
             return null;
         if (first.State.IsFinal())
-            return await FindWithPicturesAsync(first.Job, cancellation);
-        return await WaitWithPicturesAsync(listener, first.Job, cancellation);
+            return await FindWithImagesAsync(first.Job, cancellation);
+        return await WaitWithImagesAsync(listener, first.Job, cancellation);
     }
 
     /// <summary>
     /// The same for a job that <see cref="SubmitAsync(ImageJob, IdempotencyToken?, CancellationToken)"/> has just accepted in this process.
     /// It saves reading the job first and its request back.
     /// </summary>
-    public async Task<FinishedJob?> WaitWithPicturesAsync(ImageJob accepted, CancellationToken cancellation)
+    public async Task<FinishedJob?> WaitWithImagesAsync(ImageJob accepted, CancellationToken cancellation)
     {
         using var listener = await events.ListenAsync(accepted.Id, finalOnly: true, cancellation);
-        return await WaitWithPicturesAsync(listener, accepted, cancellation);
+        return await WaitWithImagesAsync(listener, accepted, cancellation);
     }
 
-    Task<FinishedJob?> WaitWithPicturesAsync(JobListener listener, ImageJob job, CancellationToken cancellation) =>
-        FinalAsync(listener, () => FindWithPicturesAsync(job, cancellation), finished => finished.Job.State, cancellation);
+    Task<FinishedJob?> WaitWithImagesAsync(JobListener listener, ImageJob job, CancellationToken cancellation) =>
+        ReadWhenFinalAsync(listener, () => FindWithImagesAsync(job, cancellation), finished => finished.Job.State, cancellation);
 
-    /// <summary>
-    /// Waits for the notification of the end and reads the job. If Redis is unavailable then, it waits until Redis is back.
-    /// </summary>
-    async Task<T?> FinalAsync<T>(
+    /// <summary>Reads the job after each change until it is final.</summary>
+    async Task<T?> ReadWhenFinalAsync<T>(
         JobListener listener, Func<Task<T?>> read, Func<T, JobState> state, CancellationToken cancellation) where T : class
     {
         while (true)
         {
-            await listener.ChangedAsync(cancellation);
-            T? job;
-            while (true)
-            {
-                try
-                {
-                    job = await read();
-                    break;
-                }
-                catch (QueueUnavailableException)
-                {
-                    await Task.Delay(Options.SafetyPoll, connection.Time, cancellation);
-                }
-            }
-
+            var job = await ReadAfterChangeAsync(listener, read, cancellation);
             if (job is null || state(job).IsFinal())
                 return job;
+        }
+    }
+
+    /// <summary>Waits for the next change and reads the job. If Redis is unavailable then, it waits until Redis is back.</summary>
+    async Task<T?> ReadAfterChangeAsync<T>(JobListener listener, Func<Task<T?>> read, CancellationToken cancellation) where T : class
+    {
+        await listener.ChangedAsync(cancellation);
+        while (true)
+        {
+            try
+            {
+                return await read();
+            }
+            catch (QueueUnavailableException)
+            {
+                await Task.Delay(Options.SafetyPoll, connection.Time, cancellation);
+            }
         }
     }
 
@@ -200,27 +201,27 @@ public sealed class JobQueue
             }
             if (job.State.IsFinal())
                 yield break;
-            job = await FinalAsync(listener, () => FindAsync(jobId, cancellation), static _ => JobState.Succeeded, cancellation);
+            job = await ReadAfterChangeAsync(listener, () => FindAsync(jobId, cancellation), cancellation);
         }
     }
 
-    /// <summary>A finished picture's bytes, or null.</summary>
-    public Task<StoredPicture?> FindPictureAsync(string jobId, int index, CancellationToken cancellation) =>
-        FindBytesAsync(Keys.Pictures(jobId), $"{index}", index, cancellation);
+    /// <summary>A finished image's bytes, or null.</summary>
+    public Task<StoredImage?> FindImageAsync(string jobId, int index, CancellationToken cancellation) =>
+        FindBytesAsync(Keys.Images(jobId), $"{index}", index, cancellation);
 
-    /// <summary>The latest preview of a picture, or null. Previews are kept for a minute after the end of their job.</summary>
-    public Task<StoredPicture?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
+    /// <summary>The latest preview of an image, or null. Previews are kept for a minute after the end of their job.</summary>
+    public Task<StoredImage?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Work(jobId), $"{index}:preview", index, cancellation);
 
-    Task<StoredPicture?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation) =>
+    Task<StoredImage?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
             var values = await database.HashGetAsync(key, [field, $"{index}:info"]);
-            return JobRecord.Picture(values[0], values[1]);
+            return JobRecord.Image(values[0], values[1]);
         }, cancellation);
 
     /// <summary>
-    /// Cancels the pictures that are not final. Waiting ones are never begun, running ones leave the batch at the next step.
+    /// Cancels the images that are not final. Waiting ones are never started, running ones leave the batch at the next step.
     /// </summary>
     /// <returns>The job afterwards, or null if there is none.</returns>
     public async Task<JobSnapshot?> CancelAsync(string jobId, CancellationToken cancellation)
@@ -230,9 +231,9 @@ public sealed class JobQueue
         return await FindAsync(jobId, cancellation);
     }
 
-    /// <summary>A secret that all processes of this model share. The first to ask creates it.</summary>
+    /// <summary>A secret that all processes of this model share. The first caller creates it.</summary>
     /// <param name="fresh">The secret, if there is none yet.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     public Task<byte[]> LinkSecretAsync(byte[] fresh, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
@@ -241,18 +242,18 @@ public sealed class JobQueue
             return (byte[])(await database.StringGetAsync(Keys.LinkSecret))!;
         }, cancellation);
 
-    /// <summary>Counts pictures against a limit that all processes share.</summary>
+    /// <summary>Counts images against a limit that all processes share.</summary>
     /// <param name="owner">The caller.</param>
-    /// <param name="pictures">How many pictures.</param>
-    /// <param name="limit">Pictures that are allowed in a window. A single request may exceed it, if it is the first in its window.</param>
+    /// <param name="images">How many images.</param>
+    /// <param name="limit">Images that are allowed in a window. A single request may exceed it, if it is the first in its window.</param>
     /// <param name="window">The length of the window.</param>
-    /// <param name="cancellation">Gives up.</param>
-    /// <returns>Null if the pictures are allowed; else when the next window begins.</returns>
-    public async Task<TimeSpan?> CountAsync(string owner, int pictures, int limit, TimeSpan window, CancellationToken cancellation)
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>Null if the images are allowed; else the time until the next window begins.</returns>
+    public async Task<TimeSpan?> CountAsync(string owner, int images, int limit, TimeSpan window, CancellationToken cancellation)
     {
-        var left = (long)await connection.RunAsync(
-            QueueScripts.Count, cancellation, owner, pictures, limit, (long)window.TotalMilliseconds);
-        return left < 0 ? null : TimeSpan.FromMilliseconds(left);
+        var untilNextWindow = (long)await connection.RunAsync(
+            QueueScripts.Count, cancellation, owner, images, limit, (long)window.TotalMilliseconds);
+        return untilNextWindow < 0 ? null : TimeSpan.FromMilliseconds(untilNextWindow);
     }
 
     /// <summary>Keeps a job whose response did not reach its client, for the client's retry.</summary>
@@ -260,7 +261,7 @@ public sealed class JobQueue
     /// <param name="request">A hash of the request.</param>
     /// <param name="jobId">The job.</param>
     /// <param name="window">How long it is kept.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     public Task KeepInterruptedAsync(string owner, string request, string jobId, TimeSpan window, CancellationToken cancellation) =>
         connection.TryAsync(database =>
         {
@@ -321,14 +322,14 @@ public sealed class JobQueue
     }
 
     /// <summary>
-    /// The number of pictures ahead of the job's first waiting picture and their estimated time; null if none of its pictures waits.
+    /// The number of images ahead of the job's first waiting image and their estimated time; null if none of its images waits.
     /// </summary>
     public async Task<QueuePosition?> PositionAsync(string jobId, CancellationToken cancellation)
     {
-        var answer = await connection.RunAsync(QueueScripts.Position, cancellation, jobId);
-        if (answer.IsNull)
+        var reply = await connection.RunAsync(QueueScripts.Position, cancellation, jobId);
+        if (reply.IsNull)
             return null;
-        var (ahead, capacity) = ((long)answer[0], (string?)answer[1]);
+        var (ahead, capacity) = ((long)reply[0], (string?)reply[1]);
         var isMeasured = double.TryParse(capacity, CultureInfo.InvariantCulture, out var rate) && rate > 0;
         return new QueuePosition(ahead, isMeasured ? TimeSpan.FromSeconds(ahead / rate) : null);
     }

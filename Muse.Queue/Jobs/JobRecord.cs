@@ -5,21 +5,21 @@ namespace Muse.Queue;
 /// <summary>Reads a job's hash.</summary>
 static class JobRecord
 {
-    const int FieldsOfJob = 5, FieldsOfPicture = 8, MaxPictures = 10;
+    const int FieldsOfJob = 5, FieldsOfImage = 8, MaxImages = 10;
 
-    // By the number of pictures. The order is that of Read.
-    static readonly RedisValue[][] AllFields = [.. Enumerable.Range(0, MaxPictures + 1).Select(count => (RedisValue[])
+    // By the number of images. The order is that of Read.
+    static readonly RedisValue[][] AllFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
         ["state", "revision", "started", "finished", "at", .. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])
             [$"{i}:state", $"{i}:result", $"{i}:begun", $"{i}:ended", $"{i}:step", $"{i}:steps", $"{i}:previews", $"{i}:worker"])])];
 
-    static readonly RedisValue[][] AllPictureFields = [.. Enumerable.Range(0, MaxPictures + 1).Select(count => (RedisValue[])
+    static readonly RedisValue[][] AllImageFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
         [.. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])[$"{i}", $"{i}:info"])])];
 
     /// <summary>The fields of a job's hash, without its request.</summary>
     public static RedisValue[] Fields(ImageJob job) => AllFields[job.Count];
 
-    /// <summary>The fields of a job's pictures: bytes and info of each.</summary>
-    public static RedisValue[] PictureFields(ImageJob job) => AllPictureFields[job.Count];
+    /// <summary>The fields of a job's images: bytes and info of each.</summary>
+    public static RedisValue[] ImageFields(ImageJob job) => AllImageFields[job.Count];
 
     /// <summary>The snapshot. Null if the hash is missing or damaged.</summary>
     public static JobSnapshot? Read(HashEntry[] hash)
@@ -40,24 +40,24 @@ static class JobRecord
         if (State(values[0]) is not { } state)
             return null;
         var accepted = Time(values[4]);
-        var pictures = new PictureSnapshot[job.Count];
+        var images = new ImageSnapshot[job.Count];
         for (var index = 0; index < job.Count; index++)
         {
-            var of = values.Slice(FieldsOfJob + index * FieldsOfPicture, FieldsOfPicture);
-            if (State(of[0]) is not { } pictureState)
+            var of = values.Slice(FieldsOfJob + index * FieldsOfImage, FieldsOfImage);
+            if (State(of[0]) is not { } imageState)
                 return null;
             var result = QueueJson.ReadResult(of[1]);
             var (begun, ended) = (Time(of[2]), Time(of[3]));
-            pictures[index] = new PictureSnapshot
+            images[index] = new ImageSnapshot
             {
                 Index = index,
-                State = pictureState,
+                State = imageState,
                 Seed = unchecked(job.Seed + index),
-                Step = pictureState == JobState.Succeeded ? result?.Steps ?? 0 : Int(of[4]),
+                Step = imageState == JobState.Succeeded ? result?.Steps ?? 0 : Int(of[4]),
                 Steps = result is { Steps: > 0 } ? result.Steps : Int(of[5]),
                 Previews = Int(of[6]),
                 Worker = of[7],
-                Timings = ended is null ? null : new PictureTimings((begun ?? ended) - accepted ?? default, ended - begun ?? default),
+                Timings = ended is null ? null : new ImageTimings((begun ?? ended) - accepted ?? default, ended - begun ?? default),
                 Width = result?.Width ?? 0,
                 Height = result?.Height ?? 0,
                 PromptCutOff = result?.PromptCutOff,
@@ -70,25 +70,25 @@ static class JobRecord
             Job = job,
             State = state,
             Revision = (long)Math.Max(1, Number(values[1])),
-            Pictures = pictures,
+            Images = images,
             StartedAt = Time(values[2]),
             FinishedAt = Time(values[3]),
         };
     }
 
-    /// <summary>A picture from the values of its <see cref="PictureFields"/>, or null.</summary>
-    public static StoredPicture? Picture(RedisValue bytes, RedisValue info)
+    /// <summary>An image from the values of its <see cref="ImageFields"/>, or null.</summary>
+    public static StoredImage? Image(RedisValue bytes, RedisValue info)
     {
         if (bytes.IsNull || info.IsNull)
             return null;
         var parts = info.ToString().Split(' ');
-        return parts.Length == 3 && Enum.TryParse<PictureFormat>(parts[0], out var format)
+        return parts.Length == 3 && Enum.TryParse<OutputFormat>(parts[0], out var format)
             && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
-            ? new StoredPicture((ReadOnlyMemory<byte>)bytes, format, width, height)
+            ? new StoredImage((ReadOnlyMemory<byte>)bytes, format, width, height)
             : null;
     }
 
-    public static RedisValue Info(StoredPicture picture) => $"{picture.Format} {picture.Width} {picture.Height}";
+    public static RedisValue Info(StoredImage image) => $"{image.Format} {image.Width} {image.Height}";
 
     public static JobState? State(RedisValue value) =>
         !value.IsNull && value.TryParse(out int number) && number is >= 0 and <= (int)JobState.Cancelled ? (JobState)number : null;

@@ -1,9 +1,9 @@
 namespace Muse.Queue;
 
-/// <summary>The state of a job or of one of its pictures. The last three are final: they never change again.</summary>
+/// <summary>The state of a job or of one of its images. The last three are final: they never change again.</summary>
 public enum JobState
 {
-    /// <summary>Accepted and not begun.</summary>
+    /// <summary>Accepted and not started.</summary>
     Queued,
     /// <summary>On a worker.</summary>
     Running,
@@ -28,24 +28,24 @@ public sealed record JobSnapshot
     /// <summary>The request.</summary>
     public required ImageJob Job { get; init; }
 
-    /// <summary>Running as soon as one picture runs. Final when all pictures are. Failed if any picture failed.</summary>
+    /// <summary>Running as soon as one image runs. Final when all images are. Failed if any image failed.</summary>
     public required JobState State { get; init; }
 
     /// <summary>Increases with every change of the job, from 1. It is the id of the latest event.</summary>
     public required long Revision { get; init; }
 
-    /// <summary>One element per picture, in order.</summary>
-    public required IReadOnlyList<PictureSnapshot> Pictures { get; init; }
+    /// <summary>One element per image, in order.</summary>
+    public required IReadOnlyList<ImageSnapshot> Images { get; init; }
 
-    /// <summary>When the first picture was begun.</summary>
+    /// <summary>When the first image was started.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 
-    /// <summary>When the last picture ended.</summary>
+    /// <summary>When the last image ended.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
 }
 
-/// <summary>The state of one picture at one moment. <see cref="JobQueue.FindPictureAsync"/> reads its bytes.</summary>
-public sealed record PictureSnapshot
+/// <summary>The state of one image at one moment. <see cref="JobQueue.FindImageAsync"/> reads its bytes.</summary>
+public sealed record ImageSnapshot
 {
     /// <summary>0 to <c>Count - 1</c>.</summary>
     public required int Index { get; init; }
@@ -69,7 +69,7 @@ public sealed record PictureSnapshot
     public string? Worker { get; init; }
 
     /// <summary>Its timings, once it is final.</summary>
-    public PictureTimings? Timings { get; init; }
+    public ImageTimings? Timings { get; init; }
 
     /// <summary>Width in pixels, once it is completed.</summary>
     public int Width { get; init; }
@@ -87,10 +87,10 @@ public sealed record PictureSnapshot
     public JobError? Error { get; init; }
 }
 
-/// <summary>The timings of a picture.</summary>
-/// <param name="Waited">From acceptance until a worker began it.</param>
-/// <param name="Painted">From then until its bytes were stored.</param>
-public readonly record struct PictureTimings(TimeSpan Waited, TimeSpan Painted);
+/// <summary>The timings of an image.</summary>
+/// <param name="WaitTime">From acceptance until a worker started it.</param>
+/// <param name="GenerationTime">From then until its bytes were stored.</param>
+public readonly record struct ImageTimings(TimeSpan WaitTime, TimeSpan GenerationTime);
 
 /// <summary>Why a job failed.</summary>
 /// <param name="Code">One of <see cref="JobErrorCodes"/>.</param>
@@ -103,7 +103,7 @@ public static class JobErrorCodes
 {
     /// <summary>The model does not support the request. The caller can correct it.</summary>
     public const string InvalidRequest = "invalid_request";
-    /// <summary>The deadline passed before it was begun.</summary>
+    /// <summary>The deadline passed before it was started.</summary>
     public const string DeadlineExceeded = "deadline_exceeded";
     /// <summary>Workers crashed on it too often. It is a dead letter.</summary>
     public const string Poisoned = "poisoned";
@@ -113,12 +113,12 @@ public static class JobErrorCodes
     public const string EngineFailure = "engine_failure";
 }
 
-/// <summary>A picture's bytes.</summary>
+/// <summary>An image's bytes.</summary>
 /// <param name="Bytes">The file's content.</param>
 /// <param name="Format">Its format.</param>
 /// <param name="Width">Width in pixels.</param>
 /// <param name="Height">Height in pixels.</param>
-public sealed record StoredPicture(ReadOnlyMemory<byte> Bytes, PictureFormat Format, int Width, int Height);
+public sealed record StoredImage(ReadOnlyMemory<byte> Bytes, OutputFormat Format, int Width, int Height);
 
 /// <summary>One page of a caller's jobs, newest first.</summary>
 /// <param name="Jobs">The jobs.</param>

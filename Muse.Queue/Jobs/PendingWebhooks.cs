@@ -33,7 +33,7 @@ public sealed class PendingWebhooks
             [(long)connection.Options.WebhookLease.TotalMilliseconds, MaxTaken, .. held.Select(id => (RedisValue)id)]))!;
 
     /// <summary>Removes a job: its webhook was called, or is no longer needed.</summary>
-    public Task DoneAsync(string jobId, CancellationToken cancellation) =>
+    public Task RemoveAsync(string jobId, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
             var transaction = database.CreateTransaction();
@@ -46,7 +46,7 @@ public sealed class PendingWebhooks
     /// Stores a delivery that has failed, so that it outlasts this process and the job. The newest 10,000 jobs' are kept, for seven days.
     /// </summary>
     /// <param name="delivery">The delivery.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     public Task StoreAsync(WebhookDelivery delivery, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {

@@ -7,18 +7,18 @@ namespace Muse.Queue;
 /// load, items share the fixed cost of a call.
 /// </summary>
 /// <param name="commit">
-/// The call: takes items in the order of arrival and returns one answer each. An exception goes to all of them.
+/// The call: takes items in the order of arrival and returns one result each. An exception goes to all of them.
 /// </param>
 /// <param name="maxItems">Maximum of items in one call.</param>
 /// <remarks>The call runs in the trace of its first item.</remarks>
-sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TAnswer>>> commit, int maxItems)
+sealed class GroupCommit<TItem, TResult>(Func<IReadOnlyList<TItem>, Task<IReadOnlyList<TResult>>> commit, int maxItems)
 {
     readonly Lock gate = new();
     readonly Queue<Waiting> waiting = [];
     bool running;
 
-    /// <summary>Adds an item and returns its answer.</summary>
-    public Task<TAnswer> AddAsync(TItem item)
+    /// <summary>Adds an item and returns its result.</summary>
+    public Task<TResult> AddAsync(TItem item)
     {
         var added = new Waiting(item);
         lock (gate)
@@ -39,9 +39,9 @@ sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOn
             Activity.Current = group[0].Activity;
             try
             {
-                var answers = await commit(group.ConvertAll(added => added.Item));
+                var results = await commit(group.ConvertAll(added => added.Item));
                 for (var i = 0; i < group.Count; i++)
-                    group[i].SetResult(answers[i]);
+                    group[i].SetResult(results[i]);
             }
             catch (Exception exception)
             {
@@ -63,7 +63,7 @@ sealed class GroupCommit<TItem, TAnswer>(Func<IReadOnlyList<TItem>, Task<IReadOn
         return group;
     }
 
-    sealed class Waiting(TItem item) : TaskCompletionSource<TAnswer>(TaskCreationOptions.RunContinuationsAsynchronously)
+    sealed class Waiting(TItem item) : TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public TItem Item => item;
         public Activity? Activity { get; } = Activity.Current;

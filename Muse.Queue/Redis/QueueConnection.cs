@@ -76,7 +76,7 @@ sealed class QueueConnection
     }
 
     /// <summary>Checks whether Redis supports and allows what Muse needs.</summary>
-    /// <returns>A sentence for the operator where it does not; null where it does, or where Redis is not available to be asked.</returns>
+    /// <returns>A sentence for the operator where it does not; null where it does, or where Redis is unavailable.</returns>
     public async Task<string?> FindUnsupportedAsync()
     {
         try

@@ -20,7 +20,7 @@ static class QueueJson
         new(new(QueueJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     public static byte[] Write(ImageJob job) => JsonSerializer.SerializeToUtf8Bytes(job, Compact.ImageJob);
-    public static byte[] Write(PictureResult result) => JsonSerializer.SerializeToUtf8Bytes(result, QueueJsonContext.Default.PictureResult);
+    public static byte[] Write(ImageResult result) => JsonSerializer.SerializeToUtf8Bytes(result, QueueJsonContext.Default.ImageResult);
     public static byte[] Write(WebhookDelivery delivery) =>
         JsonSerializer.SerializeToUtf8Bytes(delivery, QueueJsonContext.Default.WebhookDelivery);
     public static byte[] Write(WorkerHeartbeat heartbeat) =>
@@ -72,7 +72,7 @@ static class QueueJson
         _ => null,
     };
 
-    public static PictureResult? ReadResult(RedisValue json) => Read(json, QueueJsonContext.Default.PictureResult);
+    public static ImageResult? ReadResult(RedisValue json) => Read(json, QueueJsonContext.Default.ImageResult);
     public static WebhookDelivery? ReadDelivery(RedisValue json) => Read(json, QueueJsonContext.Default.WebhookDelivery);
     public static WorkerHeartbeat? ReadHeartbeat(RedisValue json) => Read(json, QueueJsonContext.Default.WorkerHeartbeat);
     public static ModelCard? ReadCard(RedisValue json) => Read(json, QueueJsonContext.Default.ModelCard);
@@ -97,8 +97,8 @@ static class QueueJson
     }
 }
 
-/// <summary>The stored result of a picture, without its bytes.</summary>
-sealed record PictureResult(
+/// <summary>The stored result of an image, without its bytes.</summary>
+sealed record ImageResult(
     int Steps = 0, int Width = 0, int Height = 0, string? PromptCutOff = null, bool Flagged = false, JobError? Error = null);
 
 [JsonSourceGenerationOptions(
@@ -107,7 +107,7 @@ sealed record PictureResult(
     MaxDepth = 8,
     UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ImageJob))]
-[JsonSerializable(typeof(PictureResult))]
+[JsonSerializable(typeof(ImageResult))]
 [JsonSerializable(typeof(WebhookDelivery))]
 [JsonSerializable(typeof(WorkerHeartbeat))]
 [JsonSerializable(typeof(ModelCard))]

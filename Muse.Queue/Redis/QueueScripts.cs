@@ -17,7 +17,7 @@ static class QueueScripts
     public static readonly QueueScript Checkpoint = Script("checkpoint");
     public static readonly QueueScript Complete = Script("complete");
     public static readonly QueueScript Fail = Script("fail");
-    public static readonly QueueScript Bury = Script("bury");
+    public static readonly QueueScript DeadLetter = Script("deadletter");
     public static readonly QueueScript HandBack = Script("handback");
     public static readonly QueueScript Beat = Script("beat");
     public static readonly QueueScript Leave = Script("leave");
@@ -31,9 +31,9 @@ static class QueueScripts
         local function run()
         {Read(name)}
         end
-        local answer = run()
+        local reply = run()
         finish()
-        return answer
+        return reply
         """);
 
     static string Read(string name)

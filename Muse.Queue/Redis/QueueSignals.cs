@@ -5,14 +5,14 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>
-/// Receives the signals for workers and the autoscaler: new work, pictures handed back, cancellations, drain requests, decisions.
+/// Receives the signals for workers and the autoscaler: new work, images handed back, cancellations, drain requests, decisions.
 /// </summary>
-/// <remarks>A signal may get lost. Whoever waits for one also polls.</remarks>
+/// <remarks>A signal may get lost, so each subscriber also polls.</remarks>
 sealed partial class QueueSignals(QueueConnection connection, ILogger<QueueSignals> logger) : IAsyncDisposable
 {
     /// <summary>Work was added to the queue.</summary>
     public const string Work = "work";
-    /// <summary>A picture was handed back.</summary>
+    /// <summary>An image was handed back.</summary>
     public const string HandBack = "handback";
     /// <summary>The autoscaler stored a decision.</summary>
     public const string Decision = "decision";
@@ -28,7 +28,7 @@ sealed partial class QueueSignals(QueueConnection connection, ILogger<QueueSigna
 
     TimeProvider Time => connection.Time;
 
-    /// <summary>Waits for the signals that pass a filter. Remembers one signal while nobody waits.</summary>
+    /// <summary>Waits for the signals that pass a filter. Remembers one signal that comes while no caller waits.</summary>
     public sealed class Subscription(QueueSignals signals, Func<string, bool> filter)
     {
         readonly SemaphoreSlim received = new(0, 1);
@@ -87,7 +87,7 @@ sealed partial class QueueSignals(QueueConnection connection, ILogger<QueueSigna
             if (reading is not null)
                 return;
             var messages = await connection.SubscribeAsync(connection.Keys.Signals);
-            // The loop must not run in the trace of whoever starts it.
+            // The loop must not run in the trace of the request that starts it.
             using (ExecutionContext.SuppressFlow())
                 reading = Task.Run(() => ReadAsync(messages));
             connection.Restored += () => Publish(Work);

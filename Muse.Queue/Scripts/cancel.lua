@@ -1,4 +1,4 @@
--- Cancels the pictures of a job that are not final and deletes their entries, delivered or not.
+-- Cancels the images of a job that are not final and deletes their entries, delivered or not.
 local retention, id, unfinished = arguments(3)
 local job = job_key(id)
 local found = redis.call('HMGET', job, 'state', 'count', 'lane')
@@ -7,10 +7,10 @@ if not state then return -1 end
 if is_final(state) then return 0 end
 local ended = 0
 for index = 0, tonumber(count) - 1 do
-  local picture = redis.call('HMGET', job, index .. ':state', index .. ':entry', index .. ':begun', index .. ':ordinal')
-  local picture_state, entry, begun, ordinal = picture[1], picture[2], picture[3], picture[4]
-  if not is_final(picture_state) then
-    settle(lane, entry)
+  local image = redis.call('HMGET', job, index .. ':state', index .. ':entry', index .. ':begun', index .. ':ordinal')
+  local image_state, entry, begun, ordinal = image[1], image[2], image[3], image[4]
+  if not is_final(image_state) then
+    remove_entry(lane, entry)
     if not begun then
       -- The lowest ordinals are forgotten first: what waits is behind them.
       local cancelled = CANCELLED_ENTRIES[lane]
@@ -18,7 +18,7 @@ for index = 0, tonumber(count) - 1 do
       redis.call('ZREMRANGEBYRANK', cancelled, 0, -MAX_CANCELLED - 1)
       redis.call('PEXPIRE', cancelled, unfinished)
     end
-    end_picture(id, index, CANCELLED, '', retention)
+    end_image(id, index, CANCELLED, '', retention)
     ended = ended + 1
   end
 end

@@ -6,7 +6,7 @@ local MAX_DEAD_LETTERS = 100000
 local WAITS_KEPT, WAITS_RETENTION = 4096, 600000
 local PROBE_RETENTION = 60000
 local MAX_CANCELLED = 10000
--- The consumer that holds pictures which were handed back. No worker has this name.
+-- The consumer that holds images which were handed back. No worker has this name.
 local HANDED_BACK = 'handed-back'
 
 -- A script names its arguments in their order: `local id, index = arguments(2)` takes the next two of ARGV.
@@ -41,7 +41,7 @@ local function read_fields(pairs_of_entry)
   return fields
 end
 
--- Whether a picture is in work on this worker.
+-- Whether an image is in work on this worker.
 local function runs_on(id, index, worker)
   local found = redis.call('HMGET', job_key(id), index .. ':state', index .. ':worker')
   return found[1] == RUNNING and found[2] == worker
@@ -59,37 +59,38 @@ local function changed(id, state)
 end
 
 -- Acknowledges and deletes an entry at the script's end, both in one step. So a stream holds only entries that wait or run.
-local settled = { [INTERACTIVE] = {}, [BATCH] = {} }
-local function settle(lane, entry)
-  local entries = settled[lane]
+local entries_to_remove = { [INTERACTIVE] = {}, [BATCH] = {} }
+local function remove_entry(lane, entry)
+  local entries = entries_to_remove[lane]
   entries[#entries + 1] = entry
 end
 
-local function bury(lane, entry, id, index, reason)
+local function add_dead_letter(lane, entry, id, index, reason)
   redis.call('XADD', DEAD, 'MAXLEN', '~', MAX_DEAD_LETTERS, '*',
     'job', id, 'index', index, 'lane', lane, 'entry', entry, 'reason', reason)
 end
 
 local completed = 0
 
--- Ends a picture that is not final. The last one ends the job and sets the expiry of its keys.
+-- Ends an image that is not final. The last one ends the job and sets the expiry of its keys.
 -- `fields` are further fields of the job to write.
-local function end_picture(id, index, state, result, retention, fields)
+local function end_image(id, index, state, result, retention, fields)
   local job, at = job_key(id), string.format('%.0f', now())
   local found = redis.call('HMGET', job, 'left', 'failed', 'cancelled', 'revision')
-  local left, failed, cancelled, revision = (tonumber(found[1]) or 0) - 1, tonumber(found[2]), tonumber(found[3]), next_revision(found[4])
+  local remaining, failed, cancelled = (tonumber(found[1]) or 0) - 1, tonumber(found[2]), tonumber(found[3])
+  local revision = next_revision(found[4])
   fields = fields or {}
   local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
   set(index .. ':state', state); set(index .. ':ended', at); set(index .. ':result', result)
-  set('left', left); set('revision', revision)
+  set('left', remaining); set('revision', revision)
   if state == FAILED then failed = (failed or 0) + 1; set('failed', failed) end
   if state == CANCELLED then cancelled = (cancelled or 0) + 1; set('cancelled', cancelled) end
   local job_state = RUNNING
-  if left <= 0 then
+  if remaining <= 0 then
     job_state = failed and FAILED or cancelled and CANCELLED or SUCCEEDED
     set('state', job_state); set('finished', at)
     redis.call('PEXPIRE', job, retention)
-    redis.call('PEXPIRE', pictures_key(id), retention)
+    redis.call('PEXPIRE', images_key(id), retention)
     -- A failed job may be requeued and needs its input again.
     if job_state == FAILED then redis.call('PEXPIRE', input_key(id), retention) else redis.call('DEL', input_key(id)) end
   end
@@ -98,14 +99,14 @@ local function end_picture(id, index, state, result, retention, fields)
   local work = work_key(id)
   if redis.call('EXISTS', work) == 1 then
     redis.call('HDEL', work, index .. ':checkpoint')
-    if left <= 0 then redis.call('PEXPIRE', work, math.min(retention, PREVIEW_RETENTION)) end
+    if remaining <= 0 then redis.call('PEXPIRE', work, math.min(retention, PREVIEW_RETENTION)) end
   end
   notify(id, revision, job_state)
 end
 
--- Runs after every script: settles entries, counts pictures and publishes changes, once for all that the script collected.
+-- Runs after every script: removes entries, counts images and publishes changes, once for all that the script collected.
 local function finish()
-  for lane, entries in pairs(settled) do
+  for lane, entries in pairs(entries_to_remove) do
     if #entries > 0 then
       redis.call('XACK', STREAMS[lane], GROUP, unpack(entries))
       redis.call('XDEL', STREAMS[lane], unpack(entries))
@@ -136,7 +137,7 @@ local function measure(lane)
   return math.max(0, redis.call('XLEN', stream) - group.pending), group.pending, group['last-delivered-id']
 end
 
--- The fleet's pictures per second, or nil while that is unknown. Workers that crashed all together are not removed by each other's
+-- The fleet's images per second, or nil while that is unknown. Workers that crashed all together are not removed by each other's
 -- heartbeats, so the stored number counts only while a worker is alive.
 local function capacity()
   if redis.call('ZCOUNT', SEEN, string.format('(%.0f', now() - HEARTBEAT_TIMEOUT), '+inf') == 0 then return nil end

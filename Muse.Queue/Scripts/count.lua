@@ -1,11 +1,11 @@
--- Counts pictures against a caller's limit. Returns -1 if they are allowed, else the milliseconds until the window ends.
-local owner, pictures, limit, window = arguments(4)
-pictures, limit = tonumber(pictures), tonumber(limit)
+-- Counts images against a caller's limit. Returns -1 if they are allowed, else the milliseconds until the window ends.
+local owner, images, limit, window = arguments(4)
+images, limit = tonumber(images), tonumber(limit)
 local key = rate_limit_key(owner, window)
-local count, left = tonumber(redis.call('GET', key) or '0'), redis.call('PTTL', key)
--- The first request of a window may exceed the limit. It is paid for with as many windows as it needs.
--- A key without an expiry begins a window anew: no caller is locked out for ever.
-if left < 0 then redis.call('SET', key, pictures, 'PX', window * math.max(1, math.ceil(pictures / limit)))
-elseif count + pictures > limit then return left
-else redis.call('INCRBY', key, pictures) end
+local count, remaining = tonumber(redis.call('GET', key) or '0'), redis.call('PTTL', key)
+-- The first request of a window may exceed the limit. A request for n times the limit makes its window n times as long.
+-- A key without an expiry is replaced by a new window, so that no caller is blocked for ever.
+if remaining < 0 then redis.call('SET', key, images, 'PX', window * math.max(1, math.ceil(images / limit)))
+elseif count + images > limit then return remaining
+else redis.call('INCRBY', key, images) end
 return -1

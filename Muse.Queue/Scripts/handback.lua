@@ -1,4 +1,4 @@
--- Hands a picture back: the next reader takes it at once, before new entries, and the delivery does not count as a crash.
+-- Hands an image back: the next reader takes it at once, before new entries, and the delivery does not count as a crash.
 local unfinished, id, index, worker, lane, entry, deliveries, step, state = arguments(9)
 local job = job_key(id)
 if not runs_on(id, index, worker) then return 0 end

@@ -1,4 +1,4 @@
--- Renews a worker's leases. Returns for each picture whether it still belongs to this worker.
+-- Renews a worker's leases. Returns for each image whether it still belongs to this worker.
 local unfinished, worker = arguments(2)
 local kept = {}
 while more_arguments() do

@@ -1,4 +1,4 @@
--- Stores a picture's progress, if it still belongs to this worker.
+-- Stores an image's progress, if it still belongs to this worker.
 local unfinished, id, index, worker, step, steps, preview, info = arguments(8)
 local job = job_key(id)
 if not runs_on(id, index, worker) then return 0 end

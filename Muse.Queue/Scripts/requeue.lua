@@ -17,7 +17,7 @@ if redis.call('HINCRBY', job, 'failed', -1) == 0 then redis.call('HDEL', job, 'f
 redis.call('HINCRBY', job, 'left', 1)
 redis.call('HSET', job, 'state', QUEUED)
 redis.call('PEXPIRE', job, unfinished)
-redis.call('PEXPIRE', pictures_key(id), unfinished)
+redis.call('PEXPIRE', images_key(id), unfinished)
 redis.call('PEXPIRE', input_key(id), unfinished)
 redis.call('XDEL', DEAD, letter)
 -- A requeued job ends once more, so its webhook is sent once more, by the API process that looks next.

@@ -3,7 +3,7 @@ local unfinished, max_wait, max_length, owner_limit = arguments(4)
 max_wait, max_length, owner_limit = tonumber(max_wait), tonumber(max_length), tonumber(owner_limit)
 local SIGNAL_AGAIN = 100 -- Milliseconds.
 
--- An entry is deleted when it ends. What is left waits or runs.
+-- An entry is deleted when it ends. The remaining ones wait or run.
 local function length_of(lane) return redis.call('XLEN', STREAMS[lane]) end
 local at = now()
 local at_text = string.format('%.0f', at)
@@ -30,7 +30,7 @@ local function submit(id, json, owner, count_text, lane, begin_within, key, requ
     end
   end
 
-  -- A submission is repeated under the same id when its answer got lost.
+  -- A submission is repeated under the same id when its response got lost.
   if redis.call('EXISTS', job) == 1 then return { ACCEPTED, id } end
 
   local length = lengths[INTERACTIVE] + lengths[BATCH]
@@ -80,11 +80,11 @@ local function submit(id, json, owner, count_text, lane, begin_within, key, requ
   return { ACCEPTED, id }
 end
 
-local answers = {}
+local replies = {}
 while more_arguments() do
   local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask = arguments(12)
-  local ok, answer = pcall(submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask)
-  answers[#answers + 1] = ok and answer or { SUBMIT_ERROR, error_message(answer) }
+  local ok, reply = pcall(submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask)
+  replies[#replies + 1] = ok and reply or { SUBMIT_ERROR, error_message(reply) }
 end
 for lane, count in pairs(added) do
   if count > 0 then redis.call('HINCRBY', STATS, 'added:' .. lane, count) end
@@ -104,4 +104,4 @@ if added[INTERACTIVE] + added[BATCH] > 0 and (not signalled or at - signalled > 
   redis.call('HSET', STATS, 'called', at_text)
   redis.call('PUBLISH', SIGNALS, SIGNAL_WORK)
 end
-return answers
+return replies

@@ -7,7 +7,7 @@ static class LanePolicy
     public const int Cycle = 5;
 
     /// <summary>How many of the next <paramref name="count"/> slots are offered to batch first.</summary>
-    /// <param name="taken">Pictures taken before.</param>
+    /// <param name="taken">Images taken before.</param>
     /// <param name="count">Slots to fill now.</param>
     public static int BatchShare(long taken, int count) => (int)((taken + count) / Cycle - taken / Cycle);
 }

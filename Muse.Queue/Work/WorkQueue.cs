@@ -8,10 +8,10 @@ namespace Muse.Queue;
 /// <summary>A worker's side of the queue: read, renew, report, complete, hand back.</summary>
 public sealed partial class WorkQueue
 {
-    /// <summary>Pictures that one call takes at most.</summary>
+    /// <summary>Images that one call takes at most.</summary>
     const int MaxRead = 12;
 
-    /// <summary>Pictures up to this size share a call. For larger ones the cost of the call does not matter.</summary>
+    /// <summary>Images up to this size share a call. For larger ones the cost of the call does not matter.</summary>
     const int StoredTogetherBytes = 32 * 1024;
 
     /// <summary>The time between two attempts to store a result while Redis is unavailable.</summary>
@@ -26,7 +26,7 @@ public sealed partial class WorkQueue
         new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
 
     long taken, lookedForAbandoned;
-    volatile bool answerLost, handedBack;
+    volatile bool responseLost, handedBack;
 
     internal WorkQueue(QueueConnection connection, QueueSignals signals, ILogger<WorkQueue> logger)
     {
@@ -60,8 +60,8 @@ public sealed partial class WorkQueue
     }
 
     /// <summary>
-    /// Takes up to <paramref name="max"/> pictures (12 at a time): those of dead workers first, then new ones, interactive before batch.
-    /// It never blocks. Malformed entries become dead letters, pictures that are cancelled or past their deadline end, and neither is
+    /// Takes up to <paramref name="max"/> images (12 at a time): those of dead workers first, then new ones, interactive before batch.
+    /// It never blocks. Malformed entries become dead letters, images that are cancelled or past their deadline end, and neither is
     /// returned.
     /// </summary>
     /// <exception cref="QueueUnavailableException">Redis is unavailable. What it may have delivered comes with the next call.</exception>
@@ -70,7 +70,7 @@ public sealed partial class WorkQueue
         max = Math.Min(max, MaxRead);
         if (max <= 0)
             return [];
-        var recover = answerLost;
+        var recover = responseLost;
         var arguments = new List<RedisValue>
         {
             connection.RetentionMilliseconds, Worker, max, LanePolicy.BatchShare(taken, max),
@@ -83,11 +83,11 @@ public sealed partial class WorkQueue
         try
         {
             rows = (RedisResult[])(await connection.RunAsync(QueueScripts.Take, CancellationToken.None, [.. arguments]))!;
-            answerLost = false;
+            responseLost = false;
         }
         catch (QueueUnavailableException)
         {
-            answerLost = true;
+            responseLost = true;
             throw;
         }
         var items = new List<WorkItem>(rows.Length);
@@ -95,7 +95,7 @@ public sealed partial class WorkQueue
         {
             foreach (var row in rows)
             {
-                if (await AcceptAsync((RedisResult[])row!) is { } item)
+                if (await ToWorkItemAsync((RedisResult[])row!) is { } item)
                     items.Add(item);
             }
         }
@@ -103,7 +103,7 @@ public sealed partial class WorkQueue
         {
             // The caller gets none of them. The next call delivers them again.
             items.ForEach(Release);
-            answerLost = true;
+            responseLost = true;
             throw;
         }
 
@@ -111,7 +111,7 @@ public sealed partial class WorkQueue
         return items;
     }
 
-    /// <summary>Whether to look for pictures of dead workers: every tenth of a lease, and after pictures were handed back.</summary>
+    /// <summary>Whether to look for images of dead workers: every tenth of a lease, and after images were handed back.</summary>
     bool ShouldLookForAbandoned()
     {
         var now = connection.Time.GetTimestamp();
@@ -123,8 +123,8 @@ public sealed partial class WorkQueue
         return true;
     }
 
-    /// <summary>The item of a row of <c>take.lua</c>. An entry whose job is invalid becomes a dead letter, and null is returned.</summary>
-    async Task<WorkItem?> AcceptAsync(RedisResult[] row)
+    /// <summary>Converts a row of <c>take.lua</c>. An entry whose job is invalid becomes a dead letter, and null is returned.</summary>
+    async Task<WorkItem?> ToWorkItemAsync(RedisResult[] row)
     {
         var (lane, entry, deliveries) = ((string)row[0]!, (string)row[1]!, (int)row[2]);
         var (jobId, index) = ((string)row[3]!, (int)row[4]);
@@ -132,7 +132,7 @@ public sealed partial class WorkQueue
         if (job is not null && job.Id != jobId)
             reason = "The stored job has another id.";
         else if (job is not null && index >= job.Count)
-            reason = "The job has no such picture.";
+            reason = "The job has no such image.";
         if (job is null || reason != "")
         {
             LogDamaged(logger, jobId, index, reason);
@@ -146,7 +146,7 @@ public sealed partial class WorkQueue
         };
         held[item.EntryId] = item;
         QueueTelemetry.Taken.Add(1, new KeyValuePair<string, object?>("first", deliveries == 1));
-        if (row[8].Resp2Type == ResultType.Integer) // Not for a picture that was begun before.
+        if (row[8].Resp2Type == ResultType.Integer) // Not for an image that was started before.
             QueueTelemetry.Waited.Record((double)row[8] / 1000);
         return item;
     }
@@ -184,8 +184,8 @@ public sealed partial class WorkQueue
     /// <summary>Completes when work was added since the last call, or after <see cref="QueueOptions.SafetyPoll"/>.</summary>
     public Task WaitForWorkAsync(CancellationToken cancellation) => signals.WaitAsync(connection.Options.SafetyPoll, cancellation);
 
-    /// <summary>Renews the leases of the pictures in work.</summary>
-    /// <returns>Pictures that no longer belong to this worker (taken over, cancelled, final). Stop working on them.</returns>
+    /// <summary>Renews the leases of the images in work.</summary>
+    /// <returns>Images that no longer belong to this worker (taken over, cancelled, final). Stop working on them.</returns>
     public async Task<IReadOnlyList<WorkItem>> RenewAsync(IReadOnlyCollection<WorkItem> items, CancellationToken cancellation)
     {
         if (items.Count == 0)
@@ -200,18 +200,18 @@ public sealed partial class WorkQueue
         return lost;
     }
 
-    /// <summary>Reports a picture's progress, with a preview if there is one. A report may get lost while Redis is unavailable.</summary>
-    /// <returns>False if the picture no longer belongs to this worker. Stop working on it.</returns>
-    public Task<bool> ReportAsync(WorkItem item, int step, int steps, StoredPicture? preview) =>
+    /// <summary>Reports an image's progress, with a preview if there is one. A report may get lost while Redis is unavailable.</summary>
+    /// <returns>False if the image no longer belongs to this worker. Stop working on it.</returns>
+    public Task<bool> ReportAsync(WorkItem item, int step, int steps, StoredImage? preview) =>
         WhileOwnedAsync(QueueScripts.Report, item,
             QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker, step, steps,
             preview is null ? RedisValue.EmptyString : (RedisValue)preview.Bytes,
             preview is null ? RedisValue.EmptyString : JobRecord.Info(preview));
 
     /// <summary>
-    /// Stores a picture's state, from which another worker can resume. A checkpoint may get lost while Redis is unavailable.
+    /// Stores an image's state, from which another worker can resume. A checkpoint may get lost while Redis is unavailable.
     /// </summary>
-    /// <returns>False if the picture no longer belongs to this worker. Stop working on it.</returns>
+    /// <returns>False if the image no longer belongs to this worker. Stop working on it.</returns>
     public Task<bool> SaveCheckpointAsync(WorkItem item, int step, ReadOnlyMemory<byte> state) =>
         WhileOwnedAsync(QueueScripts.Checkpoint, item,
             QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker, state);
@@ -239,47 +239,47 @@ public sealed partial class WorkQueue
     }
 
     /// <summary>
-    /// Stores the picture and ends its entry, unless another worker was first. While Redis is unavailable, it waits and holds the result.
+    /// Stores the image and ends its entry, unless another worker was first. While Redis is unavailable, it waits and holds the result.
     /// </summary>
-    /// <returns>Whether this call's picture was stored.</returns>
-    public async Task<bool> CompleteAsync(WorkItem item, FinishedPicture picture, CancellationToken cancellation)
+    /// <returns>Whether this call's image was stored.</returns>
+    public async Task<bool> CompleteAsync(WorkItem item, FinishedImage image, CancellationToken cancellation)
     {
-        var stored = picture.Picture;
-        var result = new PictureResult(picture.Steps, stored.Width, stored.Height, picture.PromptCutOff, picture.Flagged);
+        var stored = image.Image;
+        var result = new ImageResult(image.Steps, stored.Width, stored.Height, image.PromptCutOff, image.Flagged);
         var lane = QueueKeys.Lane(item.Lane);
         RedisValue[] fields =
             [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobRecord.Info(stored), stored.Bytes];
-        var counts = await ReleaseAfterAsync(item, EndAsync(async () =>
+        var isFirst = await ReleaseAfterAsync(item, EndAsync(async () =>
         {
             var storing = stored.Bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);
-            var answer = await storing.WaitAsync(cancellation);
-            return answer.Resp2Type == ResultType.Integer ? (int)answer == 1 : throw QueueConnection.ToException((string)answer!);
+            var reply = await storing.WaitAsync(cancellation);
+            return reply.Resp2Type == ResultType.Integer ? (int)reply == 1 : throw QueueConnection.ToException((string)reply!);
         }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation));
-        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "succeeded" : "second"));
-        return counts;
+        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", isFirst ? "succeeded" : "second"));
+        return isFirst;
     }
 
     /// <summary>
-    /// Ends the picture with an error, and its entry, unless it is final already or belongs to another worker. While Redis is unavailable,
+    /// Ends the image with an error, and its entry, unless it is final already or belongs to another worker. While Redis is unavailable,
     /// it waits.
     /// </summary>
     /// <returns>Whether this call's error was stored.</returns>
     public async Task<bool> FailAsync(WorkItem item, JobError error, CancellationToken cancellation)
     {
-        var result = QueueJson.Write(new PictureResult(Error: error));
-        var counts = await ReleaseAfterAsync(item, FailAsync(
+        var result = QueueJson.Write(new ImageResult(Error: error));
+        var isFirst = await ReleaseAfterAsync(item, FailAsync(
             QueueKeys.Lane(item.Lane), item.EntryId, item.Job.Id, item.Index, result, error.Message, deadLetterReason: "", cancellation));
-        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", counts ? "failed" : "second"));
-        return counts;
+        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", isFirst ? "failed" : "second"));
+        return isFirst;
     }
 
     async Task<RedisResult> CompleteAloneAsync(RedisValue[] fields) => (await CompleteTogetherAsync([fields]))[0];
 
-    async Task<IReadOnlyList<RedisResult>> CompleteTogetherAsync(IReadOnlyList<RedisValue[]> pictures) =>
+    async Task<IReadOnlyList<RedisResult>> CompleteTogetherAsync(IReadOnlyList<RedisValue[]> images) =>
         (RedisResult[])(await connection.RunAsync(QueueScripts.Complete, CancellationToken.None,
-            [connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds, Worker, .. pictures.SelectMany(fields => fields)]))!;
+            [connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds, Worker, .. images.SelectMany(fields => fields)]))!;
 
-    /// <summary>Ends a picture with an error. With a <paramref name="deadLetterReason"/>, its entry becomes a dead letter too.</summary>
+    /// <summary>Ends an image with an error. With a <paramref name="deadLetterReason"/>, its entry becomes a dead letter too.</summary>
     Task<bool> FailAsync(
         string lane, string entry, string jobId, int index, byte[] result, string reason, string deadLetterReason,
         CancellationToken cancellation) =>
@@ -288,7 +288,7 @@ public sealed partial class WorkQueue
             lane, entry, jobId, index, reason, cancellation);
 
     /// <summary>
-    /// Repeats a call that ends a picture until Redis has answered. If damaged data makes it fail, the entry becomes a dead letter.
+    /// Repeats a call that ends an image until Redis has responded. If damaged data makes it fail, the entry becomes a dead letter.
     /// </summary>
     async Task<bool> EndAsync(
         Func<Task<bool>> end, string lane, string entry, string jobId, int index, string reason, CancellationToken cancellation)
@@ -307,14 +307,15 @@ public sealed partial class WorkQueue
             catch (Exception exception) when (exception is RedisServerException or InvalidDataException)
             {
                 LogDamaged(logger, jobId, index, exception.Message);
-                await connection.RunAsync(QueueScripts.Bury, cancellation, lane, entry, jobId, index, $"{reason} {exception.Message}");
+                await connection.RunAsync(QueueScripts.DeadLetter, cancellation,
+                    lane, entry, jobId, index, $"{reason} {exception.Message}");
                 return false;
             }
         }
     }
 
     /// <summary>
-    /// Hands pictures back, each with the state to resume from. The next worker with a free slot takes them, before new pictures.
+    /// Hands images back, each with the state to resume from. The next worker with a free slot takes them, before new images.
     /// </summary>
     public async Task HandBackAsync(
         IReadOnlyCollection<(WorkItem Item, int Step, ReadOnlyMemory<byte> State)> items, CancellationToken cancellation)
@@ -329,7 +330,7 @@ public sealed partial class WorkQueue
     }
 
     /// <summary>
-    /// Releases a picture after the call that ends it, even if that fails: then its lease runs out, and this worker may take it again too.
+    /// Releases an image after the call that ends it, even if that fails: then its lease runs out, and this worker may take it again too.
     /// </summary>
     async Task<T> ReleaseAfterAsync<T>(WorkItem item, Task<T> end)
     {
@@ -343,29 +344,29 @@ public sealed partial class WorkQueue
         }
     }
 
-    /// <summary>The state after a lost answer, for tests.</summary>
+    /// <summary>The state after a lost response, for tests.</summary>
     internal void ForgetAll()
     {
         held.Clear();
-        answerLost = true;
+        responseLost = true;
     }
 
     void Release(WorkItem item) => held.TryRemove(KeyValuePair.Create(item.EntryId, item));
 
     static readonly byte[] Poisoned = Failure(JobErrorCodes.Poisoned,
-        "The workers that generated this picture crashed too often. An operator has to inspect it.");
+        "The workers that generated this image crashed too often. An operator has to inspect it.");
 
     static readonly byte[] DeadlineExceeded = Failure(JobErrorCodes.DeadlineExceeded, "The deadline passed before a worker was free.");
 
     static readonly byte[] Unreadable = Failure(JobErrorCodes.Unreadable,
         "The stored request is damaged. An operator has to inspect it.");
 
-    static byte[] Failure(string code, string message) => QueueJson.Write(new PictureResult(Error: new JobError(code, message)));
+    static byte[] Failure(string code, string message) => QueueJson.Write(new ImageResult(Error: new JobError(code, message)));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Picture {Index} of job {JobId} is damaged and becomes a dead letter: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Image {Index} of job {JobId} is damaged and becomes a dead letter: {Reason}")]
     static partial void LogDamaged(ILogger logger, string jobId, int index, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning,
-        Message = "The result of picture {Index} of job {JobId} is held until Redis is back: {Reason}")]
+        Message = "The result of image {Index} of job {JobId} is held until Redis is back: {Reason}")]
     static partial void LogHolding(ILogger logger, string jobId, int index, string reason);
 }

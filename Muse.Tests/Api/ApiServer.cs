@@ -10,7 +10,7 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
 
-/// <summary>The API as it runs for real: Kestrel on a loopback port, over a real Redis, with a worker that paints flat pictures.</summary>
+/// <summary>The API as it runs for real: Kestrel on a loopback port, over a real Redis, with a worker that generates flat images.</summary>
 public sealed class ApiServer : IAsyncDisposable
 {
     /// <summary>A key that may ask once a second.</summary>
@@ -26,15 +26,15 @@ public sealed class ApiServer : IAsyncDisposable
     readonly Factory factory;
     readonly bool ownsRedis;
 
-    ApiServer(Factory factory, RedisServer redis, bool ownsRedis, FlatPainter? painter)
+    ApiServer(Factory factory, RedisServer redis, bool ownsRedis, FlatImageWorker? worker)
     {
-        (this.factory, Redis, this.ownsRedis, Painter) = (factory, redis, ownsRedis, painter);
+        (this.factory, Redis, this.ownsRedis, Worker) = (factory, redis, ownsRedis, worker);
         Address = new(factory.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         Client = NewClient();
     }
 
     public RedisServer Redis { get; }
-    public FlatPainter? Painter { get; }
+    public FlatImageWorker? Worker { get; }
     public Uri Address { get; }
     public HttpClient Client { get; }
     public RecordedLog Log => factory.Log;
@@ -42,28 +42,32 @@ public sealed class ApiServer : IAsyncDisposable
 
     /// <summary>Starts one.</summary>
     /// <param name="settings">Settings beside the defaults of tests: no rate limits.</param>
-    /// <param name="painter">How the worker behaves.</param>
+    /// <param name="worker">How the worker behaves.</param>
     /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
-    /// <param name="withoutPainter">Whether to start no worker.</param>
+    /// <param name="withoutWorker">Whether to start no worker.</param>
     /// <param name="time">The API's clock; null for the system's.</param>
-    public static async Task<ApiServer> StartAsync(PainterOptions? painter = null, IReadOnlyDictionary<string, string>? settings = null,
-        RedisServer? redis = null, bool withoutPainter = false, TimeProvider? time = null)
+    public static async Task<ApiServer> StartAsync(
+        FlatImageWorkerOptions? worker = null,
+        IReadOnlyDictionary<string, string>? settings = null,
+        RedisServer? redis = null,
+        bool withoutWorker = false,
+        TimeProvider? time = null)
     {
         var ownsRedis = redis is null;
         redis ??= await RedisServer.StartAsync();
-        var worker = withoutPainter ? null : await FlatPainter.StartAsync(redis, painter ?? new());
+        var started = withoutWorker ? null : await FlatImageWorker.StartAsync(redis, worker ?? new());
         var factory = new Factory(new Dictionary<string, string>(settings ?? new Dictionary<string, string>())
         {
             ["ConnectionStrings:redis"] = redis.ConnectionString,
         }, time ?? TimeProvider.System);
         factory.UseKestrel();
         factory.StartServer();
-        var server = new ApiServer(factory, redis, ownsRedis, worker);
+        var server = new ApiServer(factory, redis, ownsRedis, started);
         await server.IsWellAsync();
         return server;
     }
 
-    /// <summary>On a busy machine it may be up before it has reached Redis; as with a load balancer, nobody asks it before.</summary>
+    /// <summary>On a busy machine it may be up before it has reached Redis; as with a load balancer, it gets no requests before.</summary>
     async Task IsWellAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
@@ -92,8 +96,8 @@ public sealed class ApiServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
-        if (Painter is not null)
-            await Painter.DisposeAsync();
+        if (Worker is not null)
+            await Worker.DisposeAsync();
         await factory.DisposeAsync();
         if (ownsRedis)
             await Redis.DisposeAsync();

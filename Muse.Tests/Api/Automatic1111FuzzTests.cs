@@ -5,8 +5,8 @@ namespace Muse.Tests.Api;
 /// <summary>Valid requests of AUTOMATIC1111's API, mutated: whatever comes in, no 5xx goes out and no exception reaches the log.</summary>
 public sealed class Automatic1111FuzzTests
 {
-    static readonly string Image = Convert.ToBase64String(FlatPainter.FlatPng(64, 64, 90));
-    static readonly string Mask = Convert.ToBase64String(FlatPainter.FlatPng(32, 32, 255));
+    static readonly string Image = Convert.ToBase64String(FlatImageWorker.FlatPng(64, 64, 90));
+    static readonly string Mask = Convert.ToBase64String(FlatImageWorker.FlatPng(32, 32, 255));
 
     static readonly (string Path, string Body)[] Seeds =
     [
@@ -52,8 +52,8 @@ public sealed class Automatic1111FuzzTests
             var requests = Enumerable.Range(0, Math.Min(16, count - i)).Select(_ => Request(random)).ToList();
             foreach (var status in await Task.WhenAll(requests.Select(request => SendAsync(server.Client, request))))
                 statuses[status] = statuses.GetValueOrDefault(status) + 1;
-            server.Painter!.Seen.Clear();
-            server.Painter.Inputs.Clear();
+            server.Worker!.Seen.Clear();
+            server.Worker.Inputs.Clear();
         }
         Console.WriteLine($"fuzz: {statuses.Values.Sum()} requests of AUTOMATIC1111's API, statuses "
             + string.Join(", ", statuses.Select(pair => $"{pair.Key}: {pair.Value}")));

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Muse.Api;
 
 namespace Muse.Tests.Api;
@@ -25,7 +26,7 @@ public sealed class Automatic1111Tests : IAsyncLifetime
              "cfg_scale":4.5,"steps":22,"width":1024,"height":1024}
             """);
         Assert.Equal("PNG"u8, images.Single().AsSpan(1, 3));
-        var job = server.Painter!.Seen.Single();
+        var job = server.Worker!.Seen.Single();
         Assert.Equal((512, 512, 22, 4.5f), (job.Width, job.Height, job.Steps, job.GuidanceScale));
         Assert.Equal((512, 512), (info.Width, info.Height));
         Assert.Single(info.Infotexts);
@@ -80,7 +81,7 @@ public sealed class Automatic1111Tests : IAsyncLifetime
             """);
         Assert.Single(images);
         Assert.Equal((12UL, "Euler"), (info.Seed, info.SamplerName));
-        var job = server.Painter!.Seen.Single();
+        var job = server.Worker!.Seen.Single();
         Assert.True(job.PromptWeights);
         Assert.Equal("euler", job.Sampler);
         var warning = Assert.Single(info.Warnings);
@@ -88,6 +89,21 @@ public sealed class Automatic1111Tests : IAsyncLifetime
             Assert.Contains(field, warning);
         foreach (var field in (string[])["restore_faces", "save_images", "auth", "hr_second_pass_steps", "forge_additional_modules"])
             Assert.DoesNotContain(field, warning);
+    }
+
+    [SkippableFact]
+    public async Task Before_a_worker_has_announced_the_model_the_model_s_own_size_is_used_and_after_it_the_one_asked_for()
+    {
+        await using var young = await ApiServer.StartAsync(new() { Announces = false });
+        const string Body = """{"prompt":"a fox","width":1024,"height":512,"sampler_name":"Euler"}""";
+        using var before = await young.Client.PostAsync("/sdapi/v1/txt2img", new StringContent(Body, null, "application/json"));
+        Assert.Contains("No worker has announced", await before.Content.ReadAsStringAsync());
+        Assert.Null(young.Worker!.Seen.Single().Width);
+
+        await young.Services.GetRequiredService<Muse.Queue.Fleet>().AnnounceModelAsync(FlatImageWorker.Card, default);
+        using var after = await young.Client.PostAsync("/sdapi/v1/txt2img", new StringContent(Body, null, "application/json"));
+        var job = young.Worker.Seen.Last();
+        Assert.Equal((512, 256, "euler"), (job.Width, job.Height, job.Sampler));
     }
 
     [SkippableFact]
@@ -115,7 +131,7 @@ public sealed class Automatic1111Tests : IAsyncLifetime
     {
         var (images, _) = await GenerateAsync("txt2img", body);
         Assert.Equal(count, images.Count);
-        var job = server.Painter!.Seen.First();
+        var job = server.Worker!.Seen.First();
         Assert.Equal((steps, sampler ?? "ddim"), (job.Steps, job.Sampler));
     }
 
@@ -134,7 +150,7 @@ public sealed class Automatic1111Tests : IAsyncLifetime
     [InlineData(null, "Karras", null)]
     public void Sampler_and_schedule_are_the_web_UI_s(string? name, string? schedule, string? expected)
     {
-        var card = FlatPainter.Card with
+        var card = FlatImageWorker.Card with
         {
             Samplers = ["euler", "euler_a", "ddim", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_2m_sde", "dpmpp_2m_sde_karras", "unipc"],
         };
@@ -164,15 +180,15 @@ public sealed class Automatic1111Tests : IAsyncLifetime
 
         await GenerateAsync("txt2img",
             """{"prompt":"(a)","override_settings":{"sd_model_checkpoint":"scenes [0]","samples_format":"webp","emphasis":"None"}}""");
-        var job = server.Painter!.Seen.Single();
-        Assert.Equal((Muse.Queue.PictureFormat.Webp, false), (job.Format, job.PromptWeights));
+        var job = server.Worker!.Seen.Single();
+        Assert.Equal((Muse.Queue.OutputFormat.Webp, false), (job.Format, job.PromptWeights));
     }
 
     [SkippableFact]
     public async Task An_image_is_edited_where_the_mask_is_white_or_black()
     {
-        var image = Convert.ToBase64String(FlatPainter.FlatPng(128, 128, 90));
-        var mask = Convert.ToBase64String(FlatPainter.FlatPng(64, 64, 255));
+        var image = Convert.ToBase64String(FlatImageWorker.FlatPng(128, 128, 90));
+        var mask = Convert.ToBase64String(FlatImageWorker.FlatPng(64, 64, 255));
         var (images, info) = await GenerateAsync("img2img", JsonSerializer.Serialize(new Dictionary<string, object>
         {
             ["prompt"] = "a fox",
@@ -185,7 +201,7 @@ public sealed class Automatic1111Tests : IAsyncLifetime
         Assert.Single(images);
         Assert.Equal(0.5, info.DenoisingStrength);
         Assert.Equal(2, info.Warnings.Count);
-        var (job, pixels, edited) = server.Painter!.Inputs.Single();
+        var (job, pixels, edited) = server.Worker!.Inputs.Single();
         Assert.Equal((128, 128, 0.5), (job.Width, job.Height, job.Input!.Strength));
         Assert.All(pixels, value => Assert.Equal(90, value));
         Assert.All(edited!, value => Assert.Equal(255, value));
@@ -208,11 +224,11 @@ public sealed class Automatic1111Tests : IAsyncLifetime
     [InlineData("null", 20, 0.75)]
     public async Task A_strength_always_leaves_a_step(string strength, int steps, double used)
     {
-        var image = Convert.ToBase64String(FlatPainter.FlatPng(128, 128, 90));
+        var image = Convert.ToBase64String(FlatImageWorker.FlatPng(128, 128, 90));
         await GenerateAsync("img2img",
             $$"""{"prompt":"a fox","init_images":["{{image}}"],"denoising_strength":{{strength}},"steps":{{steps}}}""");
-        Assert.Equal(used, server.Painter!.Seen.Single().Input!.Strength, 1e-6);
-        Assert.True((int)(steps * server.Painter.Seen.Single().Input!.Strength) >= 1);
+        Assert.Equal(used, server.Worker!.Seen.Single().Input!.Strength, 1e-6);
+        Assert.True((int)(steps * server.Worker.Seen.Single().Input!.Strength) >= 1);
     }
 
     [SkippableFact]
@@ -222,7 +238,7 @@ public sealed class Automatic1111Tests : IAsyncLifetime
         JsonElement progress = default;
         await ImagesTests.Until(() =>
         {
-            server.Painter!.Advance();
+            server.Worker!.Advance();
             progress = ProgressAsync().GetAwaiter().GetResult();
             return progress.GetProperty("current_image").ValueKind == JsonValueKind.String;
         });
@@ -243,12 +259,12 @@ public sealed class Automatic1111Tests : IAsyncLifetime
     public async Task Another_process_of_the_API_interrupts_too_and_what_is_complete_is_returned()
     {
         await using var first = await ApiServer.StartAsync(new() { Slots = 1 });
-        await using var second = await ApiServer.StartAsync(redis: first.Redis, withoutPainter: true);
+        await using var second = await ApiServer.StartAsync(redis: first.Redis, withoutWorker: true);
         var generating = first.Client.PostAsync("/sdapi/v1/txt2img",
             new StringContent("""{"prompt":"stepwise","batch_size":2,"seed":7}""", Encoding.UTF8, "application/json"));
         // The first image waits after each of its four previews, and the second after its first.
         for (var i = 0; i < 4; i++)
-            first.Painter!.Advance();
+            first.Worker!.Advance();
         await ImagesTests.Until(() => second.Client.GetFromJsonAsync<JsonElement>("/sdapi/v1/progress").GetAwaiter().GetResult()
             .GetProperty("state") is var state && state.GetProperty("job_no").GetInt32() == 1
             && state.GetProperty("sampling_step").GetInt32() > 0);
@@ -270,7 +286,7 @@ public sealed class Automatic1111Tests : IAsyncLifetime
         using var interrupted = await server.Client.PostAsync("/sdapi/v1/skip", null);
         Assert.True(interrupted.IsSuccessStatusCode);
         Assert.Equal(0, (await ProgressAsync()).GetProperty("progress").GetDouble());
-        server.Painter!.Release();
+        server.Worker!.Release();
         using var wait = new HttpRequestMessage(HttpMethod.Get, accepted.Headers.Location) { Headers = { { "Prefer", "wait=30" } } };
         using var done = await server.Client.SendAsync(wait);
         Assert.Equal("succeeded", (await done.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!.State);
@@ -319,11 +335,11 @@ public sealed class Automatic1111Tests : IAsyncLifetime
         }
 
         var held = one.PostAsync("/sdapi/v1/txt2img", new StringContent("""{"prompt":"hold a fox"}""", null, "application/json"));
-        await ImagesTests.Until(() => closed.Painter!.Seen.Count == 1);
+        await ImagesTests.Until(() => closed.Worker!.Seen.Count == 1);
         using var interrupted = await two.PostAsync("/sdapi/v1/interrupt", null);
         Assert.True(interrupted.IsSuccessStatusCode);
-        Assert.Equal(0, closed.Painter!.Cancelled);
-        closed.Painter.Release();
+        Assert.Equal(0, closed.Worker!.Cancelled);
+        closed.Worker.Release();
         Assert.Equal(HttpStatusCode.OK, (await held).StatusCode);
 
         // A browser sends the password by itself, also for a foreign page.

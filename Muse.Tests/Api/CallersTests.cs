@@ -13,7 +13,7 @@ public sealed class CallersTests
     static readonly Dictionary<string, string> Keys = new() { ["Api:Keys"] = $"alice:{Alice},bob:{Bob},olga:{Olga}:operator" };
 
     [SkippableFact]
-    public async Task Without_a_known_key_nothing_is_shown_or_painted()
+    public async Task Without_a_known_key_nothing_is_shown_or_generated()
     {
         await using var server = await ApiServer.StartAsync(settings: Keys);
         foreach (var key in (string?[])[null, "wrong-0123456789abcdef", Alice + "x"])
@@ -27,7 +27,7 @@ public sealed class CallersTests
             using var post = await client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" });
             Assert.Equal("authentication_error", (await post.Content.ReadFromJsonAsync(ApiJson.Default.OpenAIErrorBody))!.Error.Type);
         }
-        Assert.Empty(server.Painter!.Seen);
+        Assert.Empty(server.Worker!.Seen);
         using var xKey = new HttpRequestMessage(HttpMethod.Get, "/v1/models") { Headers = { { "x-api-key", Alice } } };
         Assert.Equal(HttpStatusCode.OK, (await server.Client.SendAsync(xKey)).StatusCode);
     }
@@ -87,7 +87,7 @@ public sealed class CallersTests
     }
 
     [SkippableFact]
-    public async Task Who_asks_too_often_is_told_when_to_come_back()
+    public async Task A_caller_above_the_rate_limit_gets_the_time_to_retry_after()
     {
         await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         {
@@ -105,15 +105,14 @@ public sealed class CallersTests
     }
 
     [SkippableFact]
-    public async Task A_trusted_proxy_tells_clients_apart_and_names_the_links_host_and_a_stranger_does_not()
+    public async Task Only_a_trusted_proxy_sets_the_client_address_and_the_host_of_links()
     {
         var limits = new Dictionary<string, string>
         {
             ["Api:RateLimits:Enabled"] = "true",
             ["Api:RateLimits:AnonymousWindow"] = "01:00:00"
         };
-        await using var behind = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>(limits)
+        await using var behind = await ApiServer.StartAsync(settings: new Dictionary<string, string>(limits)
         { ["Api:TrustedProxies"] = "127.0.0.0/8,::1" });
         var first = await PostAsync(behind, "192.0.2.1");
         Assert.StartsWith("https://muse.example/v1/images/files/", first!.Data[0].Url);
@@ -139,7 +138,7 @@ public sealed class CallersTests
     [SkippableFact]
     public async Task Every_endpoint_says_whom_it_is_for()
     {
-        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(withoutWorker: true);
         var unmarked = server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
             .Where(endpoint => endpoint.Metadata.GetMetadata<IAuthorizeData>() is null
                 && endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null)
@@ -156,7 +155,7 @@ public sealed class CallersTests
     [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg", null)]
     [InlineData("alice:0123456789abcdef,alice:0123456789abcdeg:operator", "'alice' is an operator with one secret")]
     [InlineData("alice:0123456789abcdef,bob:0123456789abcdef", "the same secret twice")]
-    public void A_list_of_keys_that_cannot_be_meant_stops_the_program_without_telling_a_secret(string keys, string? complaint)
+    public void An_invalid_list_of_keys_stops_the_program_and_no_secret_is_logged(string keys, string? complaint)
     {
         var result = new ApiOptionsValidator().Validate(null, new() { Keys = keys });
         Assert.Equal(complaint is not null, result.Failed);

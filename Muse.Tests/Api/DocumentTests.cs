@@ -7,7 +7,7 @@ public sealed class DocumentTests : IAsyncLifetime
 {
     ApiServer server = null!;
 
-    public async Task InitializeAsync() => server = await ApiServer.StartAsync(withoutPainter: true);
+    public async Task InitializeAsync() => server = await ApiServer.StartAsync(withoutWorker: true);
     public async Task DisposeAsync() => await server.DisposeAsync();
 
     [SkippableFact]
@@ -48,7 +48,7 @@ public sealed class DocumentTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task Every_other_answer_forbids_scripts_that_are_not_its_own_files()
+    public async Task Every_other_response_forbids_scripts_that_are_not_its_own_files()
     {
         foreach (var path in (string[])["/health", "/v1/models", "/", "/ops", "/nothing"])
         {

@@ -30,7 +30,7 @@ public sealed class DotNetClientTests : IAsyncLifetime
 
         var edited = await images.EditImageAsync(file, "a blue fox");
         Assert.Equal("PNG"u8, Assert.IsType<DataContent>(edited.Contents.Single()).Data.Span.Slice(1, 3));
-        var job = server.Painter!.Seen.Last();
+        var job = server.Worker!.Seen.Last();
         Assert.Equal(("a blue fox", true), (job.Prompt, job.Input is not null));
     }
 

@@ -47,12 +47,12 @@ public sealed class FrontEndRequestTests : IAsyncLifetime
         using var form = new MultipartFormDataContent();
         foreach (var text in texts)
             form.Add(new StringContent(text[(text.IndexOf('=') + 1)..]), text[..text.IndexOf('=')]);
-        var file = new ByteArrayContent(FlatPainter.FlatPng(128, 128, 90));
+        var file = new ByteArrayContent(FlatImageWorker.FlatPng(128, 128, 90));
         file.Headers.ContentType = new MediaTypeHeaderValue("image/png");
         form.Add(file, field, "image.png");
         using var response = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.Equal(0x89, (await ImageAsync(response)).GetProperty("b64_json").GetBytesFromBase64()[0]);
-        Assert.NotNull(server.Painter!.Seen.Single().Input);
+        Assert.NotNull(server.Worker!.Seen.Single().Input);
     }
 
     static async Task<JsonElement> ImageAsync(HttpResponseMessage response)

@@ -17,7 +17,7 @@ public sealed class FuzzTests
         ("/api/predict", """{"prompt":"a fox","high_quality":false}"""),
     ];
 
-    /// <summary>What is asked for without a body; JOB stands for a job that there is.</summary>
+    /// <summary>What is requested without a body; JOB stands for a job that there is.</summary>
     static readonly string[] Paths =
     [
         "/v1/generations?limit=5&cursor=1795520616101-JOB", "/v1/generations/JOB", "/v1/generations/JOB/events",
@@ -40,7 +40,7 @@ public sealed class FuzzTests
 
     /// <summary>The short form of every run, 800 requests. MUSE_TEST_FUZZ=20000 runs the long form.</summary>
     [SkippableFact]
-    public async Task Mutated_requests_get_an_answer_below_500_and_leave_no_exception_in_the_log()
+    public async Task Mutated_requests_get_a_status_below_500_and_leave_no_exception_in_the_log()
     {
         var count = int.TryParse(Environment.GetEnvironmentVariable("MUSE_TEST_FUZZ"), out var asked) ? asked : 800;
         await using var server = await ApiServer.StartAsync(new() { Steps = 1, HoldWord = "\n never \n", Slots = 64 },
@@ -63,7 +63,7 @@ public sealed class FuzzTests
                     unanswered.Add(error);
             }
 
-            server.Painter!.Seen.Clear(); // The test's own list must not count as the server's memory.
+            server.Worker!.Seen.Clear(); // The test's own list must not count as the server's memory.
             if (i * MemorySamples / count > memory.Count)
                 memory.Add(Memory());
         }

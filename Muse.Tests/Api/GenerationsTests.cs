@@ -14,7 +14,7 @@ public sealed class GenerationsTests : IAsyncLifetime
     public async Task DisposeAsync() => await server.DisposeAsync();
 
     [SkippableFact]
-    public async Task A_job_is_accepted_at_once_and_found_painted_where_the_answer_says()
+    public async Task A_job_is_accepted_at_once_and_found_completed_where_the_response_says()
     {
         using var accepted = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "hold a fox", n = 2, seed = 9 });
         Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
@@ -22,19 +22,19 @@ public sealed class GenerationsTests : IAsyncLifetime
         Assert.Equal($"/v1/generations/{job.Id}", accepted.Headers.Location!.ToString());
         Assert.Contains(job.State, (string[])["queued", "running"]);
 
-        server.Painter!.Release();
+        server.Worker!.Release();
         using var wait = new HttpRequestMessage(HttpMethod.Get, accepted.Headers.Location) { Headers = { { "Prefer", "wait=30" } } };
         using var found = await server.Client.SendAsync(wait);
         Assert.Equal("wait=30", found.Headers.GetValues("Preference-Applied").Single());
         job = (await found.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!;
         Assert.Equal(("succeeded", 8, 8), (job.State, job.Step, job.Steps));
         Assert.Equal([9, 10], job.Images.Select(image => image.Seed));
-        Assert.All(job.Images, image => Assert.True(image.WaitedSeconds >= 0 && image.PaintedSeconds >= 0));
+        Assert.All(job.Images, image => Assert.True(image.WaitedSeconds >= 0 && image.GenerationSeconds >= 0));
 
-        using var picture = await server.Client.GetAsync(job.Images[1].ImageUrl);
-        Assert.Equal(FlatPainter.FlatPng(128, 128, 10), await picture.Content.ReadAsByteArrayAsync());
-        Assert.NotNull(picture.Headers.ETag);
-        Assert.True(picture.Headers.CacheControl!.MaxAge >= TimeSpan.FromHours(1));
+        using var image = await server.Client.GetAsync(job.Images[1].ImageUrl);
+        Assert.Equal(FlatImageWorker.FlatPng(128, 128, 10), await image.Content.ReadAsByteArrayAsync());
+        Assert.NotNull(image.Headers.ETag);
+        Assert.True(image.Headers.CacheControl!.MaxAge >= TimeSpan.FromHours(1));
     }
 
     [SkippableFact]
@@ -47,14 +47,14 @@ public sealed class GenerationsTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task Events_tell_every_change_and_resume_after_the_last_one_seen()
+    public async Task Events_report_every_change_and_resume_after_the_last_one_seen()
     {
         var (_, job) = await PostAsync(new { prompt = "hold a fox", previews = 3 });
         using var stream = await server.Client.GetStreamAsync($"/v1/generations/{job!.Id}/events");
         var until = await Sse.ReadAllAsync(stream, item => item.Data.GetProperty("state").GetString() == "running");
         Assert.All(until, item => Assert.Equal("update", item.EventType));
         var seen = until[^1].EventId!;
-        server.Painter!.Release();
+        server.Worker!.Release();
 
         using var resume = new HttpRequestMessage(HttpMethod.Get,
             $"/v1/generations/{job.Id}/events")
@@ -142,7 +142,7 @@ public sealed class GenerationsTests : IAsyncLifetime
     {
         using var lost = new CancellationTokenSource();
         var interrupted = ImageAsync("0", lost.Token);
-        await ImagesTests.Until(() => server.Painter!.Seen.Count == 1);
+        await ImagesTests.Until(() => server.Worker!.Seen.Count == 1);
         await lost.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => interrupted);
         // The server has noticed the lost connection.
@@ -152,10 +152,10 @@ public sealed class GenerationsTests : IAsyncLifetime
         var queue = server.Services.GetRequiredService<Muse.Queue.JobQueue>();
         var retry = ImageAsync("1", default);
         var other = ImageAsync("1", default);
-        server.Painter!.Release();
+        server.Worker!.Release();
         foreach (var answer in await Task.WhenAll(retry, other))
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        var seen = server.Painter.Seen.Select(job => job.Id).ToHashSet();
+        var seen = server.Worker.Seen.Select(job => job.Id).ToHashSet();
         Assert.Equal(2, seen.Count);
         Assert.All(await Task.WhenAll(seen.Select(id => queue.FindAsync(id, default))), job =>
             Assert.Equal(Muse.Queue.JobState.Succeeded, job!.State));
@@ -172,16 +172,16 @@ public sealed class GenerationsTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task The_original_Muses_routes_answer_as_they_did()
+    public async Task The_original_Muses_routes_respond_as_before()
     {
         using var predict = await server.Client.PostAsJsonAsync("/api/predict", new { prompt = "a fox", high_quality = true });
         var image = JsonDocument.Parse(await predict.Content.ReadAsStringAsync()).RootElement.GetProperty("image").GetString()!;
         Assert.StartsWith("data:image/png;base64,iVBOR", image);
-        Assert.Equal((50, "a fox"), (server.Painter!.Seen.Last().Steps, server.Painter.Seen.Last().Prompt));
+        Assert.Equal((50, "a fox"), (server.Worker!.Seen.Last().Steps, server.Worker.Seen.Last().Prompt));
         using var surprise = await server.Client.PostAsJsonAsync("/api/predict", new { prompt = "surprise me" });
         Assert.Equal(HttpStatusCode.OK, surprise.StatusCode);
-        Assert.NotEqual("surprise me", server.Painter.Seen.Last().Prompt);
-        Assert.Equal(25, server.Painter.Seen.Last().Steps);
+        Assert.NotEqual("surprise me", server.Worker.Seen.Last().Prompt);
+        Assert.Equal(25, server.Worker.Seen.Last().Steps);
         using var more = await server.Client.PostAsync("/api/surprise-me", null);
         Assert.Equal(HttpStatusCode.OK, more.StatusCode);
         Assert.Equal("0", await server.Client.GetStringAsync("/num-requests"));

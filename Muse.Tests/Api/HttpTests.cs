@@ -14,8 +14,7 @@ public sealed class HttpTests : IAsyncLifetime
     ApiServer server = null!;
 
     public async Task InitializeAsync() =>
-        server = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:AllowedOrigins"] = $"{Origin}, http://other.example/" });
     public async Task DisposeAsync() => await server.DisposeAsync();
 
@@ -43,7 +42,7 @@ public sealed class HttpTests : IAsyncLifetime
     [InlineData("/v1/images/generations", "application/json", true, HttpStatusCode.RequestEntityTooLarge)]
     [InlineData("/v1/images/generations", "text/plain", false, HttpStatusCode.UnsupportedMediaType)]
     [InlineData("/v1/nothing", "application/json", false, HttpStatusCode.NotFound)]
-    public async Task After_a_body_that_is_too_large_the_client_is_told_that_the_connection_ends(
+    public async Task After_a_body_that_is_too_large_the_response_says_that_the_connection_ends(
         string path, string type, bool chunked, HttpStatusCode status)
     {
         using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = server.Address };
@@ -78,7 +77,7 @@ public sealed class HttpTests : IAsyncLifetime
     [InlineData("/v1/models", "GET")]
     public async Task A_preflight_of_an_allowed_origin_needs_no_key(string path, string method)
     {
-        await using var strict = await ApiServer.StartAsync(withoutPainter: true,
+        await using var strict = await ApiServer.StartAsync(withoutWorker: true,
             settings: new Dictionary<string, string> { ["Api:AllowedOrigins"] = Origin, ["Api:Keys"] = $"hurried:{ApiServer.HurriedKey}" });
         using var allowed = await PreflightAsync(strict, path, method, Origin);
         Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
@@ -110,7 +109,7 @@ public sealed class HttpTests : IAsyncLifetime
     [SkippableFact]
     public async Task Without_the_setting_no_origin_is_allowed()
     {
-        await using var closed = await ApiServer.StartAsync(withoutPainter: true);
+        await using var closed = await ApiServer.StartAsync(withoutWorker: true);
         using var preflight = await PreflightAsync(closed, "/v1/images/generations", "POST", Origin);
         Assert.False(preflight.Headers.Contains("Access-Control-Allow-Origin"));
     }
@@ -224,7 +223,7 @@ public sealed class HttpTests : IAsyncLifetime
     public async Task Every_high_quality_is_the_highest(string quality)
     {
         var images = await ImagesAsync($$"""{"prompt":"a fox","quality":"{{quality}}","complexity":"high","safety_identifier":"x"}""");
-        Assert.Equal(("high", 40), (images.Quality, server.Painter!.Seen.Last().Steps));
+        Assert.Equal(("high", 40), (images.Quality, server.Worker!.Seen.Last().Steps));
     }
 
     [SkippableTheory]
@@ -254,12 +253,12 @@ public sealed class HttpTests : IAsyncLifetime
         var prompt = string.Concat(Enumerable.Repeat(text, 32_000 / characters));
         using var response = await PostAsync("/v1/images/generations", $$"""{"prompt":"{{prompt}}","negative_prompt":"{{prompt}}"}""");
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        var job = server.Painter!.Seen.Last();
+        var job = server.Worker!.Seen.Last();
         Assert.Equal((32_000, 32_000), (job.Prompt.Length, job.NegativePrompt.Length));
     }
 
     [SkippableFact]
-    public async Task A_client_that_has_seen_the_end_of_a_job_is_told_not_to_reconnect()
+    public async Task A_client_that_has_seen_the_end_of_a_job_gets_a_204_and_does_not_reconnect()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post,
             "/v1/generations")
@@ -306,7 +305,7 @@ public sealed class HttpTests : IAsyncLifetime
     {
         var images = await ImagesAsync(JsonSerializer.Serialize(new { prompt }));
         Assert.Contains(named, Assert.Single(images.Warnings!));
-        Assert.Equal(prompt, server.Painter!.Seen.Last().Prompt);
+        Assert.Equal(prompt, server.Worker!.Seen.Last().Prompt);
     }
 
     async Task<ImagesResponseBody> ImagesAsync(string body)

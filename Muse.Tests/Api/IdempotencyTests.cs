@@ -13,18 +13,17 @@ namespace Muse.Tests.Api;
 public sealed class IdempotencyTests
 {
     [SkippableFact]
-    public async Task Each_key_gets_one_picture_over_lost_connections_two_processes_and_a_restart()
+    public async Task Each_key_gets_one_image_over_lost_connections_two_processes_and_a_restart()
     {
         const int Keys = 500;
-        await using var one = await ApiServer.StartAsync(new() { Slots = 32 }, new Dictionary<string,
-            string>
+        await using var one = await ApiServer.StartAsync(new() { Slots = 32 }, new Dictionary<string, string>
         { ["Queue:MaxWait"] = "01:00:00" });
         var address = new Uri($"http://127.0.0.1:{RedisServer.FreePort()}");
         var other = Start();
         await ImagesTests.Until(() => other.Output.Contains("Now listening on"));
         var random = new Random(20261128);
         var requests = Enumerable.Range(0, Keys).Select(key => (Key: key, Random: new Random(random.Next()))).ToList();
-        var pictures = new ConcurrentDictionary<int, string>();
+        var images = new ConcurrentDictionary<int, string>();
         var lost = 0;
         var restarted = 0;
         await Parallel.ForEachAsync(requests, new ParallelOptions { MaxDegreeOfParallelism = 24 }, async (request, _) =>
@@ -37,7 +36,7 @@ public sealed class IdempotencyTests
                 other = Start();
             }
 
-            while (!pictures.ContainsKey(request.Key))
+            while (!images.ContainsKey(request.Key))
             {
                 using var hangUp = new CancellationTokenSource();
                 if (request.Random.Next(3) > 0)
@@ -55,7 +54,7 @@ public sealed class IdempotencyTests
                         continue;
                     Assert.Equal((HttpStatusCode.OK, ""),
                         (response.StatusCode, response.IsSuccessStatusCode ? "" : await response.Content.ReadAsStringAsync(default)));
-                    pictures[request.Key] = (await response.Content.ReadFromJsonAsync(ApiJson.Default.ImagesResponseBody,
+                    images[request.Key] = (await response.Content.ReadFromJsonAsync(ApiJson.Default.ImagesResponseBody,
                         hangUp.Token))!.Id;
                 }
                 catch (Exception exception) when (exception is OperationCanceledException or HttpRequestException or IOException)
@@ -67,9 +66,9 @@ public sealed class IdempotencyTests
         await other.DisposeAsync();
 
         Assert.True(lost > Keys / 4, $"Only {lost} connections were lost.");
-        Assert.Equal(Keys, pictures.Values.Distinct().Count());
-        Assert.Equal((Keys, 0), (one.Painter!.Painted, one.Painter.Cancelled));
-        Assert.Equal(Keys, one.Painter.Seen.Select(job => job.Id).Distinct().Count());
+        Assert.Equal(Keys, images.Values.Distinct().Count());
+        Assert.Equal((Keys, 0), (one.Worker!.Completed, one.Worker.Cancelled));
+        Assert.Equal(Keys, one.Worker.Seen.Select(job => job.Id).Distinct().Count());
 
         ProgramProcess Start() => new("Muse.Api", one.Redis, ("ASPNETCORE_URLS", address.ToString()), ("MUSE_RATE_LIMITS", "false"),
             ("Queue__MaxWait", "01:00:00"), ("ASPNETCORE_SHUTDOWNTIMEOUTSECONDS", "1"));
@@ -80,7 +79,7 @@ public sealed class IdempotencyTests
     [InlineData("x-stainless-retry-count")]
     public async Task A_client_that_disconnects_while_it_submits_leaves_no_work_behind(string? header)
     {
-        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(withoutWorker: true);
         var fleet = server.Services.GetRequiredService<Fleet>();
         using (var warm = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox" }))
         using (await server.Client.DeleteAsync(warm.Headers.Location))
@@ -112,15 +111,15 @@ public sealed class IdempotencyTests
         await using var server = await ApiServer.StartAsync();
         using var hangUp = new CancellationTokenSource();
         var first = AskAsync(hangUp.Token);
-        await ImagesTests.Until(() => server.Painter!.Seen.Count == 1);
+        await ImagesTests.Until(() => server.Worker!.Seen.Count == 1);
         await hangUp.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         await ImagesTests.Until(() => server.Services.GetRequiredService<WaitingConnections>().Count == 0);
-        server.Painter!.Release();
+        server.Worker!.Release();
 
         using var again = await AskAsync(default);
         Assert.Equal(HttpStatusCode.OK, again.StatusCode);
-        Assert.Equal((1, 0), (server.Painter.Painted, server.Painter.Cancelled));
+        Assert.Equal((1, 0), (server.Worker.Completed, server.Worker.Cancelled));
 
         async Task<HttpResponseMessage> AskAsync(CancellationToken cancellation)
         {
@@ -136,8 +135,7 @@ public sealed class IdempotencyTests
     [SkippableFact]
     public async Task A_client_that_counts_its_retries_and_does_not_come_back_has_its_job_cancelled()
     {
-        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:RetryGrace"] = "00:00:00.050" });
         using var hangUp = new CancellationTokenSource();
         using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/images/generations")
@@ -146,9 +144,9 @@ public sealed class IdempotencyTests
             Headers = { { "x-stainless-retry-count", "0" } },
         };
         var request = server.Client.SendAsync(message, hangUp.Token);
-        await ImagesTests.Until(() => server.Painter!.Seen.Count == 1);
+        await ImagesTests.Until(() => server.Worker!.Seen.Count == 1);
         await hangUp.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
-        await ImagesTests.Until(() => server.Painter!.Cancelled == 1);
+        await ImagesTests.Until(() => server.Worker!.Cancelled == 1);
     }
 }

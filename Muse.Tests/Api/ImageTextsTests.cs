@@ -76,7 +76,7 @@ public sealed class ImageTextsTests
     [SkippableFact]
     public async Task Png_info_gives_the_text_and_its_fields()
     {
-        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(withoutWorker: true);
         var file = Convert.ToBase64String(ImageEncoder.Encode(Image, ImageFormat.Png, metadata: new(Parameters)));
         using var response = await server.Client.PostAsJsonAsync("/sdapi/v1/png-info", new { image = $"data:image/png;base64,{file}" });
         var body = await response.Content.ReadFromJsonAsync<JsonElement>();

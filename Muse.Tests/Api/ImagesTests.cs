@@ -16,7 +16,7 @@ public sealed class ImagesTests : IAsyncLifetime
     public async Task DisposeAsync() => await server.DisposeAsync();
 
     [SkippableFact]
-    public async Task A_prompt_comes_back_as_a_picture_with_the_seed_that_paints_it_again()
+    public async Task A_prompt_comes_back_as_an_image_with_the_seed_that_generates_it_again()
     {
         using var response = await server.Client.PostAsJsonAsync("/v1/images/generations",
             new { prompt = "a fox", size = "192x128", seed = 77, steps = 3, guidance_scale = 2.5, unheard_of = true });
@@ -25,28 +25,28 @@ public sealed class ImagesTests : IAsyncLifetime
         Assert.StartsWith("req_", response.Headers.GetValues("x-request-id").Single());
         var answer = (await response.Content.ReadFromJsonAsync(ApiJson.Default.ImagesResponseBody))!;
         Assert.Equal(("192x128", 77UL, "png", "medium"), (answer.Size, answer.Seed, answer.OutputFormat, answer.Quality));
-        var picture = Assert.Single(answer.Data);
-        Assert.Equal(FlatPainter.FlatPng(192, 128, 77), Convert.FromBase64String(picture.B64Json!));
-        Assert.Equal((77UL, null), (picture.Seed, picture.Url));
-        var job = Assert.Single(server.Painter!.Seen);
+        var image = Assert.Single(answer.Data);
+        Assert.Equal(FlatImageWorker.FlatPng(192, 128, 77), Convert.FromBase64String(image.B64Json!));
+        Assert.Equal((77UL, null), (image.Seed, image.Url));
+        var job = Assert.Single(server.Worker!.Seen);
         Assert.Equal((3, 2.5f, "ddim"), (job.Steps, job.GuidanceScale, job.Sampler));
     }
 
     [SkippableFact]
-    public async Task Links_need_no_key_and_carry_the_picture_with_a_lasting_ETag()
+    public async Task Links_need_no_key_and_carry_the_image_with_a_lasting_ETag()
     {
         using var response = await server.Client.PostAsJsonAsync("/v1/images/generations",
             new { prompt = "a fox", n = 4, response_format = "url", seed = 5 });
         var answer = (await response.Content.ReadFromJsonAsync(ApiJson.Default.ImagesResponseBody))!;
 
-        Assert.Equal([5, 6, 7, 8], answer.Data.Select(picture => picture.Seed));
-        foreach (var picture in answer.Data)
+        Assert.Equal([5, 6, 7, 8], answer.Data.Select(image => image.Seed));
+        foreach (var image in answer.Data)
         {
-            using var file = await server.Client.GetAsync(picture.Url);
+            using var file = await server.Client.GetAsync(image.Url);
             Assert.Equal("image/png", file.Content.Headers.ContentType!.MediaType);
-            Assert.Equal(FlatPainter.FlatPng(128, 128, (byte)picture.Seed), await file.Content.ReadAsByteArrayAsync());
+            Assert.Equal(FlatImageWorker.FlatPng(128, 128, (byte)image.Seed), await file.Content.ReadAsByteArrayAsync());
             using var again = new HttpRequestMessage(HttpMethod.Get,
-                picture.Url)
+                image.Url)
             { Headers = { { "If-None-Match", file.Headers.ETag!.ToString() } } };
             using var unchanged = await server.Client.SendAsync(again);
             Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
@@ -60,7 +60,7 @@ public sealed class ImagesTests : IAsyncLifetime
         using var response = await unknown.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", quality = "high" });
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        var job = Assert.Single(unknown.Painter!.Seen);
+        var job = Assert.Single(unknown.Worker!.Seen);
         Assert.Equal((null, null, null, null), (job.Width, job.Steps, job.GuidanceScale, job.Sampler));
     }
 
@@ -77,9 +77,9 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_client_that_is_told_that_Redis_is_away_has_not_hung_up_and_its_job_waits_on()
+    public async Task A_503_does_not_count_as_a_disconnect_and_the_job_keeps_waiting()
     {
-        await using var idle = await ApiServer.StartAsync(withoutPainter: true);
+        await using var idle = await ApiServer.StartAsync(withoutWorker: true);
         var (queue, job) = (idle.Services.GetRequiredService<JobQueue>(), Queue.Samples.Job());
         await queue.SubmitAsync(job, null, CancellationToken.None);
         // Redis knows the script from now on, so that a cancellation needs one message.
@@ -101,22 +101,22 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_server_that_is_stopped_cancels_nobodys_job_and_the_client_comes_back_for_it_to_another()
+    public async Task A_stopped_server_cancels_no_job_and_a_retry_at_another_server_finds_it()
     {
         var address = new Uri($"http://127.0.0.1:{RedisServer.FreePort()}");
         await using var stopping = new ProgramProcess("Muse.Api", server.Redis, ("ASPNETCORE_URLS", address.ToString()),
             ("ASPNETCORE_SHUTDOWNTIMEOUTSECONDS", "1"), ("MUSE_RATE_LIMITS", "false"));
         await Until(() => stopping.Output.Contains("Now listening on"));
         var asking = server.Client.SendAsync(Ask(address));
-        await Until(() => server.Painter!.Seen.Count == 1);
+        await Until(() => server.Worker!.Seen.Count == 1);
         stopping.Terminate();
         await stopping.WaitForExitAsync(Queue.Samples.Limit());
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => asking);
 
-        server.Painter!.Release();
+        server.Worker!.Release();
         using var answer = await server.Client.SendAsync(Ask(server.Address));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.Single(server.Painter.Seen);
+        Assert.Single(server.Worker.Seen);
 
         static HttpRequestMessage Ask(Uri server) => new(HttpMethod.Post, new Uri(server, "/v1/images/generations"))
         {
@@ -130,15 +130,15 @@ public sealed class ImagesTests : IAsyncLifetime
     {
         using var hangup = new CancellationTokenSource();
         var request = server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "hold this" }, hangup.Token);
-        await Until(() => server.Painter!.Seen.Count == 1);
+        await Until(() => server.Worker!.Seen.Count == 1);
         await hangup.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
 
-        await Until(() => server.Painter!.Cancelled == 1);
+        await Until(() => server.Worker!.Cancelled == 1);
     }
 
     [SkippableFact]
-    public async Task A_failed_picture_is_told_and_not_worth_an_automatic_retry()
+    public async Task A_failed_image_is_an_error_that_clients_do_not_retry()
     {
         using var response = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "explode" });
 
@@ -183,10 +183,9 @@ public sealed class ImagesTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_refused_word_is_refused_in_both_prompts_as_a_whole_word_and_told_by_its_field()
+    public async Task A_refused_word_is_refused_in_both_prompts_as_a_whole_word_and_the_error_names_the_field()
     {
-        await using var strict = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        await using var strict = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:RefusedWords"] = "gore, c++" });
         foreach (var (body, field) in ((object, string)[])[(new { prompt = "a fox, GORE." }, "prompt"),
             (new { prompt = "a fox", negative_prompt = "no c++ here" }, "negative_prompt")])
@@ -199,7 +198,7 @@ public sealed class ImagesTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.BadRequest, job.StatusCode);
         using (var original = await strict.Client.PostAsJsonAsync("/api/predict", new { prompt = "gore", high_quality = false }))
             Assert.Equal(HttpStatusCode.BadRequest, original.StatusCode);
-        Assert.Empty(strict.Painter!.Seen);
+        Assert.Empty(strict.Worker!.Seen);
         using var allowed = await strict.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "Gorey's fox writes c" });
         Assert.Equal(HttpStatusCode.OK, allowed.StatusCode);
     }
@@ -208,15 +207,15 @@ public sealed class ImagesTests : IAsyncLifetime
     public async Task A_full_queue_says_when_there_will_be_room_and_has_it_when_there_is()
     {
         await using var busy = await ApiServer.StartAsync(settings: new Dictionary<string, string> { ["Queue:MaxWait"] = "00:00:10" },
-            withoutPainter: true);
-        // A fleet that paints one picture in two seconds.
-        await busy.Services.GetRequiredService<Fleet>().BeatAsync(Queue.FleetTests.Beat("slow", picturesPerSecond: 0.5), default);
+            withoutWorker: true);
+        // A fleet that generates one image in two seconds.
+        await busy.Services.GetRequiredService<Fleet>().BeatAsync(Queue.FleetTests.Beat("slow", imagesPerSecond: 0.5), default);
         using var first = await busy.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", n = 7 });
         Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
 
         using var refused = await busy.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" });
         Assert.Equal((HttpStatusCode.TooManyRequests, "queue_full"), (refused.StatusCode, await Code(refused)));
-        // Seven pictures take 14 s: in 4 s a new one waits no longer than the 10 s that are allowed.
+        // Seven images take 14 s: in 4 s a new one waits no longer than the 10 s that are allowed.
         Assert.Equal(TimeSpan.FromSeconds(4), refused.Headers.RetryAfter!.Delta);
         using var job = await busy.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox" });
         Assert.Equal((HttpStatusCode.TooManyRequests, TimeSpan.FromSeconds(4)), (job.StatusCode, job.Headers.RetryAfter!.Delta));

@@ -12,7 +12,7 @@ public sealed class LimitTests
     const string Alice = "alice-0123456789abcdef", AliceNew = "alice-fedcba9876543210";
 
     [SkippableFact]
-    public async Task Pictures_are_counted_over_all_processes_and_not_requests()
+    public async Task Images_are_counted_over_all_processes_and_not_requests()
     {
         var settings = new Dictionary<string, string>
         {
@@ -22,7 +22,7 @@ public sealed class LimitTests
             ["Api:RateLimits:KeyWindow"] = "01:00:00",
         };
         await using var one = await ApiServer.StartAsync(settings: settings);
-        await using var other = await ApiServer.StartAsync(settings: settings, redis: one.Redis, withoutPainter: true);
+        await using var other = await ApiServer.StartAsync(settings: settings, redis: one.Redis, withoutWorker: true);
         using var client = one.NewClient(Alice);
         using var second = other.NewClient(Alice);
         Assert.Equal(HttpStatusCode.OK, (await client.PostAsJsonAsync("/v1/images/generations",
@@ -79,8 +79,7 @@ public sealed class LimitTests
     [SkippableFact]
     public async Task Both_secrets_of_a_name_open_the_same_jobs()
     {
-        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
+        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
         { ["Api:Keys"] = $"alice:{Alice},alice:{AliceNew}" });
         using var client = server.NewClient(Alice);
         using var rotated = server.NewClient(AliceNew);
@@ -92,7 +91,7 @@ public sealed class LimitTests
     public async Task A_link_works_only_as_it_was_signed_until_it_expires_and_on_every_process()
     {
         await using var server = await ApiServer.StartAsync();
-        await using var other = await ApiServer.StartAsync(redis: server.Redis, withoutPainter: true);
+        await using var other = await ApiServer.StartAsync(redis: server.Redis, withoutWorker: true);
         using var response = await server.Client.PostAsJsonAsync("/v1/images/generations",
             new { prompt = "a fox", n = 2, response_format = "url" });
         var link = new Uri((await response.Content.ReadFromJsonAsync(ApiJson.Default.ImagesResponseBody))!.Data[0].Url!);
@@ -105,11 +104,11 @@ public sealed class LimitTests
             Assert.Equal(HttpStatusCode.NotFound, await GetAsync(server, forged));
         }
 
-        await using var brief = await ApiServer.StartAsync(redis: server.Redis, withoutPainter: true,
+        await using var brief = await ApiServer.StartAsync(redis: server.Redis, withoutWorker: true,
             settings: new Dictionary<string, string> { ["Api:LinkLifetime"] = "00:00:10" });
         var job = (await brief.Services.GetRequiredService<JobQueue>().FindAsync(link.Segments[^2].TrimEnd('/'), default))!;
         await brief.Client.GetAsync("/v1/generations");
-        var links = brief.Services.GetRequiredService<PictureLinks>();
+        var links = brief.Services.GetRequiredService<ImageLinks>();
         var expired = links.Create(new Microsoft.AspNetCore.Http.DefaultHttpContext { Request = { Scheme = "http", Host = new("h") } },
             job with { FinishedAt = DateTimeOffset.UtcNow.AddSeconds(-11) }, 0);
         Assert.Equal(HttpStatusCode.NotFound, await GetAsync(server, new Uri(expired).PathAndQuery));
@@ -122,7 +121,7 @@ public sealed class LimitTests
     }
 
     [SkippableFact]
-    public async Task A_picture_that_the_client_has_is_not_read_again()
+    public async Task An_image_that_the_client_has_is_not_read_again()
     {
         await using var server = await ApiServer.StartAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post,
@@ -130,22 +129,22 @@ public sealed class LimitTests
         { Content = JsonContent.Create(new { prompt = "a fox" }), Headers = { { "Prefer", "wait=30" } } };
         using var made = await server.Client.SendAsync(request);
         var job = (await made.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!;
-        using var picture = await server.Client.GetAsync(job.Images[0].ImageUrl);
+        using var image = await server.Client.GetAsync(job.Images[0].ImageUrl);
         var redis = server.Services.GetRequiredService<StackExchange.Redis.IConnectionMultiplexer>();
         Assert.True(await redis.GetDatabase().KeyDeleteAsync($"muse:{{scenes}}:job:{job.Id}:pictures"));
-        foreach (var known in (string[])[picture.Headers.ETag!.ToString(), $"\"other\", W/{picture.Headers.ETag}", "*"])
+        foreach (var known in (string[])[image.Headers.ETag!.ToString(), $"\"other\", W/{image.Headers.ETag}", "*"])
         {
             using var again = new HttpRequestMessage(HttpMethod.Get, job.Images[0].ImageUrl);
             again.Headers.TryAddWithoutValidation("If-None-Match", known);
             using var unchanged = await server.Client.SendAsync(again);
-            Assert.Equal((HttpStatusCode.NotModified, picture.Headers.ETag), (unchanged.StatusCode, unchanged.Headers.ETag));
+            Assert.Equal((HttpStatusCode.NotModified, image.Headers.ETag), (unchanged.StatusCode, unchanged.Headers.ETag));
         }
     }
 
     [SkippableFact]
     public async Task Many_who_ask_for_health_cost_one_check_a_second()
     {
-        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(withoutWorker: true);
         await using var redis = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(
             $"{server.Redis.ConnectionString},allowAdmin=true");
         var before = await PingsAsync();
@@ -166,19 +165,19 @@ public sealed class LimitTests
     public async Task Where_a_safety_checker_runs_no_preview_is_made_or_shown()
     {
         await using var first = await ApiServer.StartAsync();
-        await first.Services.GetRequiredService<Fleet>().AnnounceModelAsync(FlatPainter.Card with { SafetyChecker = true }, default);
-        await using var server = await ApiServer.StartAsync(redis: first.Redis, withoutPainter: true);
+        await first.Services.GetRequiredService<Fleet>().AnnounceModelAsync(FlatImageWorker.Card with { SafetyChecker = true }, default);
+        await using var server = await ApiServer.StartAsync(redis: first.Redis, withoutWorker: true);
         using var response = await server.Client.PostAsJsonAsync("/v1/images/generations",
             new { prompt = "a fox", stream = true, partial_images = 3 });
         var events = await Sse.ReadAllAsync(await response.Content.ReadAsStreamAsync());
         Assert.Equal("image_generation.completed", Assert.Single(events).EventType);
         Assert.Contains("safety checker", events[0].Data.GetProperty("warnings")[0].GetString());
-        Assert.Equal(0, first.Painter!.Seen.Last().Previews);
+        Assert.Equal(0, first.Worker!.Seen.Last().Previews);
 
         // A job that was submitted before its model was known may have previews.
         using var made = await first.Client.PostAsJsonAsync("/v1/generations", new { prompt = "hold it", previews = 3 });
         var job = (await made.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!;
-        await ImagesTests.Until(() => first.Painter.Seen.Any(seen => seen.Id == job.Id));
+        await ImagesTests.Until(() => first.Worker.Seen.Any(seen => seen.Id == job.Id));
         using var preview = await server.Client.GetAsync($"/v1/generations/{job.Id}/images/0/preview");
         Assert.Equal(HttpStatusCode.NotFound, preview.StatusCode);
     }

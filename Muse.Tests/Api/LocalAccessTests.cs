@@ -75,7 +75,7 @@ public sealed class LocalAccessTests : IAsyncLifetime
         using var response = await server.Client.SendAsync(request);
         Assert.Equal(status, response.StatusCode);
         if (status == HttpStatusCode.Forbidden)
-            Assert.Empty(server.Painter!.Seen);
+            Assert.Empty(server.Worker!.Seen);
     }
 
     [SkippableTheory]
@@ -84,7 +84,7 @@ public sealed class LocalAccessTests : IAsyncLifetime
     [InlineData("Production", "true", null, true)]
     [InlineData("Production", null, "ada:0123456789abcdef", true)]
     [InlineData("Development", null, null, true)]
-    public async Task Outside_Development_the_API_needs_keys_or_to_be_told_that_everyone_may_use_it(string environment, string? open,
+    public async Task Outside_Development_the_API_needs_keys_or_the_setting_that_allows_anonymous_callers(string environment, string? open,
         string? keys, bool starts)
     {
         await using var program = new ProgramProcess("Muse.Api", server.Redis, ("ASPNETCORE_ENVIRONMENT", environment),

@@ -12,14 +12,14 @@ public sealed class NodeClientTests
     static readonly string Folder = Path.Combine(Repository.Root, "Muse.Tests", "Api", "node");
 
     [SkippableFact]
-    public async Task The_official_Node_client_paints_streams_fails_and_cancels()
+    public async Task The_official_Node_client_generates_streams_fails_and_cancels()
     {
         NeedsNode();
         await using var server = await ApiServer.StartAsync();
         Assert.EndsWith("ok", await RunAsync("contract.mjs", [server.Address.ToString()], line =>
         {
             if (line == "partial")
-                server.Painter!.Advance();
+                server.Worker!.Advance();
         }));
     }
 
@@ -51,7 +51,7 @@ public sealed class NodeClientTests
     public async Task The_document_is_valid_by_a_tool_that_is_not_ours()
     {
         NeedsNode();
-        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(withoutWorker: true);
         var file = Path.Combine(Path.GetTempPath(), $"muse-openapi-{Guid.NewGuid():N}.json");
         await File.WriteAllTextAsync(file, await server.Client.GetStringAsync("/openapi/v1.json"));
         try
@@ -65,7 +65,7 @@ public sealed class NodeClientTests
     }
 
     [SkippableFact]
-    public async Task A_client_generated_from_the_document_compiles_and_paints()
+    public async Task A_client_generated_from_the_document_compiles_and_generates()
     {
         NeedsNode();
         await using var server = await ApiServer.StartAsync();

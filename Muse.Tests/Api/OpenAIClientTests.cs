@@ -22,7 +22,7 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     public async Task DisposeAsync() => await server.DisposeAsync();
 
     [SkippableFact]
-    public async Task Paints_one_and_four()
+    public async Task Generates_one_and_four()
     {
         var one = (await images.GenerateImageAsync("a fox")).Value;
         Assert.Equal(0x89, one.ImageBytes.ToArray()[0]);
@@ -53,14 +53,14 @@ public sealed class OpenAIClientTests : IAsyncLifetime
             options.OutputCompressionFactor = 40;
         var answer = (await images.GenerateImagesAsync("a fox", 1, options)).Value;
         Assert.Equal(format, answer.OutputFileFormat.ToString());
-        var job = server.Painter!.Seen.Last();
+        var job = server.Worker!.Seen.Last();
         Assert.Equal((format, format == "png" ? 90 : 40, 40), (job.Format.ToString().ToLowerInvariant(), job.Quality, job.Steps));
     }
 
     [SkippableFact]
-    public async Task Streams_three_previews_and_the_picture()
+    public async Task Streams_three_previews_and_the_image()
     {
-        // This client has no types for streamed pictures yet, but sends and reads what its caller writes.
+        // This client has no types for streamed images yet, but sends and reads what its caller writes.
         var body = BinaryContent.Create(BinaryData.FromObjectAsJson(new
         {
             model = "gpt-image-1",
@@ -72,7 +72,7 @@ public sealed class OpenAIClientTests : IAsyncLifetime
         var events = await Sse.ReadAllAsync(response.ContentStream!, item =>
         {
             if (item.Data.TryGetProperty("partial_image_index", out _))
-                server.Painter!.Advance();
+                server.Worker!.Advance();
             return false;
         });
 
@@ -116,10 +116,10 @@ public sealed class OpenAIClientTests : IAsyncLifetime
     public async Task Cancels()
     {
         using var cancel = new CancellationTokenSource();
-        var painting = images.GenerateImageAsync("hold it", cancellationToken: cancel.Token);
-        await ImagesTests.Until(() => server.Painter!.Seen.Count == 1);
+        var generating = images.GenerateImageAsync("hold it", cancellationToken: cancel.Token);
+        await ImagesTests.Until(() => server.Worker!.Seen.Count == 1);
         await cancel.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => painting);
-        await ImagesTests.Until(() => server.Painter!.Cancelled == 1);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => generating);
+        await ImagesTests.Until(() => server.Worker!.Cancelled == 1);
     }
 }

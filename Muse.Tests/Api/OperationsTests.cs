@@ -10,12 +10,12 @@ namespace Muse.Tests.Api;
 public sealed partial class OperationsTests
 {
     [SkippableFact]
-    public async Task Every_API_process_tells_the_waiting_times_of_all()
+    public async Task Every_API_process_shows_the_waiting_times_of_all_workers()
     {
         await using var one = await ApiServer.StartAsync();
-        await using var other = await ApiServer.StartAsync(redis: one.Redis, withoutPainter: true);
-        using (var painted = await one.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 3 }))
-            Assert.Equal(HttpStatusCode.OK, painted.StatusCode);
+        await using var other = await ApiServer.StartAsync(redis: one.Redis, withoutWorker: true);
+        using (var response = await one.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 3 }))
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         using var stream = await other.Client.GetStreamAsync("/v1/ops/stream");
         var now = (await Sse.ReadAllAsync(stream, item => item.EventType == "now" && item.Data.TryGetProperty("wait_p95", out _)))[^1].Data;
         Assert.InRange(now.GetProperty("wait_p50").GetDouble(), 0, now.GetProperty("wait_p95").GetDouble());
@@ -24,12 +24,12 @@ public sealed partial class OperationsTests
     [SkippableFact]
     public async Task The_dashboard_asks_for_nothing_that_an_API_and_a_worker_do_not_expose()
     {
-        await using var server = await ApiServer.StartAsync(withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(withoutWorker: true);
         var port = RedisServer.FreePort();
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
             ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
-        using (var painted = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
-            Assert.Equal(HttpStatusCode.OK, painted.StatusCode);
+        using (var response = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
 
         var asked = Dashboard().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query))
             .Select(name => name.Value).ToHashSet();

@@ -21,9 +21,9 @@ public sealed class PromptWeightsTests : IAsyncLifetime
         using var plain = await server.Client.PostAsJsonAsync(path, new { prompt = Prompt });
         using var weighted = await server.Client.PostAsJsonAsync(path, new { prompt = Prompt, prompt_weights = true });
         Assert.True(weighted.IsSuccessStatusCode);
-        await ImagesTests.Until(() => server.Painter!.Seen.Count == 2);
-        Assert.Equal([false, true], server.Painter!.Seen.Select(job => job.PromptWeights).Order());
-        Assert.All(server.Painter.Seen, job => Assert.Equal(Prompt, job.Prompt));
+        await ImagesTests.Until(() => server.Worker!.Seen.Count == 2);
+        Assert.Equal([false, true], server.Worker!.Seen.Select(job => job.PromptWeights).Order());
+        Assert.All(server.Worker.Seen, job => Assert.Equal(Prompt, job.Prompt));
 
         var (without, with) = (await WarningsAsync(plain), await WarningsAsync(weighted));
         Assert.Equal(3, without.Count);
@@ -47,11 +47,11 @@ public sealed class PromptWeightsTests : IAsyncLifetime
         {
             { new StringContent("a (red:1.3) fox"), "prompt" },
             { new StringContent("true"), "prompt_weights" },
-            { new ByteArrayContent(FlatPainter.FlatPng(128, 128, 9)), "image", "image.png" },
+            { new ByteArrayContent(FlatImageWorker.FlatPng(128, 128, 9)), "image", "image.png" },
         };
         using var response = await server.Client.PostAsync("/v1/images/edits", form);
         Assert.True(response.IsSuccessStatusCode);
-        Assert.True(server.Painter!.Seen.Last().PromptWeights);
+        Assert.True(server.Worker!.Seen.Last().PromptWeights);
     }
 
     [Theory]

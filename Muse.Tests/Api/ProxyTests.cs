@@ -85,8 +85,8 @@ public sealed class ProxyTests : IAsyncLifetime
         using var stream = await client.GetStreamAsync($"{job.Headers.Location}/events");
         // The first event comes while the job is held: nginx passes it on at once.
         await Sse.ReadAllAsync(stream, item => item.Data.GetProperty("state").GetString() is "queued" or "running");
-        Assert.Equal(0, server.Painter!.Painted);
-        server.Painter.Release();
+        Assert.Equal(0, server.Worker!.Completed);
+        server.Worker.Release();
     }
 
     [SkippableFact]
@@ -94,8 +94,8 @@ public sealed class ProxyTests : IAsyncLifetime
     {
         var waiting = Enumerable.Range(0, 1000).Select(i =>
             client.PostAsJsonAsync("muse/v1/images/generations", new { prompt = "hold it", seed = i })).ToList();
-        await ImagesTests.Until(() => server.Painter!.Seen.Count == 1000);
-        server.Painter!.Release();
+        await ImagesTests.Until(() => server.Worker!.Seen.Count == 1000);
+        server.Worker!.Release();
         foreach (var response in await Task.WhenAll(waiting))
         {
             using (response)

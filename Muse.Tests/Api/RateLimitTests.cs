@@ -17,7 +17,7 @@ public sealed class RateLimitTests : IAsyncLifetime
     public async Task DisposeAsync() => await server.DisposeAsync();
 
     [SkippableFact]
-    public async Task Whoever_runs_the_server_on_this_machine_may_send_ten_prompts_at_once()
+    public async Task A_local_caller_may_send_ten_prompts_at_once()
     {
         var answers = await Task.WhenAll(Enumerable.Range(0, 10)
             .Select(_ => server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox" })));
@@ -25,7 +25,7 @@ public sealed class RateLimitTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task A_stranger_who_comes_through_the_proxy_is_told_when_to_try_again()
+    public async Task A_caller_behind_the_proxy_above_the_limit_gets_the_time_to_retry_after()
     {
         Assert.Equal(HttpStatusCode.OK, (await AskAsync("203.0.113.7")).StatusCode);
         using var second = await AskAsync("203.0.113.7");

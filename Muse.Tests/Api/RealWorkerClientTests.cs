@@ -10,7 +10,7 @@ using SkiaSharp;
 
 namespace Muse.Tests.Api;
 
-/// <summary>The official .NET client against the API and a real worker process that paints with the built-in model on the CPU.</summary>
+/// <summary>The official .NET client against the API and a real worker process that generates with the built-in model on the CPU.</summary>
 public sealed class RealWorkerClientTests : IAsyncLifetime
 {
     ApiServer server = null!;
@@ -19,7 +19,7 @@ public sealed class RealWorkerClientTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        server = await ApiServer.StartAsync(withoutPainter: true);
+        server = await ApiServer.StartAsync(withoutWorker: true);
         worker = new("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         images = new("gpt-image-1", new ApiKeyCredential("unused"), new OpenAIClientOptions { Endpoint = new(server.Address, "/v1") });
     }
@@ -31,19 +31,19 @@ public sealed class RealWorkerClientTests : IAsyncLifetime
     }
 
     [SkippableFact]
-    public async Task Paints_in_every_format_and_streams_previews_that_become_the_picture()
+    public async Task Generates_in_every_format_and_streams_previews_that_become_the_image()
     {
         // The first waits until the worker has loaded its model.
         var plain = (await images.GenerateImageAsync("a small blue house at night")).Value.ImageBytes.ToArray();
-        Assert.True(Colours(plain) > 20, "The picture is blank.");
+        Assert.True(Colours(plain) > 20, "The image is blank.");
         Assert.Contains("a small blue house at night", Encoding.Latin1.GetString(plain)); // In the PNG's text chunk.
         foreach (var (format, skia) in ((string, SKEncodedImageFormat)[])[("jpeg", SKEncodedImageFormat.Jpeg),
             ("webp", SKEncodedImageFormat.Webp)])
         {
-            var pictures = (await images.GenerateImagesAsync("a yellow sun", 2,
+            var generated = (await images.GenerateImagesAsync("a yellow sun", 2,
                 new() { OutputFileFormat = new GeneratedImageFileFormat(format), OutputCompressionFactor = 60 })).Value;
-            Assert.Equal(2, pictures.Count);
-            Assert.All(pictures, picture => Assert.Equal(skia, SKCodec.Create(picture.ImageBytes.ToStream()).EncodedFormat));
+            Assert.Equal(2, generated.Count);
+            Assert.All(generated, image => Assert.Equal(skia, SKCodec.Create(image.ImageBytes.ToStream()).EncodedFormat));
         }
 
         var wish = new
@@ -63,7 +63,7 @@ public sealed class RealWorkerClientTests : IAsyncLifetime
         Assert.All(events[..^1], item => Assert.Equal("image_generation.partial_image", item.EventType));
         Assert.Equal("image_generation.completed", events[^1].EventType);
         var sizes = events.Select(item => SKBitmap.Decode(item.Data.GetProperty("b64_json").GetBytesFromBase64()))
-            .Select(picture => (picture.Width, picture.Height)).ToList();
+            .Select(image => (image.Width, image.Height)).ToList();
         Assert.Equal((128, 128), sizes[^1]);
         Assert.Empty(server.Log.Errors);
     }
@@ -97,5 +97,5 @@ public sealed class RealWorkerClientTests : IAsyncLifetime
         Assert.Empty(server.Log.Errors);
     }
 
-    static int Colours(byte[] picture) => SKBitmap.Decode(picture).Pixels.Distinct().Count();
+    static int Colours(byte[] image) => SKBitmap.Decode(image).Pixels.Distinct().Count();
 }

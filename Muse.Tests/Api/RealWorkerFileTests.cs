@@ -15,7 +15,7 @@ public sealed class RealWorkerFileTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        server = await ApiServer.StartAsync(withoutPainter: true);
+        server = await ApiServer.StartAsync(withoutWorker: true);
         worker = new("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
     }
 
@@ -28,8 +28,9 @@ public sealed class RealWorkerFileTests : IAsyncLifetime
     [SkippableFact]
     public async Task Every_format_says_prompt_seed_steps_sampler_and_guidance_scale()
     {
-        // The first waits until the worker has loaded its model.
-        await GenerateAsync("png", "a house");
+        // The sampler can be chosen when the worker has loaded its model and announced it.
+        await ImagesTests.Until(() =>
+            server.Client.GetFromJsonAsync<JsonElement>("/sdapi/v1/samplers").GetAwaiter().GetResult().GetArrayLength() > 0);
         using var folder = new TemporaryFolder();
         foreach (var (format, tag) in ((string, string)[])[("png", "Parameters"), ("jpg", "UserComment"), ("webp", "UserComment")])
         {

@@ -32,7 +32,7 @@ public sealed class WebhookTests
     }
 
     [SkippableFact]
-    public async Task An_endpoint_that_fails_more_often_than_before_still_hears_under_the_same_id_with_a_fresh_signature()
+    public async Task Each_retry_of_a_failed_delivery_has_the_same_id_and_a_new_signature()
     {
         await using var receiver = await Receiver.StartAsync(failures: 11);
         await using var server = await ApiServer.StartAsync(settings: receiver.Settings("00:00:00.001"));
@@ -75,13 +75,13 @@ public sealed class WebhookTests
     public async Task A_requeued_job_sends_its_webhook_again_as_a_new_message()
     {
         await using var receiver = await Receiver.StartAsync(failures: 0);
-        await using var server = await ApiServer.StartAsync(settings: receiver.Settings(), withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(settings: receiver.Settings(), withoutWorker: true);
         using var made = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", webhook = receiver.Address });
         var job = (await made.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!;
-        await BuryAsync(server, job.Id);
+        await MakeDeadLetterAsync(server, job.Id);
         Assert.Equal(("generation.failed", job.Id), await receiver.HearAsync());
 
-        await using var painter = await FlatPainter.StartAsync(server.Redis, new());
+        await using var worker = await FlatImageWorker.StartAsync(server.Redis, new());
         var letters = (await server.Client.GetFromJsonAsync("/v1/ops/dead-letters", ApiJson.Default.OperationsDeadLetters))!;
         using var requeued = await server.Client.PostAsync($"/v1/ops/dead-letters/{Assert.Single(letters.Data).Id}/requeue", null);
         Assert.Equal(HttpStatusCode.NoContent, requeued.StatusCode);
@@ -126,7 +126,7 @@ public sealed class WebhookTests
         else
             accepting.Terminate();
         await accepting.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
-        other.Painter!.Release();
+        other.Worker!.Release();
         Assert.Equal(("generation.succeeded", job.Id), await receiver.HearAsync());
     }
 
@@ -140,9 +140,8 @@ public sealed class WebhookTests
     [InlineData("/x")]
     public async Task An_address_that_the_operator_does_not_allow_is_refused(string address)
     {
-        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string,
-            string>
-        { ["Api:WebhookOrigins"] = "hooks.example", ["Api:WebhookSecret"] = Secret }, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(settings: new Dictionary<string, string>
+        { ["Api:WebhookOrigins"] = "hooks.example", ["Api:WebhookSecret"] = Secret }, withoutWorker: true);
         using var refused = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", webhook = address });
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Equal("webhook", (await refused.Content.ReadFromJsonAsync(ApiJson.Default.ProblemBody))!.Field);
@@ -154,8 +153,8 @@ public sealed class WebhookTests
     static async Task<IReadOnlyList<FailedWebhook>> FailedAsync(ApiServer server) =>
         (await server.Client.GetFromJsonAsync("/v1/ops/webhooks", ApiJson.Default.FailedWebhookList))!.Data;
 
-    /// <summary>Has the job's picture given up, as after workers that crashed on it.</summary>
-    static async Task BuryAsync(ApiServer server, string jobId)
+    /// <summary>Has the job's image given up, as after workers that crashed on it.</summary>
+    static async Task MakeDeadLetterAsync(ApiServer server, string jobId)
     {
         var queue = server.Services.GetRequiredService<Muse.Queue.WorkQueue>();
         var item = Assert.Single(await queue.ReadAsync(1, default));
@@ -166,7 +165,7 @@ public sealed class WebhookTests
             [new("job", jobId), new("index", 0), new("lane", "interactive"), new("entry", item.EntryId), new("reason", "test")]);
     }
 
-    /// <summary>Somebody's server that hears of jobs' ends, and refuses the first few times.</summary>
+    /// <summary>A client's server that receives webhooks, and refuses the first few.</summary>
     sealed class Receiver : IAsyncDisposable
     {
         readonly Channel<(Dictionary<string, string> Headers, string Body)> calls = Channel.CreateUnbounded<(Dictionary<string, string>,

@@ -41,6 +41,7 @@ sealed partial class AppHostProcess : IAsyncDisposable
         {
             ["PATH"] = path,
             ["DOTNET_ENVIRONMENT"] = "Development",
+            ["DOTNET_TieredPGO"] = "0", // As in ProgramProcess: these processes do not live long enough to be optimized.
             ["ASPNETCORE_URLS"] = $"http://localhost:{DashboardPort}",
             ["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = $"http://localhost:{RedisServer.FreePort()}",
             ["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"] = $"http://localhost:{RedisServer.FreePort()}",
@@ -148,6 +149,10 @@ sealed partial class AppHostProcess : IAsyncDisposable
 
     public Task WaitForExitAsync() => process.WaitForExitAsync().WaitAsync(Limit);
 
+    /// <summary>Waits until all processes that it has started have ended.</summary>
+    public Task AllProcessesEndAsync() =>
+        Processes.UntilAsync(() => Offspring().Count == 0, Limit, () => string.Join('\n', Offspring().Select(Processes.Command)));
+
     bool IsReady()
     {
         try
@@ -179,7 +184,7 @@ sealed partial class AppHostProcess : IAsyncDisposable
         if (!process.HasExited)
             process.Kill();
         await process.WaitForExitAsync();
-        await Processes.UntilAsync(() => Offspring().Count == 0, Limit);
+        await AllProcessesEndAsync();
         process.Dispose();
         Http.Dispose();
         Directory.Delete(folder, recursive: true);

@@ -97,7 +97,7 @@ public sealed class DashboardTests(Browser browser, RunningAppHost running) : IC
         await Processes.UntilAsync(() => !Processes.IsAlive(drained) && host.WorkerProcesses().Count == 1, AppHostProcess.Limit,
             () => $"Worker {drained} was drained; these run: {string.Join(", ", host.WorkerProcesses())}\n{host.Output}");
         Assert.Contains("is drained: it hands back", host.Output);
-        Assert.DoesNotContain("ended unasked", host.Output);
+        Assert.DoesNotContain("ended unexpectedly", host.Output);
     }
 
     /// <summary>Clicks until the trace is open: the list is drawn anew while spans arrive, so a click may miss its row.</summary>

@@ -37,7 +37,7 @@ static class Processes
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return null; // It ended meanwhile, or is somebody else's.
+            return null; // It ended meanwhile, or belongs to another user.
         }
     }
 
@@ -48,7 +48,7 @@ static class Processes
     /// <exception cref="TimeoutException">It did not come true in time.</exception>
     public static async Task UntilAsync(Func<bool> condition, TimeSpan limit, Func<string>? describe = null)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
         using var late = new CancellationTokenSource(limit);
         while (!condition())
         {
@@ -66,7 +66,7 @@ static class Processes
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return ""; // It ended meanwhile, or is somebody else's.
+            return ""; // It ended meanwhile, or belongs to another user.
         }
     }
 }

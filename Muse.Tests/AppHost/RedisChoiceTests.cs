@@ -25,7 +25,7 @@ public sealed class RedisChoiceTests
     }
 
     [Fact]
-    public void A_container_engine_is_not_asked_where_the_user_gave_a_connection_string() =>
+    public void With_a_connection_string_no_container_engine_is_called() =>
         Assert.Equal(RedisSource.ConnectionString,
             RedisExtensions.Choose("elsewhere:6379", () => throw new InvalidOperationException("asked"), null));
 

@@ -34,8 +34,8 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         fleet.Decide(4, DateTimeOffset.UtcNow.AddDays(-1));
         await StartAsync(min: 1, max: 4);
         await Running("worker-0");
-        var asked = fleet.Asked;
-        await Until(() => fleet.Asked > asked + 2);
+        var reads = fleet.Reads;
+        await Until(() => fleet.Reads > reads + 2);
         Assert.Equal(["worker-0"], Live());
     }
 
@@ -50,12 +50,12 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         fleet.Beat("worker-0", WorkerState.Ready, 9);
         fleet.Beat("worker-1", WorkerState.Ready, 2);
         fleet.Beat("worker-2", WorkerState.Ready, 5);
-        await Until(() => fleet.Heard("worker-2"));
+        await Until(() => fleet.HasSeen("worker-2"));
         fleet.Decide(2);
         await Until(() => fleet.Drained.Contains("process of worker-1"));
-        // It still holds two pictures.
-        var asked = fleet.Asked;
-        await Until(() => fleet.Asked > asked + 2);
+        // It still holds two images.
+        var reads = fleet.Reads;
+        await Until(() => fleet.Reads > reads + 2);
         Assert.Equal(["worker-0", "worker-1", "worker-2"], Live());
 
         fleet.Beat("worker-1", WorkerState.Draining, 0);
@@ -64,7 +64,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_worker_that_dies_unasked_is_started_again()
+    public async Task A_worker_that_ends_unexpectedly_is_started_again()
     {
         await StartAsync(min: 1, max: 2, script: $"echo >> {folder}/lives; [ $(wc -l < {folder}/lives) -gt 1 ] || exit 3; {Endless}");
         await Until(() => File.Exists($"{folder}/lives") && File.ReadAllLines($"{folder}/lives").Length == 2);
@@ -72,13 +72,13 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task While_Redis_is_away_nobody_is_stopped()
+    public async Task While_Redis_is_unavailable_no_worker_is_stopped()
     {
         await StartAsync(min: 2, max: 2);
         await Running("worker-0", "worker-1");
-        fleet.Away = true;
-        var asked = fleet.Asked;
-        await Until(() => fleet.Asked > asked + 2);
+        fleet.Unavailable = true;
+        var reads = fleet.Reads;
+        await Until(() => fleet.Reads > reads + 2);
         Assert.Equal(["worker-0", "worker-1"], Live());
     }
 
@@ -88,16 +88,16 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         await StartAsync(min: 1, max: 2);
         await Running("worker-0");
         fleet.Beat("worker-0", WorkerState.Ready, 1);
-        await Until(() => fleet.Heard("worker-0"));
-        fleet.Away = true;
-        var asked = fleet.Asked;
-        await Until(() => fleet.Asked > asked + 2);
+        await Until(() => fleet.HasSeen("worker-0"));
+        fleet.Unavailable = true;
+        var reads = fleet.Reads;
+        await Until(() => fleet.Reads > reads + 2);
         pool!.RequestDrain(0);
-        asked = fleet.Asked;
-        await Until(() => fleet.Asked > asked + 2);
+        reads = fleet.Reads;
+        await Until(() => fleet.Reads > reads + 2);
         Assert.Empty(fleet.Drained);
 
-        fleet.Away = false;
+        fleet.Unavailable = false;
         await Running("worker-0", "worker-1");
         fleet.Beat("worker-0", WorkerState.Draining, 0);
         await Running("worker-1");
@@ -149,15 +149,15 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     sealed class FakeFleet : IWorkerFleet
     {
         readonly ConcurrentDictionary<string, WorkerHeartbeat> heartbeats = new();
-        readonly ConcurrentDictionary<string, bool> heard = new();
+        readonly ConcurrentDictionary<string, bool> seen = new();
         ScalingDecision? decision;
-        int asked;
+        int reads;
 
         public ConcurrentQueue<string> Drained { get; } = new();
-        public int Asked => Volatile.Read(ref asked);
-        public bool Away { get; set; }
+        public int Reads => Volatile.Read(ref reads);
+        public bool Unavailable { get; set; }
 
-        public bool Heard(string instance) => heard.ContainsKey(instance);
+        public bool HasSeen(string instance) => seen.ContainsKey(instance);
 
         public void Decide(int workers, DateTimeOffset? at = null) =>
             decision = new(workers, "as the test says", at ?? DateTimeOffset.UtcNow, "test", new(0, 0, null, 0, 0, DateTimeOffset.UtcNow));
@@ -176,11 +176,11 @@ public sealed class WorkerPoolTests : IAsyncLifetime
 
         public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation)
         {
-            Interlocked.Increment(ref asked);
-            if (Away)
+            Interlocked.Increment(ref reads);
+            if (Unavailable)
                 throw new QueueUnavailableException("away");
             foreach (var instance in heartbeats.Keys)
-                heard[instance] = true;
+                seen[instance] = true;
             return Task.FromResult<IReadOnlyList<WorkerHeartbeat>>([.. heartbeats.Values]);
         }
 

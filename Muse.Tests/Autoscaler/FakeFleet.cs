@@ -35,7 +35,7 @@ sealed class FakeFleet(TimeProvider time) : IFleet
         At = at,
         Slots = 12,
         Batch = [.. Enumerable.Range(0, busy).Select(place => new BatchPlace(place, "job", 0, 1, 20))],
-        PicturesPerSecond = rate,
+        ImagesPerSecond = rate,
     };
 
     public Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation) =>

@@ -88,7 +88,7 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<ClientRequest> a
             if (await TryReadAsync(response, ApiJson.Default.ImagesResponseBody) is not { } answer)
                 continue;
             Accept(request, answer.Id);
-            request.ImageHashes = [.. answer.Data.Select(picture => ExpectedImages.Hash(Convert.FromBase64String(picture.B64Json!)))];
+            request.ImageHashes = [.. answer.Data.Select(image => ExpectedImages.Hash(Convert.FromBase64String(image.B64Json!)))];
             return;
         }
     }

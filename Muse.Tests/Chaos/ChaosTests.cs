@@ -84,7 +84,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         int lost = 0, images = 0;
         foreach (var request in accepted)
         {
-            var finished = await reader.Jobs.WaitWithPicturesAsync(request.JobId!, Limit());
+            var finished = await reader.Jobs.WaitWithImagesAsync(request.JobId!, Limit());
             string[] hashes = [.. Enumerable.Range(0, request.Count).Select(index => expected[$"{request.JobId}/{index}"])];
             if (request.ImageHashes is not null)
             {
@@ -98,12 +98,12 @@ public sealed class ChaosTests(ITestOutputHelper output)
             }
             Assert.True(finished is not null, $"{request.JobId} is lost.");
             Assert.True(finished.Job.State == JobState.Succeeded,
-                $"{request.JobId} ended as {finished.Job.State}: {finished.Job.Pictures[0].Error}");
+                $"{request.JobId} ended as {finished.Job.State}: {finished.Job.Images[0].Error}");
             Assert.True(request.ImageHashes is not null, $"The client of {request.JobId} did not get its images.");
-            Assert.True(finished.Pictures.Select(picture => ExpectedImages.Hash(picture!.Bytes.Span)).SequenceEqual(hashes),
+            Assert.True(finished.Images.Select(image => ExpectedImages.Hash(image!.Bytes.Span)).SequenceEqual(hashes),
                 $"{request.JobId} has other bytes than its seed gives.");
             // Bytes and info of each image, and no more.
-            Assert.Equal(2 * request.Count, await reader.Redis.HashLengthAsync(reader.Keys.Pictures(request.JobId!)));
+            Assert.Equal(2 * request.Count, await reader.Redis.HashLengthAsync(reader.Keys.Images(request.JobId!)));
             images += request.Count;
         }
         var measured = await EventuallyAsync(() => reader.Fleet.MeasureAsync(Limit()), m => m is { Waiting: 0, Pending: 0 });

@@ -3,8 +3,10 @@ using SkiaSharp;
 
 namespace Muse.Tests.Chaos;
 
-/// <summary>The image that clients edit, its mask, and what the queue must hold of both. It has the model's own size, so its pixels reach
-/// the worker as they are.</summary>
+/// <summary>
+/// The image that clients edit, its mask, and what the queue must hold of both. It has the model's own size, so its pixels reach the worker
+/// as they are.
+/// </summary>
 static class EditedImage
 {
     /// <summary>Width and height, pixels.</summary>

@@ -30,7 +30,7 @@ static class ExpectedImages
             foreach (var request in requests.Values)
             {
                 while (!engine.TrySubmit(request))
-                    await engine.WaitForRoomAsync(CancellationToken.None);
+                    await engine.WaitForFreeSlotAsync(CancellationToken.None);
             }
         });
         var hashes = new Dictionary<string, string>();

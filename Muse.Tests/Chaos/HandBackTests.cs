@@ -20,14 +20,14 @@ public sealed class HandBackTests
             await api.Jobs.SubmitAsync(job, null, Limit());
 
         await using var first = WorkerProcess.Start(fixture.Redis, Device);
-        await EventuallyAsync(() => SnapshotsAsync(), all => all.All(job => job.Pictures[0].Step >= 10));
+        await EventuallyAsync(() => SnapshotsAsync(), all => all.All(job => job.Images[0].Step >= 10));
         first.Terminate();
         await first.WaitForExitAsync(Limit());
         Assert.Equal(0, first.ExitCode);
 
         var handedBack = await SnapshotsAsync();
-        Assert.All(handedBack, job => Assert.Equal(JobState.Queued, job.Pictures[0].State));
-        Assert.All(handedBack, job => Assert.InRange(job.Pictures[0].Step, 10, 49));
+        Assert.All(handedBack, job => Assert.Equal(JobState.Queued, job.Images[0].State));
+        Assert.All(handedBack, job => Assert.InRange(job.Images[0].Step, 10, 49));
 
         // No step is done twice: the first step that the second worker reports is not below the one at the hand-back.
         var firstReported = new int[12];
@@ -35,7 +35,7 @@ public sealed class HandBackTests
         {
             await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, handedBack[i].Revision, Limit()))
             {
-                if (snapshot.Pictures[0] is not { State: JobState.Running, Step: var step })
+                if (snapshot.Images[0] is not { State: JobState.Running, Step: var step })
                     continue;
                 if (firstReported[i] == 0 || step < firstReported[i])
                     firstReported[i] = step;
@@ -45,13 +45,13 @@ public sealed class HandBackTests
         await Task.WhenAll(watches);
         for (var i = 0; i < 12; i++)
         {
-            Assert.True(firstReported[i] >= handedBack[i].Pictures[0].Step,
-                $"Image {i} was handed back at {handedBack[i].Pictures[0].Step} and continued at {firstReported[i]}.");
+            Assert.True(firstReported[i] >= handedBack[i].Images[0].Step,
+                $"Image {i} was handed back at {handedBack[i].Images[0].Step} and continued at {firstReported[i]}.");
         }
 
         var expected = await ExpectedImages.GenerateAsync(jobs);
         foreach (var job in jobs)
-            Assert.Equal(expected[$"{job.Id}/0"], ExpectedImages.Hash((await api.Jobs.FindPictureAsync(job.Id, 0, Limit()))!.Bytes.Span));
+            Assert.Equal(expected[$"{job.Id}/0"], ExpectedImages.Hash((await api.Jobs.FindImageAsync(job.Id, 0, Limit()))!.Bytes.Span));
         Assert.Empty(await api.Dead.ListAsync(10, Limit()));
 
         async Task<JobSnapshot[]> SnapshotsAsync() => (await Task.WhenAll(jobs.Select(job => api.Jobs.FindAsync(job.Id, Limit()))))!;

@@ -33,7 +33,7 @@ public sealed class LoopTests
         var item = (await worker.Work.TakeAsync(1))[0];
         _ = context.Engine.DrainAsync(); // It takes no more.
         await fixture.Redis.KillAsync();
-        await loop.BeginAsync(item, CancellationToken.None);
+        await loop.SubmitAsync(item, CancellationToken.None);
         Assert.Empty(context.InFlight); // Its lease is not renewed.
     }
 
@@ -53,6 +53,6 @@ public sealed class LoopTests
         time.Advance(TimeSpan.FromSeconds(5));
         context.AddProgress(5);
         await loop.BeatAsync(Limit());
-        Assert.Equal(1, (await api.Fleet.WorkersAsync(Limit()))[0].PicturesPerSecond);
+        Assert.Equal(1, (await api.Fleet.WorkersAsync(Limit()))[0].ImagesPerSecond);
     }
 }

@@ -20,8 +20,8 @@ public sealed class MeasuredRateTests
             await api.Jobs.SubmitAsync(Job() with { Steps = steps }, null, Limit());
         await using var worker = WorkerProcess.Start(fixture.Redis, Device);
         var workers = await EventuallyAsync(
-            () => api.Fleet.WorkersAsync(Limit()), workers => workers is [{ PicturesPerSecond: not null }], seconds: 60);
+            () => api.Fleet.WorkersAsync(Limit()), workers => workers is [{ ImagesPerSecond: not null }], seconds: 60);
         // Half the time of the first measurement may have passed before the batch was full.
-        Assert.True(workers[0].PicturesPerSecond > 0.8, $"{workers[0].PicturesPerSecond} images a second");
+        Assert.True(workers[0].ImagesPerSecond > 0.8, $"{workers[0].ImagesPerSecond} images a second");
     }
 }

@@ -26,7 +26,7 @@ public sealed class BatchingRatioTests
         time.Hold();
         for (var i = 0; i < count; i++)
         {
-            await engine.WaitForRoomAsync(CancellationToken.None);
+            await engine.WaitForFreeSlotAsync(CancellationToken.None);
             Assert.True(engine.TrySubmit(new GenerationRequest
             {
                 Id = $"{i}",

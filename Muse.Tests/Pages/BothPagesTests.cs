@@ -16,7 +16,7 @@ public sealed class BothPagesTests(Browser browser)
     [InlineData("/ops")]
     public async Task The_first_load_takes_less_than_150_KB(string path)
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         var session = await visit.Page.Context.NewCDPSessionAsync(visit.Page);
         await session.SendAsync("Network.enable");
@@ -38,7 +38,7 @@ public sealed class BothPagesTests(Browser browser)
     [InlineData("/ops", ColorScheme.Dark, 1360)]
     public async Task The_page_is_accessible_and_fits_the_screen(string path, ColorScheme scheme, int width)
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address, scheme, width, reducedMotion: true);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("a large red star above a small blue house at night");
@@ -60,7 +60,7 @@ public sealed class BothPagesTests(Browser browser)
     [SkippableFact]
     public async Task The_colours_follow_the_system_until_the_user_chooses_and_the_choice_is_kept()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address, ColorScheme.Dark);
         await visit.Page.GotoAsync("/");
         Assert.True(await BrightnessAsync(visit) < 0.2);
@@ -78,7 +78,7 @@ public sealed class BothPagesTests(Browser browser)
     [InlineData("/ops")]
     public async Task The_policy_allows_no_inline_script_or_style_and_no_other_host(string path)
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         using var answer = await server.Client.GetAsync(path);
         var policy = string.Join(' ', answer.Headers.GetValues("Content-Security-Policy"));
         Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);

@@ -15,7 +15,7 @@ public sealed class OpsPageTests(Browser browser)
     [SkippableFact]
     public async Task Each_place_of_a_batch_shows_its_image_and_that_images_step()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#live")).ToHaveTextAsync("Live");
@@ -28,7 +28,7 @@ public sealed class OpsPageTests(Browser browser)
         }
         await Expect(visit.Page.Locator(".slot")).ToHaveCountAsync(12);
         await Expect(visit.Page.Locator(".slot .step")).ToHaveTextAsync([.. Enumerable.Range(1, 12).Select(step => $"{step}")]);
-        await Expect(visit.Page.Locator(".slot .hidden").Nth(2)).ToHaveTextAsync("place 3: picture 1 of job job2, step 3 of 20");
+        await Expect(visit.Page.Locator(".slot .hidden").Nth(2)).ToHaveTextAsync("place 3: image 1 of job job2, step 3 of 20");
         await Expect(visit.Page.Locator("#busy")).ToHaveTextAsync("12");
         await Expect(visit.Page.Locator(".worker")).ToContainTextAsync("simulated");
         await BeatAsync(server, 5);
@@ -39,7 +39,7 @@ public sealed class OpsPageTests(Browser browser)
     [SkippableFact]
     public async Task Waiting_requests_are_counted_live()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#waiting")).ToHaveTextAsync("0");
@@ -56,15 +56,15 @@ public sealed class OpsPageTests(Browser browser)
     [SkippableFact]
     public async Task The_latest_decision_is_shown_with_its_reason_and_the_earlier_ones()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         var fleet = server.Services.GetRequiredService<Fleet>();
         var at = DateTimeOffset.UtcNow;
         await DecideAsync(1, "Nothing waits.", at.AddSeconds(-30));
-        await DecideAsync(3, "40 <b>pictures</b> wait.", at);
+        await DecideAsync(3, "40 <b>images</b> wait.", at);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#decision")).ToContainTextAsync("3 workers wanted");
-        await Expect(visit.Page.Locator("#decision .why")).ToHaveTextAsync("40 <b>pictures</b> wait.");
+        await Expect(visit.Page.Locator("#decision .why")).ToHaveTextAsync("40 <b>images</b> wait.");
         await Expect(visit.Page.Locator("#decisions li")).ToHaveCountAsync(1);
         await Expect(visit.Page.Locator("#decisions")).ToContainTextAsync("Nothing waits.");
         visit.AssertNoProblems();
@@ -76,16 +76,16 @@ public sealed class OpsPageTests(Browser browser)
     [SkippableFact]
     public async Task A_dead_letter_can_be_requeued()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("explode");
-        await Expect(visit.Status).ToHaveTextAsync("Not painted");
+        await Expect(visit.Status).ToHaveTextAsync("Not generated");
         await using (var redis = await ConnectionMultiplexer.ConnectAsync(server.Redis.ConnectionString))
         {
             await redis.GetDatabase().StreamAddAsync("muse:{scenes}:dead",
             [
-                new("job", server.Painter!.Seen.Single().Id),
+                new("job", server.Worker!.Seen.Single().Id),
                 new("index", 0),
                 new("lane", "interactive"),
                 new("entry", "1-1"),
@@ -97,7 +97,7 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(visit.Page.Locator("#dead")).ToContainTextAsync("Workers crashed on it 3 times.");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Requeue" }).ClickAsync();
         await Expect(visit.Page.Locator("#dead")).ToContainTextAsync("nothing has been given up");
-        await Eventually.IsTrueAsync(() => server.Painter.Seen.Count == 2, "the image is tried again");
+        await Eventually.IsTrueAsync(() => server.Worker.Seen.Count == 2, "the image is tried again");
         visit.AssertNoProblems();
     }
 
@@ -106,7 +106,7 @@ public sealed class OpsPageTests(Browser browser)
     {
         const string keys = "ada:a-secret-of-ada-1815,grace:a-secret-of-grace-1906:operator";
         await using var server =
-            await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:Keys"] = keys });
+            await ApiServer.StartAsync(new FlatImageWorkerOptions(), new Dictionary<string, string> { ["Api:Keys"] = keys });
         await using var visit = await browser.VisitAsync(server.Address);
         visit.AllowConsoleErrors("401 (Unauthorized)", "403 (Forbidden)");
         await visit.Page.GotoAsync("/ops");
@@ -126,7 +126,7 @@ public sealed class OpsPageTests(Browser browser)
     [SkippableFact]
     public async Task Without_the_script_of_the_charts_the_figures_are_shown_as_text()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var visit = await browser.VisitAsync(server.Address);
         visit.AllowConsoleErrors("ERR_FAILED");
         await visit.Page.RouteAsync("**/uPlot.iife.min.js", route => route.AbortAsync());
@@ -141,7 +141,7 @@ public sealed class OpsPageTests(Browser browser)
     [SkippableFact]
     public async Task The_last_hour_is_drawn()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#charts canvas")).ToHaveCountAsync(4);
@@ -157,7 +157,7 @@ public sealed class OpsPageTests(Browser browser)
         {
             Worker = "worker-1",
             State = WorkerState.Ready,
-            Device = "a simulated device (40 ms a step and 10 ms a picture)",
+            Device = "a simulated device (40 ms a step and 10 ms an image)",
             StartedAt = now.AddMinutes(-5),
             At = now,
             Slots = 12,

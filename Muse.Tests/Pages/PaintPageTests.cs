@@ -12,16 +12,16 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task A_prompt_becomes_an_image_and_the_page_shows_its_progress()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions { Steps = 4 });
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions { Steps = 4 });
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("hold a large red star at night");
 
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
         await Expect(visit.Page.GetByRole(AriaRole.Progressbar)).ToHaveAttributeAsync("aria-valuenow", "25");
-        await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Painting has begun");
+        await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Generation has started");
         await Expect(visit.Page.Locator("#current-job img.preview")).ToHaveJSPropertyAsync("naturalWidth", 32);
-        server.Painter!.Release();
+        server.Worker!.Release();
         await visit.ExpectFinishedAsync();
 
         await Expect(visit.Page.GetByRole(AriaRole.Progressbar)).ToBeHiddenAsync();
@@ -33,12 +33,12 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task A_waiting_job_shows_its_position_until_it_is_cancelled()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await visit.SubmitAsync("a first picture");
+        await visit.SubmitAsync("a first image");
         await Expect(visit.Status).ToContainTextAsync("Next in the queue");
-        await visit.SubmitAsync("a second picture");
+        await visit.SubmitAsync("a second image");
         await Expect(visit.Status).ToContainTextAsync("Position 2 in the queue");
         await visit.GalleryItems.Last.ClickAsync();
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
@@ -51,28 +51,28 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task A_running_image_can_be_cancelled_and_its_worker_stops_it()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("hold a boat on the sea");
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         await Expect(visit.Status).ToHaveTextAsync("Cancelled");
         await Expect(visit.Page.Locator("#announcer")).ToHaveTextAsync("Cancelled");
         await Expect(visit.Page.GetByRole(AriaRole.Button, new() { Name = "Cancel" })).ToBeHiddenAsync();
-        await Eventually.IsTrueAsync(() => server.Painter!.Cancelled == 1, "the worker stops generating it");
+        await Eventually.IsTrueAsync(() => server.Worker!.Cancelled == 1, "the worker stops generating it");
         visit.AssertNoProblems();
     }
 
     [SkippableFact]
     public async Task A_failed_image_shows_its_error_and_can_be_tried_again()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("explode");
         await Expect(visit.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("The engine fell over.");
-        await Expect(visit.Status).ToHaveTextAsync("Not painted");
+        await Expect(visit.Status).ToHaveTextAsync("Not generated");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Try again" }).ClickAsync();
         await Expect(visit.GalleryItems).ToHaveCountAsync(2);
         visit.AssertNoProblems();
@@ -82,7 +82,7 @@ public sealed partial class PaintPageTests(Browser browser)
     public async Task A_rejected_request_shows_at_the_field_what_is_allowed()
     {
         await using var server =
-            await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:RefusedWords"] = "forbidden" });
+            await ApiServer.StartAsync(new FlatImageWorkerOptions(), new Dictionary<string, string> { ["Api:RefusedWords"] = "forbidden" });
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.PaintButton.ClickAsync();
@@ -106,7 +106,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task After_a_reload_the_gallery_is_the_same_and_the_running_job_is_followed()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         foreach (var prompt in (string[])["the first", "the second"])
@@ -116,12 +116,12 @@ public sealed partial class PaintPageTests(Browser browser)
             await Expect(visit.Page.Locator("#current-job .job-info .words")).ToHaveTextAsync(prompt);
         }
         await visit.SubmitAsync("hold the third");
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
 
         await visit.Page.ReloadAsync();
         await Expect(visit.GalleryItems.Locator(".words")).ToHaveTextAsync(["hold the third", "the second", "the first"]);
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
-        server.Painter!.Release();
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
+        server.Worker!.Release();
         await visit.ExpectFinishedAsync();
         await Expect(visit.Page.Locator("#gallery-list img.finished")).ToHaveCountAsync(3);
         visit.AssertNoProblems();
@@ -130,7 +130,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task After_a_429_the_request_shows_as_waiting_and_is_sent_again_after_Retry_After()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string>
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions(), new Dictionary<string, string>
         {
             ["Api:RateLimits:Enabled"] = "true",
             ["Api:RateLimits:AnonymousRequests"] = "1",
@@ -155,7 +155,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task While_Redis_is_unreachable_the_request_shows_as_waiting()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         visit.AllowConsoleErrors("503 (Service Unavailable)");
         await visit.Page.GotoAsync("/");
@@ -171,7 +171,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task A_request_that_waits_can_be_given_up()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         visit.AllowConsoleErrors("429 (Too Many Requests)");
         await visit.Page.GotoAsync("/");
@@ -192,7 +192,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task Again_with_this_seed_fills_the_form_with_the_settings_that_give_the_same_image()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.Page.GetByLabel("Leave out").FillAsync("clouds");
@@ -200,20 +200,20 @@ public sealed partial class PaintPageTests(Browser browser)
         await visit.Page.GetByLabel("Steps").FillAsync("33");
         await visit.Page.GetByLabel("Guidance").FillAsync("7.5");
         await visit.Page.GetByLabel("Sampler").SelectOptionAsync("euler");
-        await visit.Page.GetByLabel("Pictures", new() { Exact = true }).FillAsync("2");
+        await visit.Page.GetByLabel("Images", new() { Exact = true }).FillAsync("2");
         await visit.SubmitAsync("a boat");
         await visit.ExpectFinishedAsync();
         await Expect(visit.FinishedImages).ToHaveCountAsync(2);
         Assert.Equal("192", await visit.FinishedImages.First.EvaluateAsync<string>("image => String(image.naturalWidth)"));
-        var first = server.Painter!.Seen.First();
+        var first = server.Worker!.Seen.First();
 
         await visit.Page.ReloadAsync();
         await visit.GalleryItems.First.ClickAsync();
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Again with this seed" }).Nth(1).ClickAsync();
         await visit.PaintButton.ClickAsync();
-        await Eventually.IsTrueAsync(() => server.Painter.Seen.Count >= 3, "the second request arrives");
+        await Eventually.IsTrueAsync(() => server.Worker.Seen.Count >= 3, "the second request arrives");
 
-        var again = server.Painter.Seen.Last();
+        var again = server.Worker.Seen.Last();
         var expected = first with { Count = 1, Seed = first.Seed + 1 };
         Assert.Equal(expected with { Id = again.Id, CreatedAt = again.CreatedAt, TraceParent = again.TraceParent }, again);
         visit.AssertNoProblems();
@@ -222,7 +222,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task An_image_can_be_downloaded_and_its_link_works_without_a_key()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.Context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
         await visit.Page.GotoAsync("/");
@@ -244,7 +244,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task Surprise_me_submits_a_random_prompt()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Surprise me" }).ClickAsync();
@@ -256,13 +256,13 @@ public sealed partial class PaintPageTests(Browser browser)
     [SkippableFact]
     public async Task Everything_can_be_done_by_keyboard()
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await Expect(visit.PromptField).ToBeFocusedAsync();
         await visit.Page.Keyboard.TypeAsync("hold a boat");
         await visit.Page.Keyboard.PressAsync("Control+Enter");
-        await Expect(visit.Status).ToHaveTextAsync("Painting: step 1 of 4");
+        await Expect(visit.Status).ToHaveTextAsync("Generating: step 1 of 4");
         await FocusAsync(visit, "Cancel");
         await visit.Page.Keyboard.PressAsync("Enter");
         await Expect(visit.Status).ToHaveTextAsync("Cancelled");
@@ -315,7 +315,7 @@ public sealed partial class PaintPageTests(Browser browser)
     [MemberData(nameof(HostilePrompts))]
     public async Task A_hostile_prompt_is_shown_unchanged_and_breaks_nothing(string prompt)
     {
-        await using var server = await ApiServer.StartAsync(new PainterOptions());
+        await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
         await using var visit = await browser.VisitAsync(server.Address, width: 390, height: 844);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync(prompt);
@@ -341,7 +341,7 @@ public sealed partial class PaintPageTests(Browser browser)
     public async Task If_the_API_needs_a_key_the_page_asks_for_it()
     {
         await using var server =
-            await ApiServer.StartAsync(new PainterOptions(), new Dictionary<string, string> { ["Api:Keys"] = "ada:a-secret-of-ada-1815" });
+            await ApiServer.StartAsync(settings: new Dictionary<string, string> { ["Api:Keys"] = "ada:a-secret-of-ada-1815" });
         await using var visit = await browser.VisitAsync(server.Address);
         visit.AllowConsoleErrors("401 (Unauthorized)");
         await visit.Page.GotoAsync("/");

@@ -12,7 +12,7 @@ public sealed class RealWorkerTests(Browser browser)
     [SkippableFact]
     public async Task A_prompt_becomes_images_with_previews_and_the_batch_is_shown()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         await using var watching = await browser.VisitAsync(server.Address);
         await watching.Page.GotoAsync("/ops");
@@ -21,7 +21,7 @@ public sealed class RealWorkerTests(Browser browser)
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await Expect(visit.Page.GetByLabel("Other")).ToBeAttachedAsync();
-        await visit.Page.GetByLabel("Pictures", new() { Exact = true }).FillAsync("10");
+        await visit.Page.GetByLabel("Images", new() { Exact = true }).FillAsync("10");
         await visit.Page.GetByLabel("Steps").FillAsync("50");
         // Counts every preview that appears, even if the next one replaces it at once.
         await visit.Page.EvaluateAsync("""
@@ -39,23 +39,23 @@ public sealed class RealWorkerTests(Browser browser)
 
         await Expect(visit.FinishedImages).ToHaveCountAsync(10);
         Assert.InRange(await visit.Page.EvaluateAsync<int>("window.previews.size"), 3, int.MaxValue);
-        Assert.True(await ColoursAsync(visit.FinishedImages.First) > 20, "The picture is blank.");
+        Assert.True(await ColoursAsync(visit.FinishedImages.First) > 20, "The image is blank.");
         visit.AssertNoProblems();
         watching.AssertNoProblems();
     }
 
     [SkippableFact]
-    public async Task A_picture_of_the_gallery_is_changed_under_the_brush_and_shown_beside_the_one_before()
+    public async Task An_image_of_the_gallery_is_changed_under_the_brush_and_shown_beside_the_one_before()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
-        await Expect(visit.Page.GetByText("Start from a picture")).ToBeVisibleAsync();
+        await Expect(visit.Page.GetByText("Start from an image")).ToBeVisibleAsync();
         await visit.SubmitAsync("a large red star in the middle on a blue background");
         await visit.ExpectFinishedAsync();
 
-        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Change this picture" }).ClickAsync();
+        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Change this image" }).ClickAsync();
         var mask = visit.Page.Locator("#start-mask");
         await Expect(mask).ToBeFocusedAsync();
         await Expect(visit.Page.Locator("#strength-value")).ToHaveTextAsync("much");
@@ -80,20 +80,20 @@ public sealed class RealWorkerTests(Browser browser)
     }
 
     [SkippableFact]
-    public async Task A_file_that_is_no_picture_is_named_and_a_picture_can_be_removed_again()
+    public async Task A_file_that_is_no_image_is_named_and_an_image_can_be_removed_again()
     {
         await using var server = await ApiServer.StartAsync();
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         var file = visit.Page.Locator("#start-file");
         await file.SetInputFilesAsync(new FilePayload { Name = "a.png", MimeType = "image/png", Buffer = [1, 2, 3] });
-        await Expect(visit.Page.Locator("#image-error")).ToContainTextAsync("is not a picture");
+        await Expect(visit.Page.Locator("#image-error")).ToContainTextAsync("is not an image");
         await file.SetInputFilesAsync(
-            new FilePayload { Name = "b.png", MimeType = "image/png", Buffer = FlatPainter.FlatPng(200, 100, 90) });
+            new FilePayload { Name = "b.png", MimeType = "image/png", Buffer = FlatImageWorker.FlatPng(200, 100, 90) });
         await Expect(visit.Page.Locator("#start-mask")).ToBeVisibleAsync();
         await Expect(visit.Page.GetByRole(AriaRole.Group, new() { Name = "Size" })).ToBeHiddenAsync();
-        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Remove the picture" }).ClickAsync();
-        await Expect(visit.Page.GetByText("Start from a picture")).ToBeVisibleAsync();
+        await visit.Page.GetByRole(AriaRole.Button, new() { Name = "Remove the image" }).ClickAsync();
+        await Expect(visit.Page.GetByText("Start from an image")).ToBeVisibleAsync();
         visit.AssertNoProblems();
     }
 

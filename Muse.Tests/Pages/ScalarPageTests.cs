@@ -12,7 +12,7 @@ public sealed partial class ScalarPageTests(Browser browser)
     [SkippableFact]
     public async Task It_shows_the_API_and_loads_nothing_from_other_hosts()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/scalar/");
         await Expect(visit.Page.GetByRole(AriaRole.Heading, new() { NameRegex = Title() }).First).ToBeVisibleAsync();

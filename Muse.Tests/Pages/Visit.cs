@@ -30,7 +30,7 @@ public sealed class Visit : IAsyncDisposable
     }
 
     public IPage Page { get; }
-    public ILocator PromptField => Page.GetByLabel("Describe the picture");
+    public ILocator PromptField => Page.GetByLabel("Describe the image");
     public ILocator PaintButton => Page.GetByRole(AriaRole.Button, new() { Name = "Paint", Exact = true });
     public ILocator CurrentJob => Page.Locator("#current-job");
     /// <summary>The current job's state, in a sentence.</summary>
@@ -50,7 +50,7 @@ public sealed class Visit : IAsyncDisposable
     /// <summary>Waits until the current job has succeeded and its image is loaded.</summary>
     public async Task ExpectFinishedAsync()
     {
-        await Expect(Status).ToContainTextAsync("Painted in", new() { Timeout = 60_000 });
+        await Expect(Status).ToContainTextAsync("Generated in", new() { Timeout = 60_000 });
         await Expect(FinishedImages.First).ToHaveJSPropertyAsync("complete", true);
         Assert.True(await FinishedImages.First.EvaluateAsync<int>("image => image.naturalWidth") > 0);
     }

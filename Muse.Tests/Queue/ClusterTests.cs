@@ -34,26 +34,26 @@ public sealed class ClusterTests : IAsyncLifetime
     public async Task Everything_a_job_can_live_through_works_and_all_its_keys_lie_on_one_master()
     {
         var asked = new IdempotencyToken("key", "body", TimeSpan.FromMinutes(1));
-        var painted = Job(count: 2) with { Webhook = new Uri("https://hooks.example/x") };
-        Assert.IsType<SubmitOutcome.Accepted>(await api.Jobs.SubmitAsync(painted, asked, Limit()));
-        Assert.Equal(painted.Id, Assert.IsType<SubmitOutcome.Duplicate>(await api.Jobs.SubmitAsync(Job(), asked, Limit())).JobId);
+        var completed = Job(count: 2) with { Webhook = new Uri("https://hooks.example/x") };
+        Assert.IsType<SubmitOutcome.Accepted>(await api.Jobs.SubmitAsync(completed, asked, Limit()));
+        Assert.Equal(completed.Id, Assert.IsType<SubmitOutcome.Duplicate>(await api.Jobs.SubmitAsync(Job(), asked, Limit())).JobId);
         var batch = Job(priority: JobPriority.Batch);
         await api.Jobs.SubmitAsync(batch, null, Limit());
         Assert.Equal(2, (await api.Jobs.PositionAsync(batch.Id, Limit()))!.Value.Ahead);
 
         // Waits by the channel, whichever master it and the worker's connection are on.
-        var waiting = api.Jobs.WaitWithPicturesAsync(painted.Id, Limit());
+        var waiting = api.Jobs.WaitWithImagesAsync(completed.Id, Limit());
         var items = await first.Work.TakeAsync(2);
-        Assert.True(await first.Work.ReportAsync(items[0], 5, 20, new StoredPicture("half"u8.ToArray(), PictureFormat.Jpeg, 16, 8)));
+        Assert.True(await first.Work.ReportAsync(items[0], 5, 20, new StoredImage("half"u8.ToArray(), OutputFormat.Jpeg, 16, 8)));
         Assert.True(await first.Work.SaveCheckpointAsync(items[0], 5, "step 5"u8.ToArray()));
         Assert.Empty(await first.Work.RenewAsync(items, Limit()));
         await first.Work.HandBackAsync([(items[0], 6, "step 6"u8.ToArray())], Limit());
         var again = (await second.Work.TakeAsync(1)).Single();
         Assert.Equal((items[0].Id, "step 6"), (again.Id, System.Text.Encoding.UTF8.GetString(again.Checkpoint.Span)));
-        Assert.True(await second.Work.CompleteAsync(again, Painted("one"), Limit()));
-        Assert.True(await first.Work.CompleteAsync(items[1], Painted("two"), Limit()));
+        Assert.True(await second.Work.CompleteAsync(again, Finished("one"), Limit()));
+        Assert.True(await first.Work.CompleteAsync(items[1], Finished("two"), Limit()));
         var finished = (await waiting)!;
-        Assert.Equal((JobState.Succeeded, "one", "two"), (finished.Job.State, finished.Pictures[0]!.Text(), finished.Pictures[1]!.Text()));
+        Assert.Equal((JobState.Succeeded, "one", "two"), (finished.Job.State, finished.Images[0]!.Text(), finished.Images[1]!.Text()));
 
         // Cancelled while it waits, and called out while it runs.
         await api.Jobs.CancelAsync(batch.Id, Limit());
@@ -64,7 +64,7 @@ public sealed class ClusterTests : IAsyncLifetime
         await api.Jobs.CancelAsync(running.Id, Limit());
         await EventuallyAsync(async () => await first.Work.Cancellations.ReadAsync(Limit()), id => id == running.Id);
 
-        // Crashes its worker, becomes a dead letter, is requeued and painted.
+        // Crashes its worker, becomes a dead letter, is requeued and completed.
         var poison = Job();
         await api.Jobs.SubmitAsync(poison, null, Limit());
         await first.Work.TakeAsync(1);
@@ -74,7 +74,7 @@ public sealed class ClusterTests : IAsyncLifetime
             return (await api.Jobs.FindAsync(poison.Id, Limit()))!.State;
         }, state => state == JobState.Failed);
         Assert.True(await api.Dead.RequeueAsync(Assert.Single(await api.Dead.ListAsync(10, Limit())).Id, Limit()));
-        await second.Work.CompleteAsync((await second.Work.TakeAsync(1))[0], Painted(), Limit());
+        await second.Work.CompleteAsync((await second.Work.TakeAsync(1))[0], Finished(), Limit());
         Assert.Equal(JobState.Succeeded, (await api.Jobs.WaitAsync(poison.Id, Limit()))!.State);
 
         Assert.Equal(4, (await api.Jobs.ListAsync("ada", null, 10, Limit())).Jobs.Count);
@@ -124,7 +124,7 @@ public sealed class ClusterTests : IAsyncLifetime
         Assert.True(await first.Fleet.IsDrainRequestedAsync("w1", Limit()));
         await first.Fleet.LeaveAsync("w1", Limit());
         Assert.Equal("w2", Assert.Single(await api.Fleet.WorkersAsync(Limit())).Worker);
-        Assert.NotEmpty(await api.Fleet.BegunAsync(null, Limit()));
+        Assert.NotEmpty(await api.Fleet.StartedImagesAsync(null, Limit()));
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
     }
 
@@ -137,9 +137,9 @@ public sealed class ClusterTests : IAsyncLifetime
             var (front, back) = (fixture.Start(("Model", model)), fixture.Start(("Model", model)));
             var job = Job($"of-{model}");
             await front.Jobs.SubmitAsync(job, null, Limit());
-            var waiting = front.Jobs.WaitWithPicturesAsync(job.Id, Limit());
-            await back.Work.CompleteAsync((await back.Work.TakeAsync(1)).Single(), Painted(model), Limit());
-            Assert.Equal(model, (await waiting)!.Pictures[0]!.Text());
+            var waiting = front.Jobs.WaitWithImagesAsync(job.Id, Limit());
+            await back.Work.CompleteAsync((await back.Work.TakeAsync(1)).Single(), Finished(model), Limit());
+            Assert.Equal(model, (await waiting)!.Images[0]!.Text());
         }
         var masters = new HashSet<int>();
         foreach (var model in models)
@@ -148,7 +148,7 @@ public sealed class ClusterTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task The_real_programs_paint_over_it_and_outlive_a_master_that_was_killed()
+    public async Task The_real_programs_generate_over_it_and_outlive_a_master_that_was_killed()
     {
         var (redis, port) = (fixture.Cluster.ConnectionString, RedisServer.FreePort());
         var (workerHealth, autoscalerHealth) = (FreeAddress(), FreeAddress());

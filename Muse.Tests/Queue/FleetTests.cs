@@ -23,7 +23,7 @@ public sealed class FleetTests : IAsyncLifetime
             await fixture.DisposeAsync();
     }
 
-    public static WorkerHeartbeat Beat(string name, double? picturesPerSecond = null) => new()
+    public static WorkerHeartbeat Beat(string name, double? imagesPerSecond = null) => new()
     {
         Worker = name,
         State = WorkerState.Ready,
@@ -32,8 +32,8 @@ public sealed class FleetTests : IAsyncLifetime
         At = new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero),
         Slots = 12,
         Batch = [new BatchPlace(3, "job", 1, 4, 20)],
-        PicturesPerSecond = picturesPerSecond,
-        Painted = 5,
+        ImagesPerSecond = imagesPerSecond,
+        Completed = 5,
     };
 
     [RedisFact]
@@ -45,7 +45,7 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Equal(["w1", "w2"], listed.Select(w => w.Worker).Order());
         var first = listed.Single(w => w.Worker == "w1");
         Assert.Equal((1.5, 12, WorkerState.Ready, new BatchPlace(3, "job", 1, 4, 20)),
-            (first.PicturesPerSecond, first.Slots, first.State, Assert.Single(first.Batch)));
+            (first.ImagesPerSecond, first.Slots, first.State, Assert.Single(first.Batch)));
         await worker.Fleet.LeaveAsync("w1", Limit());
         Assert.Equal("w2", Assert.Single(await api.Fleet.WorkersAsync(Limit())).Worker);
     }
@@ -60,7 +60,7 @@ public sealed class FleetTests : IAsyncLifetime
         await api.Fleet.BeatAsync(Beat("other"), Limit());
         // What it holds must be taken over first: deleting a consumer drops what it holds.
         Assert.Equal(1, (await api.Fleet.MeasureAsync(Limit())).Pending);
-        await worker.Work.CompleteAsync(item, Painted(), Limit());
+        await worker.Work.CompleteAsync(item, Finished(), Limit());
         await api.Fleet.BeatAsync(Beat("other"), Limit());
         Assert.Empty(await api.Redis.StreamConsumerInfoAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group));
     }
@@ -69,19 +69,19 @@ public sealed class FleetTests : IAsyncLifetime
     public async Task The_last_worker_that_leaves_removes_its_own_consumer()
     {
         await api.Jobs.SubmitAsync(Job(), null, Limit());
-        await worker.Work.CompleteAsync((await worker.Work.TakeAsync(1))[0], Painted(), Limit());
+        await worker.Work.CompleteAsync((await worker.Work.TakeAsync(1))[0], Finished(), Limit());
         await worker.Fleet.BeatAsync(Beat(worker.Work.Worker), Limit());
         await worker.Fleet.LeaveAsync(worker.Work.Worker, Limit());
         Assert.Empty(await ConsumersAsync());
     }
 
     [RedisFact]
-    public async Task Consumers_of_workers_that_departed_long_ago_are_removed_once_their_pictures_were_taken_over()
+    public async Task Consumers_of_workers_that_departed_long_ago_are_removed_once_their_images_were_taken_over()
     {
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         var idle = fixture.Start();
-        await idle.Work.CompleteAsync((await idle.Work.TakeAsync(1))[0], Painted(), Limit());
+        await idle.Work.CompleteAsync((await idle.Work.TakeAsync(1))[0], Finished(), Limit());
         var item = (await worker.Work.TakeAsync(1))[0];
         foreach (var departed in (QueueFixture.Program[])[idle, worker])
             await api.Fleet.BeatAsync(Beat(departed.Work.Worker), Limit());
@@ -185,7 +185,7 @@ public sealed class FleetTests : IAsyncLifetime
         await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
         await api.Jobs.SubmitAsync(Job(count: 2, priority: JobPriority.Batch), null, Limit());
         var items = await worker.Work.TakeAsync(2);
-        await worker.Work.CompleteAsync(items[0], Painted(), Limit());
+        await worker.Work.CompleteAsync(items[0], Finished(), Limit());
         var measured = await api.Fleet.MeasureAsync(Limit());
         Assert.Equal((3, 1, 5, 1), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
         Assert.InRange(measured.OldestWaiting!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(10));
@@ -199,7 +199,7 @@ public sealed class FleetTests : IAsyncLifetime
     {
         await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
         foreach (var item in await worker.Work.TakeAsync(3))
-            await worker.Work.CompleteAsync(item, Painted(), Limit());
+            await worker.Work.CompleteAsync(item, Finished(), Limit());
         // What a Redis that was killed and restarted was seen to do.
         await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Interactive)!, QueueKeys.Group, "$",
             "ENTRIESREAD", "1");
@@ -207,21 +207,21 @@ public sealed class FleetTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task How_long_pictures_waited_is_told_once_each_whichever_worker_began_them()
+    public async Task The_waiting_time_of_each_image_is_recorded_once_by_whichever_worker_started_it()
     {
-        Assert.Empty(await api.Fleet.BegunAsync(null, Limit()));
+        Assert.Empty(await api.Fleet.StartedImagesAsync(null, Limit()));
         await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
         var other = fixture.Start();
         var first = await worker.Work.TakeAsync(2);
         await other.Work.TakeAsync(1);
-        var begun = await api.Fleet.BegunAsync(null, Limit());
-        Assert.Equal([2, 1], begun.Select(take => take.Waited.Count));
-        Assert.All(begun.SelectMany(take => take.Waited), waited => Assert.InRange(waited, TimeSpan.Zero, TimeSpan.FromMinutes(10)));
-        // Handed back and taken again: it had been begun before.
+        var started = await api.Fleet.StartedImagesAsync(null, Limit());
+        Assert.Equal([2, 1], started.Select(take => take.Waited.Count));
+        Assert.All(started.SelectMany(take => take.Waited), waited => Assert.InRange(waited, TimeSpan.Zero, TimeSpan.FromMinutes(10)));
+        // Handed back and taken again: it had been started before.
         await worker.Work.HandBackAsync([(first[0], 1, default)], Limit());
         await other.Work.TakeAsync(1);
-        Assert.Empty(await api.Fleet.BegunAsync(begun[^1].Id, Limit()));
-        Assert.Equal(begun[1].Id, Assert.Single(await api.Fleet.BegunAsync(begun[0].Id, Limit())).Id);
+        Assert.Empty(await api.Fleet.StartedImagesAsync(started[^1].Id, Limit()));
+        Assert.Equal(started[1].Id, Assert.Single(await api.Fleet.StartedImagesAsync(started[0].Id, Limit())).Id);
     }
 
     [RedisFact]

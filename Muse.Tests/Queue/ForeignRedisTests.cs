@@ -133,9 +133,9 @@ public sealed class ForeignRedisTests
         Assert.Equal(HealthStatus.Healthy, (await api.HealthAsync()).Status);
         var job = Job();
         await api.Jobs.SubmitAsync(job, null, Limit());
-        var waiting = api.Jobs.WaitWithPicturesAsync(job, Limit());
-        await worker.Work.CompleteAsync((await worker.Work.TakeAsync(1)).Single(), Painted("red"), Limit());
-        Assert.Equal("red", (await waiting)!.Pictures[0]!.Text());
+        var waiting = api.Jobs.WaitWithImagesAsync(job, Limit());
+        await worker.Work.CompleteAsync((await worker.Work.TakeAsync(1)).Single(), Finished("red"), Limit());
+        Assert.Equal("red", (await waiting)!.Images[0]!.Text());
         await worker.Fleet.BeatAsync(FleetTests.Beat("w1", 1.5), Limit());
         Assert.Single(await api.Fleet.WorkersAsync(Limit()));
     }

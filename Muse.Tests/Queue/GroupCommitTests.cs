@@ -53,9 +53,9 @@ public sealed class GroupCommitTests
         var commits = Commits(maxItems: 8);
         var first = commits.AddAsync(0);
         var (second, third) = (commits.AddAsync(1), commits.AddAsync(2));
-        await AnswerNextAsync(_ => "painted");
+        await AnswerNextAsync(_ => "completed");
         await AnswerNextAsync(_ => throw new InvalidOperationException("Redis is unavailable."));
-        Assert.Equal("painted", await first);
+        Assert.Equal("completed", await first);
         await Assert.ThrowsAsync<InvalidOperationException>(() => second);
         await Assert.ThrowsAsync<InvalidOperationException>(() => third);
         var after = commits.AddAsync(3);

@@ -16,7 +16,7 @@ public sealed class HostileEntriesTests
         await using var fixture = await QueueFixture.StartAsync();
         var (api, worker) = (fixture.Start(), fixture.Start());
         await api.Fleet.MeasureAsync(Limit()); // Makes the streams and the group.
-        // Whoever writes them is not Muse and waits longer for an answer than its programs do.
+        // They are not written by Muse, and wait longer for a response than its programs do.
         await using var hostile = await ConnectionMultiplexer.ConnectAsync($"{fixture.Redis.ConnectionString},asyncTimeout=30000");
         var random = new Random(20261124);
         var template = Encoding.UTF8.GetString(QueueJson.Write(Job("template")));
@@ -44,7 +44,7 @@ public sealed class HostileEntriesTests
             {
                 Assert.StartsWith("good-", item.Job.Id, StringComparison.Ordinal);
                 good.Add(item.Job.Id);
-                Assert.True(await worker.Work.CompleteAsync(item, Painted(), Limit()));
+                Assert.True(await worker.Work.CompleteAsync(item, Finished(), Limit()));
             }
             return await api.Fleet.MeasureAsync(Limit());
         }, measured => measured is { Waiting: 0, Pending: 0 });

@@ -25,28 +25,28 @@ public sealed class JobQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task A_job_is_accepted_painted_and_handed_to_the_one_who_waits()
+    public async Task A_job_is_accepted_completed_and_returned_to_the_waiting_client()
     {
         var job = Job(count: 2);
         Assert.Equal(new SubmitOutcome.Accepted(job.Id), await api.Jobs.SubmitAsync(job, null, Limit()));
         var queued = await api.Jobs.FindAsync(job.Id, Limit());
         Assert.Equal(JobState.Queued, queued!.State);
-        Assert.Equal([7L, 8L], queued.Pictures.Select(picture => picture.Seed));
+        Assert.Equal([7L, 8L], queued.Images.Select(image => image.Seed));
 
         var waiting = api.Jobs.WaitAsync(job.Id, Limit());
         var items = await worker.Work.TakeAsync(2);
         Assert.Equal(JobState.Running, (await api.Jobs.FindAsync(job.Id, Limit()))!.State);
         foreach (var item in items)
-            Assert.True(await worker.Work.CompleteAsync(item, Painted($"picture {item.Index}"), Limit()));
+            Assert.True(await worker.Work.CompleteAsync(item, Finished($"image {item.Index}"), Limit()));
 
         var final = await waiting;
         Assert.Equal(JobState.Succeeded, final!.State);
         Assert.NotNull(final.FinishedAt);
-        Assert.All(final.Pictures, picture =>
+        Assert.All(final.Images, image =>
             Assert.Equal((JobState.Succeeded, 20, 128, 64, worker.Work.Worker),
-            (picture.State, picture.Step, picture.Width, picture.Height, picture.Worker)));
-        Assert.Equal("picture 1", (await api.Jobs.FindPictureAsync(job.Id, 1, Limit()))!.Text());
-        Assert.Null(await api.Jobs.FindPictureAsync(job.Id, 2, Limit()));
+            (image.State, image.Step, image.Width, image.Height, image.Worker)));
+        Assert.Equal("image 1", (await api.Jobs.FindImageAsync(job.Id, 1, Limit()))!.Text());
+        Assert.Null(await api.Jobs.FindImageAsync(job.Id, 2, Limit()));
     }
 
     [RedisFact]
@@ -62,14 +62,14 @@ public sealed class JobQueueTests : IAsyncLifetime
             GuidanceScale = 4.5f,
             Sampler = "euler",
             Seed = long.MaxValue - 1,
-            Format = PictureFormat.Webp,
+            Format = OutputFormat.Webp,
             Quality = 0,
             Previews = 3,
             Webhook = new Uri("https://example.org/hook"),
             TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         };
         await api.Jobs.SubmitAsync(job, null, Limit());
-        // Where somebody traces, as a test beside this one may, the parent is the span of the submission.
+        // With a listener, which a test beside this one may add, the parent is the span of the submission.
         var stored = (await api.Jobs.FindAsync(job.Id, Limit()))!.Job;
         Assert.Equal(job, stored with { TraceParent = job.TraceParent });
         var items = await worker.Work.TakeAsync(3);
@@ -78,18 +78,18 @@ public sealed class JobQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task Waiting_brings_the_pictures_in_the_same_answer()
+    public async Task Waiting_brings_the_images_in_the_same_answer()
     {
         var job = Job(count: 2);
         await api.Jobs.SubmitAsync(job, null, Limit());
-        var waiting = api.Jobs.WaitWithPicturesAsync(job.Id, Limit());
+        var waiting = api.Jobs.WaitWithImagesAsync(job.Id, Limit());
         var items = await worker.Work.TakeAsync(2);
-        await worker.Work.CompleteAsync(items[0], Painted("one"), Limit());
+        await worker.Work.CompleteAsync(items[0], Finished("one"), Limit());
         await worker.Work.FailAsync(items[1], new JobError(JobErrorCodes.InvalidRequest, "Too wide.", "width"), Limit());
         var finished = await waiting;
         Assert.Equal(JobState.Failed, finished!.Job.State);
-        Assert.Equal(["one", null], finished.Pictures.Select(picture => picture?.Text()));
-        Assert.Equal(new JobError(JobErrorCodes.InvalidRequest, "Too wide.", "width"), finished.Job.Pictures[1].Error);
+        Assert.Equal(["one", null], finished.Images.Select(image => image?.Text()));
+        Assert.Equal(new JobError(JobErrorCodes.InvalidRequest, "Too wide.", "width"), finished.Job.Images[1].Error);
     }
 
     [RedisFact]
@@ -101,13 +101,13 @@ public sealed class JobQueueTests : IAsyncLifetime
         await api.Jobs.SubmitAsync(early, null, Limit());
         await api.Jobs.SubmitAsync(late, null, Limit());
         var items = await worker.Work.TakeAsync(2);
-        var waiting = api.Jobs.WaitWithPicturesAsync(late, Limit());
+        var waiting = api.Jobs.WaitWithImagesAsync(late, Limit());
         foreach (var item in items)
-            await worker.Work.CompleteAsync(item, Painted(item.Job.Id), Limit());
+            await worker.Work.CompleteAsync(item, Finished(item.Job.Id), Limit());
         // Events arrive in order, so the event of the other job, which has no listener, has arrived too.
-        Assert.Equal(late.Id, (await waiting)!.Pictures[0]?.Text());
-        var answered = api.Jobs.WaitWithPicturesAsync(early, Limit());
-        Assert.Equal(early.Id, (await answered)!.Pictures[0]?.Text());
+        Assert.Equal(late.Id, (await waiting)!.Images[0]?.Text());
+        var answered = api.Jobs.WaitWithImagesAsync(early, Limit());
+        Assert.Equal(early.Id, (await answered)!.Images[0]?.Text());
     }
 
     [RedisFact]
@@ -132,7 +132,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.Null(await api.Jobs.FindAsync("nobody", Limit()));
         Assert.Null(await api.Jobs.WaitAsync("nobody", Limit()));
         Assert.Null(await api.Jobs.CancelAsync("nobody", Limit()));
-        Assert.Null(await api.Jobs.FindPictureAsync("nobody", 0, Limit()));
+        Assert.Null(await api.Jobs.FindImageAsync("nobody", 0, Limit()));
         Assert.Null(await api.Jobs.PositionAsync("nobody", Limit()));
         await foreach (var _ in api.Jobs.WatchAsync("nobody", 0, Limit()))
             Assert.Fail("There is nothing to watch.");
@@ -159,17 +159,17 @@ public sealed class JobQueueTests : IAsyncLifetime
             }
             else if (seen.Count == 3)
             {
-                Assert.True(await work.ReportAsync(held!, 10, 20, new StoredPicture("half"u8.ToArray(), PictureFormat.Jpeg, 16, 8)));
+                Assert.True(await work.ReportAsync(held!, 10, 20, new StoredImage("half"u8.ToArray(), OutputFormat.Jpeg, 16, 8)));
             }
             else if (seen.Count == 4)
             {
                 Assert.Equal("half", (await api.Jobs.FindPreviewAsync(job.Id, 0, Limit()))!.Text());
-                await work.CompleteAsync(held!, Painted(), Limit());
+                await work.CompleteAsync(held!, Finished(), Limit());
             }
         }
         Assert.Equal([(JobState.Queued, 0, 0), (JobState.Running, 0, 0), (JobState.Running, 5, 0), (JobState.Running, 10, 1),
             (JobState.Succeeded, 20, 1)],
-            seen.Select(snapshot => (snapshot.State, snapshot.Pictures[0].Step, snapshot.Pictures[0].Previews)));
+            seen.Select(snapshot => (snapshot.State, snapshot.Images[0].Step, snapshot.Images[0].Previews)));
         Assert.Equal(seen.Select(snapshot => snapshot.Revision).Order(), seen.Select(snapshot => snapshot.Revision));
 
         // Who comes back with the last revision it saw hears only what is newer.
@@ -182,7 +182,7 @@ public sealed class JobQueueTests : IAsyncLifetime
     WorkItem? held;
 
     [RedisFact]
-    public async Task What_waits_and_is_cancelled_is_never_begun()
+    public async Task What_waits_and_is_cancelled_is_never_started()
     {
         var (cancelled, other) = (Job(count: 3), Job());
         await api.Jobs.SubmitAsync(cancelled, null, Limit());
@@ -205,10 +205,10 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.Equal(JobState.Cancelled, (await api.Jobs.CancelAsync(job.Id, Limit()))!.State);
         Assert.Equal(job.Id, await worker.Work.Cancellations.ReadAsync(Limit()));
         Assert.False(await worker.Work.ReportAsync(item, 3, 20, null));
-        Assert.False(await worker.Work.CompleteAsync(item, Painted(), Limit()));
-        var final = await api.Jobs.WaitWithPicturesAsync(job.Id, Limit());
+        Assert.False(await worker.Work.CompleteAsync(item, Finished(), Limit()));
+        var final = await api.Jobs.WaitWithImagesAsync(job.Id, Limit());
         Assert.Equal(JobState.Cancelled, final!.Job.State);
-        Assert.Null(final.Pictures[0]);
+        Assert.Null(final.Images[0]);
     }
 
     [RedisFact]
@@ -271,7 +271,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         foreach (var job in jobs)
             await api.Jobs.SubmitAsync(job, null, Limit());
         Assert.Equal(new QueuePosition(8, null), await api.Jobs.PositionAsync(jobs[4].Id, Limit()));
-        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", picturesPerSecond: 2), Limit());
+        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", imagesPerSecond: 2), Limit());
         await worker.Work.TakeAsync(3);
         Assert.Equal(new QueuePosition(5, TimeSpan.FromSeconds(2.5)), await api.Jobs.PositionAsync(jobs[4].Id, Limit()));
         Assert.Equal(new QueuePosition(0, TimeSpan.Zero), await api.Jobs.PositionAsync(jobs[1].Id, Limit()));
@@ -302,7 +302,7 @@ public sealed class JobQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task Without_a_worker_cancelled_pictures_leave_the_queue_at_once_and_positions_stay_right()
+    public async Task Without_a_worker_cancelled_images_leave_the_queue_at_once_and_positions_stay_right()
     {
         var small = fixture.Start(("MaxLength", "100"));
         var (before, after) = (Job(), Job(count: 2));
@@ -324,7 +324,7 @@ public sealed class JobQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task What_is_stored_of_cancelled_pictures_is_bounded()
+    public async Task What_is_stored_of_cancelled_images_is_bounded()
     {
         var waiting = Job();
         for (var i = 0; i < 1010; i += 10)
@@ -366,7 +366,7 @@ public sealed class JobQueueTests : IAsyncLifetime
     public async Task What_would_wait_longer_than_promised_is_refused_with_the_time_to_come_back()
     {
         var strict = fixture.Start(("MaxWait", "00:00:02"));
-        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", picturesPerSecond: 2), Limit());
+        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", imagesPerSecond: 2), Limit());
         await strict.Jobs.SubmitAsync(Job(count: 10), null, Limit());
         var refused = Assert.IsType<SubmitOutcome.QueueFull>(await strict.Jobs.SubmitAsync(Job(), null, Limit()));
         Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3)), (refused.EstimatedWait, refused.RetryAfter));
@@ -415,10 +415,10 @@ public sealed class JobQueueTests : IAsyncLifetime
         var next = watching.MoveNextAsync().AsTask();
         await EventuallyAsync(() => Task.FromResult(api.Events.Count), count => count == 1);
 
-        // It had ended, which they were told, and that was lost with most of its steps.
+        // The clients were notified of its end; that and most of its steps were lost.
         await api.Redis.PublishAsync(api.Keys.Events, $"{job.Id} 13 {(int)JobState.Succeeded}");
         await api.Redis.HashSetAsync(api.Keys.Job(job.Id), "revision", 3);
-        Assert.True(await worker.Work.CompleteAsync(item, Painted(), Limit()));
+        Assert.True(await worker.Work.CompleteAsync(item, Finished(), Limit()));
         Assert.Equal((JobState.Succeeded, 4), ((await waiting)!.State, (await waiting)!.Revision));
         while (await next && !watching.Current.State.IsFinal())
             next = watching.MoveNextAsync().AsTask();
@@ -440,7 +440,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         {
             foreach (var item in await worker.Work.ReadAsync(12, Limit()))
             {
-                await worker.Work.CompleteAsync(item, Painted(), Limit());
+                await worker.Work.CompleteAsync(item, Finished(), Limit());
                 done++;
             }
         }
@@ -463,14 +463,14 @@ public sealed class JobQueueTests : IAsyncLifetime
         await Assert.ThrowsAsync<QueueUnavailableException>(() => front.Jobs.FindAsync(job.Id, Limit()));
         await Assert.ThrowsAsync<QueueUnavailableException>(() => front.Jobs.SubmitAsync(Job(), null, Limit()));
         await Assert.ThrowsAsync<QueueUnavailableException>(() => back.Work.ReadAsync(1, Limit()));
-        var storing = back.Work.CompleteAsync(item, Painted("held"), Limit());
+        var storing = back.Work.CompleteAsync(item, Finished("held"), Limit());
         Assert.False(storing.IsCompleted);
         await own.Redis.LaunchAsync();
         Assert.True(await storing);
         while (!watching.Current.State.IsFinal())
             Assert.True(await watching.MoveNextAsync());
         Assert.Equal(JobState.Succeeded, watching.Current.State);
-        Assert.Equal("held", (await front.Jobs.FindPictureAsync(job.Id, 0, Limit()))!.Text());
+        Assert.Equal("held", (await front.Jobs.FindImageAsync(job.Id, 0, Limit()))!.Text());
         Assert.Empty(await EventuallyAsync(() => back.Work.ReadAsync(1, Limit()), _ => true));
     }
 }

@@ -76,7 +76,7 @@ public sealed class QueueFixture : IAsyncDisposable
     }
 }
 
-/// <summary>Jobs and pictures to test with.</summary>
+/// <summary>Jobs and images to test with.</summary>
 public static class Samples
 {
     static int number;
@@ -94,11 +94,11 @@ public static class Samples
             BeginWithin = beginWithin,
         };
 
-    public static FinishedPicture Painted(string content = "picture", int steps = 20) =>
-        new(new StoredPicture(System.Text.Encoding.UTF8.GetBytes(content), PictureFormat.Png, 128, 64), steps,
+    public static FinishedImage Finished(string content = "image", int steps = 20) =>
+        new(new StoredImage(System.Text.Encoding.UTF8.GetBytes(content), OutputFormat.Png, 128, 64), steps,
             TimeProvider.System.GetUtcNow());
 
-    public static string Text(this StoredPicture picture) => System.Text.Encoding.UTF8.GetString(picture.Bytes.Span);
+    public static string Text(this StoredImage image) => System.Text.Encoding.UTF8.GetString(image.Bytes.Span);
 
     /// <summary>How long a test waits for anything. Only a broken test reaches it, however slow the machine.</summary>
     const int Patience = 240;
@@ -121,7 +121,7 @@ public static class Samples
         }
     }
 
-    /// <summary>Reads until so many pictures were taken.</summary>
+    /// <summary>Reads until so many images were taken.</summary>
     public static async Task<List<WorkItem>> TakeAsync(this WorkQueue work, int count)
     {
         var items = new List<WorkItem>();

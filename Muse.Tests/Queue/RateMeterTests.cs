@@ -7,22 +7,22 @@ public sealed class RateMeterTests
     static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     [Fact]
-    public void Nothing_is_claimed_before_something_was_painted()
+    public void Nothing_is_claimed_before_an_image_was_completed()
     {
         var meter = new RateMeter();
         for (var i = 0; i < 10; i++)
             meter.Observe(0, Second, worked: true, batchFull: true);
-        Assert.Null(meter.PicturesPerSecond);
+        Assert.Null(meter.ImagesPerSecond);
         meter.Observe(30, Second, worked: true, batchFull: true);
-        Assert.Equal(30 / 11.0, meter.PicturesPerSecond!.Value, 6);
+        Assert.Equal(30 / 11.0, meter.ImagesPerSecond!.Value, 6);
     }
 
     [Fact]
-    public void One_picture_at_a_time_says_nothing_of_what_a_full_batch_can_do()
+    public void One_image_at_a_time_says_nothing_of_what_a_full_batch_can_do()
     {
         var meter = new RateMeter();
         meter.Observe(2, 3 * Second, worked: true, batchFull: false);
-        Assert.Null(meter.PicturesPerSecond);
+        Assert.Null(meter.ImagesPerSecond);
     }
 
     [Fact]
@@ -30,13 +30,13 @@ public sealed class RateMeterTests
     {
         var meter = new RateMeter();
         Observe(10, full: true);
-        Assert.Equal(10, meter.PicturesPerSecond);
+        Assert.Equal(10, meter.ImagesPerSecond);
         Observe(1, full: false);
-        Assert.Equal(10, meter.PicturesPerSecond);
+        Assert.Equal(10, meter.ImagesPerSecond);
         Observe(5, full: true);
-        Assert.Equal(8.5, meter.PicturesPerSecond!.Value, 6);
+        Assert.Equal(8.5, meter.ImagesPerSecond!.Value, 6);
         Observe(20, full: false);
-        Assert.True(meter.PicturesPerSecond > 8.5);
+        Assert.True(meter.ImagesPerSecond > 8.5);
 
         void Observe(int perSecond, bool full)
         {
@@ -53,6 +53,6 @@ public sealed class RateMeterTests
             meter.Observe(0, Second, worked: false, batchFull: false);
         for (var i = 0; i < 2; i++)
             meter.Observe(4, Second, worked: true, batchFull: true);
-        Assert.Equal(4, meter.PicturesPerSecond);
+        Assert.Equal(4, meter.ImagesPerSecond);
     }
 }

@@ -33,7 +33,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task A_dead_workers_picture_is_taken_over_with_its_checkpoint_and_the_late_result_counts_only_if_first()
+    public async Task A_dead_workers_image_is_taken_over_with_its_checkpoint_and_the_late_result_counts_only_if_first()
     {
         var item = await AcceptAndTakeAsync(Job());
         Assert.True(await first.Work.SaveCheckpointAsync(item, 5, "step 5"u8.ToArray()));
@@ -41,15 +41,15 @@ public sealed class WorkQueueTests : IAsyncLifetime
         var taken = (await second.Work.TakeAsync(1))[0];
         Assert.Equal((item.Id, 2, "step 5"), (taken.Id, taken.Deliveries, System.Text.Encoding.UTF8.GetString(taken.Checkpoint.Span)));
 
-        // It comes back: it hears that the picture is another's, and may not touch its state.
+        // It comes back: it hears that the image is another's, and may not touch its state.
         Assert.Equal([item], await first.Work.RenewAsync([item], Limit()));
         Assert.False(await first.Work.ReportAsync(item, 9, 20, null));
         Assert.False(await first.Work.SaveCheckpointAsync(item, 9, "stale"u8.ToArray()));
         Assert.False(await first.Work.FailAsync(item, new JobError(JobErrorCodes.EngineFailure, "late"), Limit()));
 
-        Assert.True(await second.Work.CompleteAsync(taken, Painted("the one"), Limit()));
-        Assert.False(await first.Work.CompleteAsync(item, Painted("too late"), Limit()));
-        Assert.Equal("the one", (await api.Jobs.FindPictureAsync(item.Job.Id, 0, Limit()))!.Text());
+        Assert.True(await second.Work.CompleteAsync(taken, Finished("the one"), Limit()));
+        Assert.False(await first.Work.CompleteAsync(item, Finished("too late"), Limit()));
+        Assert.Equal("the one", (await api.Jobs.FindImageAsync(item.Job.Id, 0, Limit()))!.Text());
         var measured = await api.Fleet.MeasureAsync(Limit());
         Assert.Equal((0, 0, 1), (measured.Waiting, measured.Pending, measured.Completed));
     }
@@ -77,18 +77,18 @@ public sealed class WorkQueueTests : IAsyncLifetime
         var slow = fixture.Start(("Lease", "00:10:00"));
         await slow.Work.WaitForWorkAsync(Limit()); // Listens.
         await first.Work.HandBackAsync([(item, 10, "step 10"u8.ToArray())], Limit());
-        Assert.Equal(JobState.Queued, (await api.Jobs.FindAsync(item.Job.Id, Limit()))!.Pictures[0].State);
+        Assert.Equal(JobState.Queued, (await api.Jobs.FindAsync(item.Job.Id, Limit()))!.Images[0].State);
         var taken = (await slow.Work.TakeAsync(1))[0];
         Assert.Equal((item.Id, 1, "step 10"), (taken.Id, taken.Deliveries, System.Text.Encoding.UTF8.GetString(taken.Checkpoint.Span)));
     }
 
     [RedisFact]
-    public async Task A_picture_that_crashes_its_workers_three_times_goes_to_the_dead_letters_and_can_be_requeued()
+    public async Task An_image_that_crashes_its_workers_three_times_goes_to_the_dead_letters_and_can_be_requeued()
     {
         var job = Job(count: 2);
         await api.Jobs.SubmitAsync(job, null, Limit());
         var items = await first.Work.TakeAsync(2);
-        await first.Work.CompleteAsync(items[1], Painted("good"), Limit());
+        await first.Work.CompleteAsync(items[1], Finished("good"), Limit());
         for (var crash = 2; crash <= 3; crash++)
         {
             var victim = fixture.Start(("Lease", "00:00:01"));
@@ -99,8 +99,8 @@ public sealed class WorkQueueTests : IAsyncLifetime
             Assert.Empty(await second.Work.ReadAsync(1, Limit()));
             return (await api.Jobs.FindAsync(job.Id, Limit()))!;
         }, found => found.State.IsFinal());
-        Assert.Equal((JobState.Failed, JobErrorCodes.Poisoned), (final.State, final.Pictures[0].Error!.Code));
-        Assert.Equal(JobState.Succeeded, final.Pictures[1].State);
+        Assert.Equal((JobState.Failed, JobErrorCodes.Poisoned), (final.State, final.Images[0].Error!.Code));
+        Assert.Equal(JobState.Succeeded, final.Images[1].State);
         var letter = Assert.Single(await api.Dead.ListAsync(10, Limit()));
         Assert.Equal((job.Id, 0), (letter.JobId, letter.Index));
         Assert.Contains("3 times", letter.Reason, StringComparison.Ordinal);
@@ -109,7 +109,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
         Assert.False(await api.Dead.RequeueAsync(letter.Id, Limit()));
         Assert.False(await api.Dead.RequeueAsync("nonsense", Limit()));
         var again = (await second.Work.TakeAsync(1))[0];
-        await second.Work.CompleteAsync(again, Painted("at last"), Limit());
+        await second.Work.CompleteAsync(again, Finished("at last"), Limit());
         Assert.Equal(JobState.Succeeded, (await api.Jobs.WaitAsync(job.Id, Limit()))!.State);
         Assert.Empty(await api.Dead.ListAsync(10, Limit()));
     }
@@ -128,13 +128,13 @@ public sealed class WorkQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task What_waited_past_its_deadline_is_never_begun()
+    public async Task What_waited_past_its_deadline_is_never_started()
     {
         var late = Job(beginWithin: TimeSpan.FromSeconds(-1));
         await api.Jobs.SubmitAsync(late, null, Limit());
         Assert.Empty(await first.Work.ReadAsync(1, Limit()));
         var final = await api.Jobs.WaitAsync(late.Id, Limit());
-        Assert.Equal((JobState.Failed, JobErrorCodes.DeadlineExceeded), (final!.State, final.Pictures[0].Error!.Code));
+        Assert.Equal((JobState.Failed, JobErrorCodes.DeadlineExceeded), (final!.State, final.Images[0].Error!.Code));
         Assert.Equal(0, (await api.Fleet.MeasureAsync(Limit())).Pending);
     }
 
@@ -159,7 +159,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
     }
 
     [RedisFact]
-    public async Task A_picture_that_could_not_be_handed_back_is_taken_again_by_the_same_worker()
+    public async Task An_image_that_could_not_be_handed_back_is_taken_again_by_the_same_worker()
     {
         await using var durable = await QueueFixture.StartAsync("--appendonly", "yes", "--appendfsync", "always");
         var (client, worker) = (durable.Start(), durable.Start(("Lease", "00:00:01")));
@@ -218,12 +218,12 @@ public sealed class WorkQueueTests : IAsyncLifetime
         var job = Job(count: 2) with { Previews = 1 };
         await short_.Jobs.SubmitAsync(job, new IdempotencyToken("k", "h", TimeSpan.FromMinutes(1)), Limit());
         var items = await short_.Work.TakeAsync(2);
-        await short_.Work.ReportAsync(items[0], 1, 2, Painted("half").Picture);
+        await short_.Work.ReportAsync(items[0], 1, 2, Finished("half").Image);
         await short_.Work.SaveCheckpointAsync(items[0], 1, "state"u8.ToArray());
-        await short_.Work.CompleteAsync(items[0], Painted(), Limit());
+        await short_.Work.CompleteAsync(items[0], Finished(), Limit());
         await short_.Work.FailAsync(items[1], new JobError(JobErrorCodes.EngineFailure, "no"), Limit());
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
-        foreach (var key in new[] { api.Keys.Job(job.Id), api.Keys.Pictures(job.Id), api.Keys.Work(job.Id) })
+        foreach (var key in new[] { api.Keys.Job(job.Id), api.Keys.Images(job.Id), api.Keys.Work(job.Id) })
             Assert.InRange((await api.Redis.KeyTimeToLiveAsync(key))!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         Assert.Equal(0, await api.Redis.StreamLengthAsync(api.Keys.Stream(JobPriority.Interactive)));
     }

@@ -144,7 +144,7 @@ static class Arrivals
         {
             if (arrivals[i].At - clock.Elapsed is { Ticks: > 0 } early)
                 await Task.Delay(early);
-            await engine.WaitForRoomAsync(CancellationToken.None);
+            await engine.WaitForFreeSlotAsync(CancellationToken.None);
             engine.TrySubmit(Models.Request(engine.Model, i, arrivals[i].Steps));
         }
         await reading;

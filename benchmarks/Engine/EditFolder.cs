@@ -4,8 +4,10 @@ using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>Makes the edits of a folder with the engine, for the judge in models/scenes/training. The folder has the requests in cases.json
-/// and the images and masks as plain bytes.</summary>
+/// <summary>
+/// Makes the edits of a folder with the engine, for the judge in models/scenes/training. The folder has the requests in cases.json and the
+/// images and masks as plain bytes.
+/// </summary>
 static class EditFolder
 {
     /// <summary>One edit.</summary>
@@ -31,7 +33,7 @@ static class EditFolder
         var reading = WriteAsync(engine, folder, cases.Length);
         foreach (var edit in cases)
         {
-            await engine.WaitForRoomAsync(CancellationToken.None);
+            await engine.WaitForFreeSlotAsync(CancellationToken.None);
             engine.TrySubmit(Request(folder, edit, traits, strength, steps) with { Sampler = sampler });
         }
         await reading;

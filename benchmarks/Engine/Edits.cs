@@ -81,7 +81,7 @@ static class Edits
         for (var i = 0; i <= Encodings; i++)
         {
             var started = Stopwatch.GetTimestamp();
-            model.EncodeImage(model.Latent(width, height), Image(width, height), [], new SeededNoise(i));
+            model.EncodeImage(model.GetLatentShape(width, height), Image(width, height), [], new SeededNoise(i));
             took.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         }
         return (took[0], took.Skip(1).Order().ElementAt(Encodings / 2));

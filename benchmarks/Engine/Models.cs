@@ -29,7 +29,7 @@ static class Models
     {
         for (var number = 0; number < count; number++)
         {
-            await engine.WaitForRoomAsync(CancellationToken.None);
+            await engine.WaitForFreeSlotAsync(CancellationToken.None);
             if (until.IsCancellationRequested)
                 return number;
             engine.TrySubmit(Request(engine.Model, number, steps(number)) with { Input = input?.Invoke(number) });

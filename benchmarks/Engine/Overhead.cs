@@ -18,16 +18,16 @@ static class Overhead
         public bool GuidanceEmbedded => model.GuidanceEmbedded;
         public int DecodeBatch => model.DecodeBatch;
         public bool PreparesByShape => model.PreparesByShape;
-        public int StepsATurn => model.StepsATurn;
-        public Sampler Sampler(string? name) => model.Sampler(name);
-        public LatentShape Latent(int width, int height) => model.Latent(width, height);
+        public int StepsPerTurn => model.StepsPerTurn;
+        public Sampler CreateSampler(string? name) => model.CreateSampler(name);
+        public LatentShape GetLatentShape(int width, int height) => model.GetLatentShape(width, height);
         public Conditioning Encode(string? prompt, ConditioningShape? like = null) => model.Encode(prompt, like);
         public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
             model.EncodeImage(latent, image, hole, noise);
         public bool IsFlagged(RgbImage image) => model.IsFlagged(image);
         public void Pack(LatentShape latent, Span<float> values) => model.Pack(latent, values);
-        public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) =>
-            new Rows(this, model.Batch(latent, conditioning, rows));
+        public DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows) =>
+            new Rows(this, model.PrepareBatch(latent, conditioning, rows));
         public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => model.Decode(latent, latents);
         public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => model.Preview(latent, values);
         public void Dispose() => model.Dispose();

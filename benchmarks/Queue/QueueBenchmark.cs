@@ -82,7 +82,7 @@ static class QueueBenchmark
         }
     }
 
-    static FinishedPicture Image() => new(new StoredPicture(new byte[ImageBytes], PictureFormat.Png, 8, 8), 1, default);
+    static FinishedImage Image() => new(new StoredImage(new byte[ImageBytes], OutputFormat.Png, 8, 8), 1, default);
 
     static async Task LatencyAsync(Report report, JobQueue jobs, WorkQueue work)
     {
@@ -126,7 +126,7 @@ static class QueueBenchmark
             {
                 var job = Job();
                 await jobs.SubmitAsync(job, null, CancellationToken.None);
-                await jobs.WaitWithPicturesAsync(job.Id, CancellationToken.None);
+                await jobs.WaitWithImagesAsync(job.Id, CancellationToken.None);
                 Interlocked.Increment(ref count);
             }
         }));

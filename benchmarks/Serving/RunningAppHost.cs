@@ -108,8 +108,9 @@ sealed partial class RunningAppHost : IAsyncDisposable
         return sums;
     }
 
-    /// <summary>All processes that the AppHost has started. They inherit its environment; Redis overwrites its own, but not its
-    /// folder.</summary>
+    /// <summary>
+    /// All processes that the AppHost has started. They inherit its environment; Redis overwrites its own, but not its folder.
+    /// </summary>
     IEnumerable<(int Id, string Kind)> Processes()
     {
         foreach (var path in Directory.GetDirectories("/proc"))
@@ -126,7 +127,7 @@ sealed partial class RunningAppHost : IAsyncDisposable
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                continue; // It ended meanwhile, or is somebody else's.
+                continue; // It ended meanwhile, or belongs to another user.
             }
             if (environment.Split('\0').Contains($"MUSE_HTTP_PORT={Port}") || workingFolder == Path.Combine(folder, "data", "redis"))
                 yield return (id, KindOf(command));

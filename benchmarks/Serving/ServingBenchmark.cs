@@ -177,7 +177,7 @@ static class ServingBenchmark
                 ("MUSE_MIN_WORKERS", "1"), ("MUSE_MAX_WORKERS", "1"), ("Queue__Retention", "00:00:10"), ("Queue__MaxLength", "1000000")];
         var chromium = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(System.IO.Path.PathSeparator)
             .Select(folder => System.IO.Path.Combine(folder, "chromium")).FirstOrDefault(File.Exists);
-        report.Heading($"Through the AppHost: a device that costs nothing, pictures of 1 KB, {clients} clients");
+        report.Heading($"Through the AppHost: a device that costs nothing, images of 1 KB, {clients} clients");
         report.Line($"Milliseconds of processor time a second, by process, behind the requests a second.\n");
         report.Columns("what", "requests/s", "API", "worker", "Redis", "autoscaler", "AppHost", "orchestrator", "dashboard");
         await using var byHand = await RunningMuse.StartLikeAppHostAsync(Free, settings);

@@ -37,10 +37,10 @@ public static class PlotCommand
                 return 1;
             }
             Directory.CreateDirectory(folder);
-            var (list, picture) = (Path.Combine(folder, "decisions.json"), Path.Combine(folder, "decisions.png"));
+            var (list, image) = (Path.Combine(folder, "decisions.json"), Path.Combine(folder, "decisions.png"));
             await File.WriteAllTextAsync(list, JsonSerializer.Serialize(decisions, Json));
-            ScalingPlot.Save(picture, title, "arriving a second", Points(decisions));
-            output.WriteLine($"{decisions.Count} decisions: {list}, {picture}");
+            ScalingPlot.Save(image, title, "arriving a second", Points(decisions));
+            output.WriteLine($"{decisions.Count} decisions: {list}, {image}");
             return 0;
         }
         catch (ArgumentException e)

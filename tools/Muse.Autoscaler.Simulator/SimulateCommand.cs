@@ -12,8 +12,8 @@ public static class SimulateCommand
     public const string Usage = """
         simulate [--policy drain|step|both] [--trace ramp|daily|burst|onoff] [--cold-start SECONDS] [--seed NUMBER] [--out FOLDER]
                  [--target SECONDS] [--interval SECONDS] [--window SECONDS] [--tolerance SHARE] [--min WORKERS] [--max WORKERS]
-                 [--step-ms MILLISECONDS] [--picture-ms MILLISECONDS] [--steps NUMBER] [--slots PICTURES]
-                 [--crash-after SECONDS] [--never-ready SHARE] [--rate PICTURES-PER-SECOND]
+                 [--step-ms MILLISECONDS] [--picture-ms MILLISECONDS] [--steps NUMBER] [--slots IMAGES]
+                 [--crash-after SECONDS] [--never-ready SHARE] [--rate IMAGES-PER-SECOND]
         """;
 
     /// <summary>Simulates and prints. Draws where <c>--out</c> names a folder.</summary>
@@ -74,7 +74,7 @@ public static class SimulateCommand
             Seed = (int)options.Number("seed", 1),
             Device = new(
                 Base: options.Number("step-ms", 40) / 1000,
-                PerPicture: options.Number("picture-ms", 10) / 1000,
+                PerImage: options.Number("picture-ms", 10) / 1000,
                 Steps: (int)options.Number("steps", 20),
                 Slots: autoscaler.Slots),
             MeanTimeToCrash = options.Number("crash-after", 0) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
@@ -91,7 +91,7 @@ public static class SimulateCommand
         output.WriteLine(
             Invariant($"trace {settings.Trace.Name}, {settings.Trace.Length / 60:0} min, seed {settings.Seed}; ")
             + Invariant($"cold start {settings.ColdStart.TotalSeconds:0} s; {autoscaler.MinWorkers} to {autoscaler.MaxWorkers} workers; ")
-            + Invariant($"target {autoscaler.TargetWait.TotalSeconds:0.#} s from request to picture"));
+            + Invariant($"target {autoscaler.TargetWait.TotalSeconds:0.#} s from request to image"));
         output.WriteLine($"{settings.Device}");
         output.WriteLine();
         output.WriteLine(

@@ -9,7 +9,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Muse.Screenshots;
 
-/// <summary>Takes the pictures of both pages in <c>docs/img</c>, light and dark, on a desktop and a phone, from the whole system.</summary>
+/// <summary>Takes screenshots of both pages of a running system for <c>docs/img</c>: light and dark, on a desktop and on a phone.</summary>
 sealed class Screenshots(Browser browser)
 {
     static readonly string[] Prompts =
@@ -38,7 +38,7 @@ sealed class Screenshots(Browser browser)
 
     public async Task TakeAsync()
     {
-        await using var server = await ApiServer.StartAsync(null, withoutPainter: true);
+        await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         foreach (var (prompt, index) in Prompts.Select((prompt, index) => (prompt, index)))
             await SubmitAsync(server, new { prompt, seed = 1000 + index });

@@ -5,7 +5,7 @@ const whole = new Intl.NumberFormat("en");
 /** 12,345 */
 export const count = n => whole.format(Math.round(n));
 
-/** 3 pictures, 1 picture */
+/** 3 images, 1 image */
 export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
 
 /** A rate or a short figure: 0, 0.42, 3.7, 75 */

@@ -107,9 +107,9 @@ function seconds(header) {
 }
 
 function messageFor(status) {
-  if (status === 404) return "It is not there any more. Muse keeps pictures for a limited time.";
+  if (status === 404) return "It is not there any more. Muse keeps images for a limited time.";
   if (status === 413) return "That is more text than Muse takes at once. Please shorten it.";
-  if (status === 429) return "Many people are painting right now.";
+  if (status === 429) return "There are too many requests right now.";
   if (status === 503) return "Muse is getting ready.";
   if (status >= 500) return "Something went wrong inside Muse. Please try again.";
   return `The request was refused (${status}).`;

@@ -5,7 +5,7 @@ import { listen } from "./events.js";
 
 const final = new Set(["succeeded", "failed", "cancelled"]);
 
-/** Whether a job or picture will not change again. */
+/** Whether a job or image will not change again. */
 export const isFinal = thing => final.has(thing.state);
 
 /** What the model can do, or null while no worker has said so. */
@@ -73,7 +73,7 @@ function readCard(name, card) {
     maxSteps: card.max_steps,
     guidance: card.default_guidance_scale,
     samplers: card.schedulers,
-    takesPictures: card.image_input ?? false,
+    takesImages: card.image_input ?? false,
     strength: card.default_strength,
     maskedStrength: card.default_masked_strength,
   };
@@ -98,22 +98,22 @@ function readJob(json) {
     format: requested.output_format,
     ahead: json.position?.ahead ?? null,
     wait: json.position?.estimated_wait_seconds ?? null,
-    pictures: json.images.map(picture => ({
-      index: picture.index,
-      state: picture.state,
-      seed: picture.seed,
-      step: picture.step,
-      steps: picture.steps,
+    images: json.images.map(image => ({
+      index: image.index,
+      state: image.state,
+      seed: image.seed,
+      step: image.step,
+      steps: image.steps,
       /** Needs the caller's key. */
-      path: picture.image_url ?? null,
+      path: image.image_url ?? null,
       /** Signed: works without a key. */
-      link: picture.url ?? null,
-      preview: picture.preview_url ?? null,
-      waitedSeconds: picture.waited_seconds ?? null,
-      generationSeconds: picture.painted_seconds ?? null,
-      cutOff: picture.prompt_cut_off ?? null,
-      flagged: picture.flagged ?? false,
-      error: picture.error ?? null,
+      link: image.url ?? null,
+      preview: image.preview_url ?? null,
+      waitedSeconds: image.waited_seconds ?? null,
+      generationSeconds: image.painted_seconds ?? null,
+      cutOff: image.prompt_cut_off ?? null,
+      flagged: image.flagged ?? false,
+      error: image.error ?? null,
     })),
   };
 }

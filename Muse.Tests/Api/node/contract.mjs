@@ -33,7 +33,7 @@ const stream = await client.images.generate({ ...fields, prompt: "a fox, stepwis
 const events = [];
 for await (const event of stream) {
   events.push(event);
-  // The painter goes on once this is read.
+  // The worker goes on once this is read.
   if (event.type === "image_generation.partial_image") console.log("partial");
 }
 assert.deepEqual(events.map(event => event.type), [...Array(3).fill("image_generation.partial_image"), "image_generation.completed"]);
@@ -41,12 +41,12 @@ assert.deepEqual(events.map(event => event.partial_image_index), [0, 1, 2, undef
 assert.equal(new Set(events.map(event => event.b64_json)).size, 4);
 console.log("stream with 3 partials");
 
-const picture = () => toFile(Buffer.from(plain.data[0].b64_json, "base64"), "fox.png", { type: "image/png" });
-const edit = await client.images.edit({ ...fields, image: await picture(), n: 2 });
+const image = () => toFile(Buffer.from(plain.data[0].b64_json, "base64"), "fox.png", { type: "image/png" });
+const edit = await client.images.edit({ ...fields, image: await image(), n: 2 });
 assert.equal(edit.data.length, 2);
 assert.equal(edit.usage.input_tokens_details.image_tokens, 256);
 const editing = await client.images.edit({
-  ...fields, prompt: "a fox, stepwise", image: [await picture()], stream: true, partial_images: 1,
+  ...fields, prompt: "a fox, stepwise", image: [await image()], stream: true, partial_images: 1,
 });
 const editEvents = [];
 for await (const event of editing) {
@@ -54,7 +54,7 @@ for await (const event of editing) {
   if (event.type === "image_edit.partial_image") console.log("partial");
 }
 assert.deepEqual(editEvents, ["image_edit.partial_image", "image_edit.completed"]);
-await assert.rejects(client.images.edit({ ...fields, image: await toFile(Buffer.from("no picture"), "a.png") }), error =>
+await assert.rejects(client.images.edit({ ...fields, image: await toFile(Buffer.from("no image"), "a.png") }), error =>
   error instanceof OpenAI.BadRequestError && error.param === "image");
 console.log("edits");
 

@@ -111,7 +111,7 @@ public sealed class KedaScalerTests : IAsyncLifetime
     [Theory]
     [InlineData("s0-muse-workers-wanted")]
     [InlineData("s12-muse-workers-wanted")]
-    public async Task The_metric_is_answered_under_the_name_that_KEDA_gives_it(string name)
+    public async Task The_response_uses_the_name_that_KEDA_gives_the_metric(string name)
     {
         await StartAndDecideAsync();
         var value = Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = workers, MetricName = name })).MetricValues);

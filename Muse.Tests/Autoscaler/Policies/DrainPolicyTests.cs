@@ -13,7 +13,7 @@ public class DrainPolicyTests
         new DrainPolicy(options ?? Options).Decide(snapshot, Facts.Now);
 
     [Theory]
-    [InlineData(0, 1)] // an empty fleet is woken by one picture
+    [InlineData(0, 1)] // an empty fleet is woken by one image
     [InlineData(33, 1)]
     [InlineData(34, 2)]
     [InlineData(400, 12)]

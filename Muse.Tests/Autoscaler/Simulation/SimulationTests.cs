@@ -77,7 +77,7 @@ public class SimulationTests
         var folder = Directory.CreateTempSubdirectory("muse-plots-").FullName;
         var (output, errors) = (new StringWriter(), new StringWriter());
         Assert.Equal(0, SimulateCommand.Run(["--trace", "burst", "--out", folder], output, errors));
-        Assert.Contains("simulated device: 40 ms + 10 ms a picture for each of 20 steps", output.ToString());
+        Assert.Contains("simulated device: 40 ms + 10 ms an image for each of 20 steps", output.ToString());
         foreach (var policy in (string[])["drain", "step"])
         {
             Assert.Contains($"\n{policy} ", output.ToString());

@@ -56,7 +56,7 @@ public class BatcherTests
             batcher.Add(new(name, steps), default);
         Assert.Equal("a b", Names(Step(batcher).Running));
         var plan = Step(batcher);
-        Assert.Equal(("a", "c", "b c"), (Names(plan.Released), Names(plan.Joined), Names(plan.Running)));
+        Assert.Equal(("a", "c", "b c"), (Names(plan.Finished), Names(plan.Joined), Names(plan.Running)));
         Assert.Equal(0, plan.Joined[0].SlotIndex);
     }
 
@@ -76,7 +76,7 @@ public class BatcherTests
     public void Where_a_change_of_size_takes_long_a_turn_has_more_steps()
     {
         var batcher = Continuous();
-        batcher.StepsATurn = 3;
+        batcher.StepsPerTurn = 3;
         batcher.Add(new("a", 7), default);
         batcher.Add(new("B", 4, size: 768), default);
         batcher.Add(new("c", 2), default);
@@ -123,7 +123,7 @@ public class BatcherTests
         Step(batcher);
         running.IsCancelled = waiting.IsCancelled = true;
         var plan = Step(batcher);
-        Assert.Equal(("running waiting", "next"), (Names(plan.Left), Names(plan.Running)));
+        Assert.Equal(("running waiting", "next"), (Names(plan.Ended), Names(plan.Running)));
     }
 
     [Fact]
@@ -169,7 +169,7 @@ public class BatcherTests
     }
 
     [Fact]
-    public void A_static_batch_waits_for_company_until_the_delay_is_over()
+    public void A_static_batch_waits_for_more_requests_until_the_delay_is_over()
     {
         var batcher = Static();
         batcher.Add(new("a", 2), TimeSpan.FromMilliseconds(10));
@@ -189,7 +189,7 @@ public class BatcherTests
     }
 
     [Fact]
-    public void Requests_of_a_static_batch_leave_together_and_nobody_joins_meanwhile()
+    public void Requests_of_a_static_batch_leave_together_and_none_joins_meanwhile()
     {
         var batcher = Static(maxBatchSize: 2);
         batcher.Add(new("short", 1), default);
@@ -198,9 +198,9 @@ public class BatcherTests
         Assert.Equal("short long", Names(Step(batcher).Running));
         Assert.Equal(("", "", "long"), Seen(Step(batcher)));
         Assert.Equal(("", "", "long"), Seen(Step(batcher)));
-        Assert.Equal("short long", Names(Step(batcher).Released));
+        Assert.Equal("short long", Names(Step(batcher).Finished));
 
-        static (string, string, string) Seen(StepPlan<Request> plan) => (Names(plan.Released), Names(plan.Joined), Names(plan.Running));
+        static (string, string, string) Seen(StepPlan<Request> plan) => (Names(plan.Finished), Names(plan.Joined), Names(plan.Running));
     }
 
     [Fact]
@@ -213,7 +213,7 @@ public class BatcherTests
         Step(batcher);
         longer.IsCancelled = true;
         var plan = Step(batcher);
-        Assert.Equal(("long", "short"), (Names(plan.Left), Names(plan.Released)));
+        Assert.Equal(("long", "short"), (Names(plan.Ended), Names(plan.Finished)));
     }
 
     static readonly Gen<(int At, int Steps, int Rows, int Size, int Cancel)> Arrival =
@@ -231,7 +231,7 @@ public class BatcherTests
             var gone = new HashSet<Request>();
             for (var step = 0; gone.Count < requests.Count; step++)
             {
-                Assert.True(step < 5000, "Somebody starves.");
+                Assert.True(step < 5000, "A request starves.");
                 foreach (var (request, at, cancel) in requests)
                 {
                     if (at == step)
@@ -247,7 +247,7 @@ public class BatcherTests
                 Assert.True(!equalTimesteps || plan.Running.Select(r => r.Timestep).Distinct().Count() <= 1);
                 Assert.Equal(batcher.Members.Count, batcher.Members.Select(m => m.SlotIndex).Distinct().Count());
                 Assert.DoesNotContain(plan.Running, r => r.Cancelled || r.Finished);
-                foreach (var request in plan.Left.Concat(plan.Released))
+                foreach (var request in plan.Ended.Concat(plan.Finished))
                     Assert.True(gone.Add(request), "It left twice.");
                 foreach (var member in batcher.Members.Where(m => !m.Finished && !plan.Running.Contains(m)))
                     Assert.True(++member.LastStep <= maxBatchSize, "It waited longer than for each other member once.");

@@ -32,11 +32,11 @@ public class BatchIndependenceTests
     {
         await using var engine = await EngineUnderTest.StartAsync(model);
         engine.Submit(request with { Id = "alone" });
-        return await engine.PictureOf("alone");
+        return await engine.ImageOf("alone");
     }
 
     [Fact]
-    public void In_any_company_and_after_any_interruption_a_picture_is_the_same_to_the_bit() =>
+    public void In_any_batch_and_after_any_interruption_an_image_is_the_same_to_the_bit() =>
         Gen.Select(Request.Array[1, 14], Gen.Int[1, 12], Gen.Int[2, 24], Gen.Int[1, 9], Gen.Int[0, 40])
             .Sample((drawn, maxBatchSize, maxRows, checkpointEvery, interruptAfter) =>
             RunAsync(drawn, maxBatchSize, maxRows, checkpointEvery, interruptAfter).GetAwaiter().GetResult(), iter: 40, threads: 1);
@@ -45,7 +45,7 @@ public class BatchIndependenceTests
     {
         var requests = drawn.Select((request, i) => request with { Id = $"{i}" }).ToList();
         var options = new EngineOptions { MaxBatchSize = maxBatchSize, MaxRows = maxRows, CheckpointEvery = checkpointEvery };
-        var pictures = new Dictionary<string, byte[]>();
+        var images = new Dictionary<string, byte[]>();
         var states = new Dictionary<string, ReadOnlyMemory<byte>>();
 
         // The first engine is drained in the middle of whatever it does; the second goes on from where it was.
@@ -60,7 +60,7 @@ public class BatchIndependenceTests
             };
             foreach (var request in requests)
             {
-                await Task.WhenAny(first.Engine.WaitForRoomAsync(CancellationToken.None), interrupted.Task);
+                await Task.WhenAny(first.Engine.WaitForFreeSlotAsync(CancellationToken.None), interrupted.Task);
                 if (interrupted.Task.IsCompleted || !first.Engine.TrySubmit(request))
                     break;
             }
@@ -70,25 +70,25 @@ public class BatchIndependenceTests
                 if (e is EngineEvent.HandedBack back)
                     states[back.RequestId] = back.State;
                 else if (e is EngineEvent.Completed done)
-                    pictures[done.RequestId] = done.Image.Pixels;
+                    images[done.RequestId] = done.Image.Pixels;
             }
         }
         await using (var second = await EngineUnderTest.StartAsync(Free(), options))
         {
-            foreach (var request in requests.Where(r => !pictures.ContainsKey(r.Id)))
+            foreach (var request in requests.Where(r => !images.ContainsKey(r.Id)))
             {
-                await second.Engine.WaitForRoomAsync(CancellationToken.None);
+                await second.Engine.WaitForFreeSlotAsync(CancellationToken.None);
                 second.Submit(request, states.GetValueOrDefault(request.Id));
             }
-            foreach (var request in requests.Where(r => !pictures.ContainsKey(r.Id)).ToList())
-                pictures[request.Id] = await second.PictureOf(request.Id);
+            foreach (var request in requests.Where(r => !images.ContainsKey(r.Id)).ToList())
+                images[request.Id] = await second.ImageOf(request.Id);
         }
         foreach (var request in requests)
-            Assert.Equal(await Alone(Free(), request), pictures[request.Id]);
+            Assert.Equal(await Alone(Free(), request), images[request.Id]);
     }
 
     [Fact]
-    public async Task A_real_graph_gives_the_same_picture_in_a_batch_of_twelve_within_one_step_of_colour()
+    public async Task A_real_graph_gives_the_same_image_in_a_batch_of_twelve_within_one_step_of_colour()
     {
         var folder = new OnnxFolderBuilder().Write();
         var requests = Enumerable.Range(0, 12)
@@ -99,7 +99,7 @@ public class BatchIndependenceTests
             engine.Submit(request);
         foreach (var request in requests)
         {
-            var (together, alone) = (await engine.PictureOf(request.Id), await Alone(OnnxModelTests.Open(folder), request));
+            var (together, alone) = (await engine.ImageOf(request.Id), await Alone(OnnxModelTests.Open(folder), request));
             // A matrix product of more rows may add up in another order.
             Assert.True(together.Zip(alone).All(p => Math.Abs(p.First - p.Second) <= 1), request.Id);
         }
@@ -112,7 +112,7 @@ public class BatchIndependenceTests
     [InlineData("tokenizer", 0)]
     [InlineData("scheduler", 0)]
     [InlineData("vae_decoder", 2)]
-    public async Task A_picture_begun_with_other_weights_or_settings_starts_over(string? changed, int stepsKept)
+    public async Task An_image_started_with_other_weights_or_settings_starts_over(string? changed, int stepsKept)
     {
         var folder = new OnnxFolderBuilder { ExternalData = true }.Write();
         var request = Requests.Of("r", "a prompt", steps: 6);
@@ -120,14 +120,14 @@ public class BatchIndependenceTests
         await using (var first = await EngineUnderTest.StartAsync(OnnxModelTests.Open(folder), new EngineOptions { CheckpointEvery = 2 }))
         {
             first.Submit(request);
-            await first.PictureOf("r");
+            await first.ImageOf("r");
             state = first.EventsOf("r").OfType<EngineEvent.Checkpointed>().First(e => e.Step == 2).State;
         }
         if (changed is not null)
             Change(Path.Combine(folder, changed));
         await using var second = await EngineUnderTest.StartAsync(OnnxModelTests.Open(folder));
         second.Submit(request, state);
-        await second.PictureOf("r");
+        await second.ImageOf("r");
         Assert.Equal(stepsKept, second.EventsOf("r").OfType<EngineEvent.Joined>().Single().Step);
     }
 

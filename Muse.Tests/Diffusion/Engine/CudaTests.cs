@@ -45,22 +45,22 @@ public class CudaTests(ITestOutputHelper output)
     [SkippableTheory]
     [InlineData(false, 0.1, 2)]
     [InlineData(true, 3, 255)]
-    public async Task A_picture_is_the_same_alone_in_company_and_on_the_CPU(bool tf32, double mean, int most)
+    public async Task An_image_is_the_same_alone_in_a_batch_and_on_the_CPU(bool tf32, double mean, int most)
     {
-        var company = await PaintAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 12);
-        var alone = await PaintAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 1);
-        var host = await PaintAsync(Open("cpu"), 12);
+        var others = await GenerateAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 12);
+        var alone = await GenerateAsync(Open("cuda", new DeviceOptions { UseTf32 = tf32 }), 1);
+        var host = await GenerateAsync(Open("cpu"), 12);
         for (var i = 0; i < Twelve.Count; i++)
-            output.WriteLine($"{Twelve[i].Sampler}: alone {Difference(company[i], alone[i])}, CPU {Difference(company[i], host[i])}");
+            output.WriteLine($"{Twelve[i].Sampler}: alone {Difference(others[i], alone[i])}, CPU {Difference(others[i], host[i])}");
         for (var i = 0; i < Twelve.Count; i++)
         {
-            AssertAlike(company[i], alone[i], mean, most);
-            AssertAlike(company[i], host[i], mean, most);
+            AssertAlike(others[i], alone[i], mean, most);
+            AssertAlike(others[i], host[i], mean, most);
         }
     }
 
     [SkippableFact]
-    public async Task A_picture_begun_on_it_is_finished_on_the_CPU()
+    public async Task An_image_started_on_it_is_finished_on_the_CPU()
     {
         var request = Twelve[9];
         ReadOnlyMemory<byte> state;
@@ -69,23 +69,23 @@ public class CudaTests(ITestOutputHelper output)
             new EngineOptions { CheckpointEvery = 5 }))
         {
             first.Submit(request);
-            await first.PictureOf(request.Id);
+            await first.ImageOf(request.Id);
             state = first.EventsOf(request.Id).OfType<EngineEvent.Checkpointed>().First().State;
         }
         await using var second = await EngineUnderTest.StartAsync(Open("cpu"));
         second.Submit(request, state);
-        var picture = await second.PictureOf(request.Id);
+        var image = await second.ImageOf(request.Id);
         Assert.Equal(5, second.EventsOf(request.Id).OfType<EngineEvent.Joined>().Single().Step);
-        var whole = (await PaintAsync(Open("cpu"), 12))[9];
-        output.WriteLine(Difference(picture, whole).ToString());
-        AssertAlike(picture, whole, 0.1, 2);
+        var whole = (await GenerateAsync(Open("cpu"), 12))[9];
+        output.WriteLine(Difference(image, whole).ToString());
+        AssertAlike(image, whole, 0.1, 2);
     }
 
     [SkippableFact]
-    public async Task With_too_little_memory_for_the_batch_it_takes_fewer_rows_and_paints_them_all()
+    public async Task With_too_little_memory_for_the_batch_it_takes_fewer_rows_and_generates_all_images()
     {
         Open("cuda").Dispose();
-        var host = await PaintAsync(Open("cpu"), 12);
+        var host = await GenerateAsync(Open("cpu"), 12);
         var halved = new List<long>();
         // How much a row takes is the device's business: less and less is given, until not even one fits.
         for (long limit = 160_000_000; limit > 1_000_000; limit = limit * 4 / 5)
@@ -93,9 +93,9 @@ public class CudaTests(ITestOutputHelper output)
             var log = new LinesLogger();
             try
             {
-                var pictures = await PaintAsync(Open("cuda", new DeviceOptions { UseTf32 = false, GpuMemoryLimit = limit }), 12, log);
+                var images = await GenerateAsync(Open("cuda", new DeviceOptions { UseTf32 = false, GpuMemoryLimit = limit }), 12, log);
                 for (var i = 0; i < Twelve.Count; i++)
-                    AssertAlike(pictures[i], host[i], 0.1, 2);
+                    AssertAlike(images[i], host[i], 0.1, 2);
                 output.WriteLine($"{limit}: {string.Join("; ", log.All)}");
                 if (log.All.Any(line => line.Contains("did not fit into the device's memory; from now on at most")))
                     halved.Add(limit);
@@ -109,19 +109,19 @@ public class CudaTests(ITestOutputHelper output)
         Assert.NotEmpty(halved);
     }
 
-    static async Task<List<byte[]>> PaintAsync(IDiffusionModel model, int batch, LinesLogger? log = null)
+    static async Task<List<byte[]>> GenerateAsync(IDiffusionModel model, int batch, LinesLogger? log = null)
     {
         await using var engine =
             await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = batch }, log: log?.For<DiffusionEngine>());
         foreach (var request in Twelve)
         {
-            await engine.Engine.WaitForRoomAsync(CancellationToken.None);
+            await engine.Engine.WaitForFreeSlotAsync(CancellationToken.None);
             engine.Submit(request);
         }
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         foreach (var request in Twelve)
-            pictures.Add(await engine.PictureOf(request.Id));
-        return pictures;
+            images.Add(await engine.ImageOf(request.Id));
+        return images;
     }
 
     static (double Mean, int Most) Difference(byte[] one, byte[] other)

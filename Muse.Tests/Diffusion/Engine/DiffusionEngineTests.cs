@@ -69,13 +69,13 @@ public class DiffusionEngineTests
     }
 
     [Fact]
-    public async Task Draining_hands_back_what_has_begun_and_another_engine_paints_the_same_picture()
+    public async Task Draining_hands_back_started_requests_and_another_engine_generates_the_same_image()
     {
         byte[] whole;
         await using (var engine = await EngineUnderTest.StartAsync(Free()))
         {
             engine.Submit(Requests.Of("a", steps: 40, sampler: "dpmpp_2m_sde"));
-            whole = await engine.PictureOf("a");
+            whole = await engine.ImageOf("a");
         }
 
         EngineEvent.HandedBack back;
@@ -92,7 +92,7 @@ public class DiffusionEngineTests
 
         await using var second = await EngineUnderTest.StartAsync(Free());
         second.Submit(Requests.Of("a", steps: 40, sampler: "dpmpp_2m_sde"), back.State);
-        Assert.Equal(whole, await second.PictureOf("a"));
+        Assert.Equal(whole, await second.ImageOf("a"));
         Assert.Equal(back.Step, second.EventsOf("a").OfType<EngineEvent.Joined>().Single().Step);
         Assert.Equal(40 - back.Step, second.EventsOf("a").OfType<EngineEvent.Stepped>().Count());
     }
@@ -106,7 +106,7 @@ public class DiffusionEngineTests
         engine.Submit(Requests.Of("b", prompt: "two"), state);
         engine.Submit(Requests.Of("c", prompt: "two", seed: Requests.Of("b").Seed));
 
-        Assert.Equal(await engine.PictureOf("c"), await engine.PictureOf("b"));
+        Assert.Equal(await engine.ImageOf("c"), await engine.ImageOf("b"));
         Assert.Equal(0, engine.EventsOf("b").OfType<EngineEvent.Joined>().Single().Step);
     }
 

@@ -57,8 +57,8 @@ sealed class EngineUnderTest : IAsyncDisposable
     /// <summary>The request's last event.</summary>
     public Task<EngineEvent> EndOf(string id) => ended.GetOrAdd(id, NewEnd).Task.WaitAsync(Limit);
 
-    /// <summary>The picture of a request that is to complete.</summary>
-    public async Task<byte[]> PictureOf(string id)
+    /// <summary>The image of a request that is to complete.</summary>
+    public async Task<byte[]> ImageOf(string id)
     {
         var end = await EndOf(id);
         return Assert.IsType<EngineEvent.Completed>(end).Image.Pixels;

@@ -51,7 +51,7 @@ public class FailureTests
         await using (var engine = await EngineUnderTest.StartAsync(new FaultyModel()))
         {
             engine.Submit(Requests.Of("good"));
-            alone = await engine.PictureOf("good");
+            alone = await engine.ImageOf("good");
         }
         var model = new FaultyModel();
         var bad = model.ConditioningOf("bad").Tensors[0].Values;
@@ -64,7 +64,7 @@ public class FailureTests
         running.Submit(Requests.Of("good"));
         running.Submit(Requests.Of("bad", prompt: "bad"));
         Assert.Equal("A bad row.", Assert.IsType<EngineEvent.Failed>(await running.EndOf("bad")).Message);
-        Assert.Equal(alone, await running.PictureOf("good"));
+        Assert.Equal(alone, await running.ImageOf("good"));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public class FailureTests
     }
 
     [Fact]
-    public async Task Pictures_that_can_not_be_decoded_together_are_decoded_one_by_one()
+    public async Task Images_that_can_not_be_decoded_together_are_decoded_one_by_one()
     {
         var model = new FaultyModel();
         await using var engine =
@@ -125,7 +125,7 @@ public class FailureTests
         await using (var engine = await EngineUnderTest.StartAsync(new FaultyModel()))
         {
             engine.Submit(Requests.Of("good"));
-            alone = await engine.PictureOf("good");
+            alone = await engine.ImageOf("good");
         }
         var model = new FaultyModel();
         await using var running = await EngineUnderTest.StartAsync(model);
@@ -145,7 +145,7 @@ public class FailureTests
             "The model gave values that are not numbers at step 3; a half-precision model may need another sampler or guidance scale.",
             Assert.IsType<EngineEvent.Failed>(await running.EndOf("bad")).Message);
         Assert.Equal(2, running.EventsOf("bad").OfType<EngineEvent.Stepped>().Count());
-        Assert.Equal(alone, await running.PictureOf("good"));
+        Assert.Equal(alone, await running.ImageOf("good"));
     }
 
     [Fact]

@@ -23,11 +23,11 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
     public bool TimestepPerRow { get; init; } = true;
     public bool PreparesByShape { get; init; }
     public bool GuidanceEmbedded { get; init; } = given?.GuidanceEmbedded ?? false;
-    public int StepsATurn => inner.StepsATurn;
+    public int StepsPerTurn => inner.StepsPerTurn;
     public int DecodeBatch => MostDecoded ?? inner.DecodeBatch;
     public int? MostDecoded { get; init; }
-    public Sampler Sampler(string? name) => inner.Sampler(name);
-    public LatentShape Latent(int width, int height) => inner.Latent(width, height);
+    public Sampler CreateSampler(string? name) => inner.CreateSampler(name);
+    public LatentShape GetLatentShape(int width, int height) => inner.GetLatentShape(width, height);
 
     public Conditioning Encode(string? prompt, ConditioningShape? like = null)
     {
@@ -42,8 +42,8 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
 
     public void Pack(LatentShape latent, Span<float> values) => inner.Pack(latent, values);
 
-    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) =>
-        new Watched(this, inner.Batch(latent, conditioning, rows), latent, rows);
+    public DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows) =>
+        new Watched(this, inner.PrepareBatch(latent, conditioning, rows), latent, rows);
 
     public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents)
     {

@@ -13,7 +13,7 @@ public class ImageToImageTests
     {
         await using var engine = await EngineUnderTest.StartAsync(Free());
         engine.Submit(request, state);
-        return await engine.PictureOf(request.Id);
+        return await engine.ImageOf(request.Id);
     }
 
     [Fact]
@@ -58,10 +58,10 @@ public class ImageToImageTests
     }
 
     [Fact]
-    public async Task Image_mask_strength_and_seed_each_make_another_picture()
+    public async Task Image_mask_strength_and_seed_each_make_another_image()
     {
         var edit = Requests.Of("a", seed: 1) with { Input = Inputs.Of(1, Size, 0.5, Inputs.Square(Size, 0, 64)) };
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         foreach (var request in new[]
             {
                 edit, edit with { Input = null }, edit with { Seed = 2 }, edit with { Input = edit.Input with { Strength = 0.75 } },
@@ -69,11 +69,11 @@ public class ImageToImageTests
                 edit with { Input = edit.Input with { Image = Inputs.Image(2, Size) } },
             })
         {
-            pictures.Add(await Generate(request));
+            images.Add(await Generate(request));
         }
 
-        Assert.Equal(pictures[0], await Generate(edit));
-        Assert.Equal(pictures.Count, pictures.Select(Convert.ToBase64String).Distinct().Count());
+        Assert.Equal(images[0], await Generate(edit));
+        Assert.Equal(images.Count, images.Select(Convert.ToBase64String).Distinct().Count());
     }
 
     [Theory]
@@ -90,14 +90,14 @@ public class ImageToImageTests
         };
         await using var engine = await EngineUnderTest.StartAsync(Free(), new EngineOptions { CheckpointEvery = 1 });
         engine.Submit(request);
-        var whole = await engine.PictureOf("a");
+        var whole = await engine.ImageOf("a");
         var states = engine.EventsOf("a").OfType<EngineEvent.Checkpointed>().ToList();
         Assert.Equal([1, 2, 3, 4, 5], states.Select(e => e.Step));
         foreach (var state in states)
         {
             await using var second = await EngineUnderTest.StartAsync(Free());
             second.Submit(request, state.State);
-            Assert.Equal(whole, await second.PictureOf("a"));
+            Assert.Equal(whole, await second.ImageOf("a"));
             Assert.Equal(state.Step, second.EventsOf("a").OfType<EngineEvent.Joined>().Single().Step);
         }
     }
@@ -119,7 +119,7 @@ public class ImageToImageTests
         {
             await using var second = await EngineUnderTest.StartAsync(Free());
             second.Submit(request with { Input = other }, state);
-            await second.PictureOf("a");
+            await second.ImageOf("a");
             joined.Add(second.EventsOf("a").OfType<EngineEvent.Joined>().Single().Step);
         }
         Assert.Equal([2, 0, 0, 0, 0], joined);
@@ -129,13 +129,13 @@ public class ImageToImageTests
     public void A_state_that_stands_before_the_run_s_start_is_refused()
     {
         using var model = Free();
-        var plan = model.Sampler(null).Plan(10, strength: 0.4);
+        var plan = model.CreateSampler(null).Plan(10, strength: 0.4);
         var identity = SlotState.IdentityOf(model.Traits, "euler", Requests.Of("a"));
         foreach (var (evaluation, refused) in new[] { (5, true), (6, true), (7, false), (9, false), (10, true) })
         {
             var state = SlotState.Save(identity, 1, evaluation, [1, 2], []);
             var problem = SlotState.Restore(state, identity, plan, new float[2], [], out var at);
-            Assert.Equal((refused ? "it stands at no step of this request" : null, refused ? 6 : evaluation), (problem, at));
+            Assert.Equal((refused ? "its step is not one of this request" : null, refused ? 6 : evaluation), (problem, at));
         }
     }
 
@@ -148,7 +148,7 @@ public class ImageToImageTests
         await engine.EndOf("a");
         var preview = engine.EventsOf("a").OfType<EngineEvent.Previewed>().Single().Preview;
         using var model = Free();
-        var clean = model.Preview(model.Latent(Size, Size), model.EncodeImage(model.Latent(Size, Size), input.Image, [],
+        var clean = model.Preview(model.GetLatentShape(Size, Size), model.EncodeImage(model.GetLatentShape(Size, Size), input.Image, [],
             new SeededNoise(0)));
         var kept = Enumerable.Range(0, preview.Width * preview.Height).Where(i => i % preview.Width >= 1 || i / preview.Width >= 1)
             .ToList();
@@ -167,19 +167,19 @@ public class ImageToImageTests
         model.BeforeRun = (_, count) => rows.Add(count);
         engine.Submit(Requests.Of("text", steps: 5, guidance: 1));
         engine.Submit(Requests.Of("edit", steps: 5, guidance: 1) with { Input = Inputs.Of(1, Size, 0.6) });
-        await engine.PictureOf("text");
-        await engine.PictureOf("edit");
+        await engine.ImageOf("text");
+        await engine.ImageOf("edit");
         Assert.Equal([2, 2, 2, 1, 1], rows);
     }
 
     [Fact]
-    public async Task A_picture_that_can_t_be_encoded_fails_alone()
+    public async Task An_image_that_can_t_be_encoded_fails_alone()
     {
         var model = new PaddedModel();
         await using var engine = await EngineUnderTest.StartAsync(model);
         engine.Submit(Requests.Of("edit") with { Input = Inputs.Of(1, Size, 0.6) });
         engine.Submit(Requests.Of("text"));
         Assert.Equal("The model 'test' has no image encoder.", Assert.IsType<EngineEvent.Failed>(await engine.EndOf("edit")).Message);
-        await engine.PictureOf("text");
+        await engine.ImageOf("text");
     }
 }

@@ -21,15 +21,15 @@ sealed class PaddedModel : IDiffusionModel
     public bool TimestepPerRow => true;
     public bool GuidanceEmbedded => false;
     public int DecodeBatch => inner.DecodeBatch;
-    public Sampler Sampler(string? name) => inner.Sampler(name);
-    public LatentShape Latent(int width, int height) => inner.Latent(width, height);
+    public Sampler CreateSampler(string? name) => inner.CreateSampler(name);
+    public LatentShape GetLatentShape(int width, int height) => inner.GetLatentShape(width, height);
     public Conditioning Encode(string? prompt, ConditioningShape? like = null) => inner.Encode(prompt, like);
     public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => inner.Decode(latent, latents);
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => inner.Preview(latent, values);
     public void Dispose() => inner.Dispose();
 
-    public DenoiserBatch Batch(LatentShape latent, ConditioningShape conditioning, int rows) =>
-        new Padded(this, inner.Batch(latent, conditioning, rows), rows, padding.RowsFor(latent, conditioning, rows));
+    public DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows) =>
+        new Padded(this, inner.PrepareBatch(latent, conditioning, rows), rows, padding.RowsFor(latent, conditioning, rows));
 
     sealed class Padded(PaddedModel model, DenoiserBatch batch, int needed, int run) : DenoiserBatch
     {

@@ -78,7 +78,7 @@ public class TelemetryTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_step_allocates_nothing_but_the_events_it_tells(bool graph)
+    public async Task A_step_allocates_nothing_but_its_events(bool graph)
     {
         var model = new FaultyModel(graph ? Networks.OnnxModelTests.Open(new OnnxFolders.OnnxFolderBuilder().Write()) : null);
         var allocated = new List<long>();

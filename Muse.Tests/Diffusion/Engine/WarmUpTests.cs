@@ -9,7 +9,7 @@ public class WarmUpTests
 {
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    /// <summary>What ran while the engine started: pictures' width and height in latent cells, and rows.</summary>
+    /// <summary>What ran while the engine started: images' width and height in latent cells, and rows.</summary>
     static async Task<List<(int Width, int Height, int Rows)>> RunsAtStart(FaultyModel model, EngineOptions options)
     {
         var runs = new List<(int, int, int)>();
@@ -40,7 +40,7 @@ public class WarmUpTests
     }
 
     [Fact]
-    public async Task A_device_that_prepares_itself_by_shape_runs_every_number_of_rows_and_of_pictures_once()
+    public async Task A_device_that_prepares_itself_by_shape_runs_every_number_of_rows_and_of_images_once()
     {
         var decoded = new List<int>();
         var model = new FaultyModel { PreparesByShape = true, MostDecoded = 4, BeforeDecode = decoded.Add };
@@ -75,7 +75,7 @@ public class WarmUpTests
     public async Task A_size_that_does_not_fit_at_all_ends_the_start()
     {
         var model = new FaultyModel();
-        var cells = model.Latent(1024, 1024).Width;
+        var cells = model.GetLatentShape(1024, 1024).Width;
         model.BeforeRun = (latent, _) =>
         {
             if (latent.Width == cells)
@@ -86,14 +86,14 @@ public class WarmUpTests
     }
 
     [Fact]
-    public async Task The_engine_has_not_started_while_a_size_is_cold_and_then_tells_how_long_each_took()
+    public async Task The_engine_has_not_started_while_a_size_is_cold_and_then_logs_how_long_each_took()
     {
         var time = new FakeTimeProvider();
         var log = new LinesLogger();
         using var reached = new SemaphoreSlim(0);
         using var goOn = new SemaphoreSlim(0);
         var model = new FaultyModel();
-        var last = model.Latent(256, 256).Width;
+        var last = model.GetLatentShape(256, 256).Width;
         model.BeforeRun = (latent, rows) =>
         {
             time.Advance(TimeSpan.FromMilliseconds(latent.Width == last ? 10 : 100));
@@ -167,10 +167,10 @@ public class WarmUpTests
         "Engine:WarmUpSizes: '512x512;256x256' is not a size; sizes are written as 512x512, with commas between.")]
     [InlineData("512x2048",
         "Engine:WarmUpSizes: the model 'test' can't generate 512x2048. Height must be a multiple of 64 between 64 and 1024; 2048 was "
-        + "asked for.")]
+        + "requested.")]
     [InlineData("512x512,500x512",
         "Engine:WarmUpSizes: the model 'test' can't generate 500x512. Width must be a multiple of 64 between 64 and 1024; 500 was "
-        + "asked for.")]
+        + "requested.")]
     public void What_can_not_be_warmed_up_is_refused_with_what_is_allowed(string setting, string message)
     {
         using var model = new SimulatedModel("test", SimulationSpec.Free with { Side = 64 }, TimeProvider.System);
@@ -183,7 +183,7 @@ public class WarmUpTests
 
     static (int Width, int Height) PixelsOf(FaultyModel model, (int Width, int Height) cells)
     {
-        var pixels = 512 / model.Latent(512, 512).Width;
+        var pixels = 512 / model.GetLatentShape(512, 512).Width;
         return (cells.Width * pixels, cells.Height * pixels);
     }
 }

@@ -38,7 +38,7 @@ public class SchedulerDefaultsTests
             + $"in its place.", Assert.Single(warnings));
         await using var engine = await EngineUnderTest.StartAsync(model);
         engine.Submit(Requests.Of("a", steps: 4));
-        Assert.True((await engine.PictureOf("a")).Distinct().Count() > 50);
+        Assert.True((await engine.ImageOf("a")).Distinct().Count() > 50);
     }
 
     [Fact]
@@ -64,7 +64,7 @@ public class SchedulerDefaultsTests
         using (model)
         {
             Assert.Equal(warned, warnings.Count);
-            var sampler = model.Sampler(null);
+            var sampler = model.CreateSampler(null);
             Assert.Equal([751, 501, 251, 1], sampler.Plan(4).Timesteps);
             float[] sample = [50];
             sampler.Step(sampler.Plan(1), 0, [0], sample, [], new SeededNoise(0));
@@ -80,7 +80,7 @@ public class SchedulerDefaultsTests
         using (model)
         {
             Assert.Empty(warnings);
-            Assert.Equal([750, 500, 250, 0], model.Sampler(null).Plan(4).Timesteps);
+            Assert.Equal([750, 500, 250, 0], model.CreateSampler(null).Plan(4).Timesteps);
         }
     }
 
@@ -109,7 +109,7 @@ public class SchedulerDefaultsTests
         using (model)
         {
             Assert.Single(warnings);
-            var plan = model.Sampler(null).Plan(4);
+            var plan = model.CreateSampler(null).Plan(4);
             float[] even = [0.999f, 0.74925f, 0.4995f, 0.24975f];
             var shifted = even.Select(sigma => 3 * sigma / (1 + 2 * sigma)).ToArray();
             Assert.Equal([.. shifted, 0f], plan.Sigmas, (a, b) => Math.Abs(a - b) < 1e-5);
@@ -127,7 +127,7 @@ public class SchedulerDefaultsTests
         await using var engine = await EngineUnderTest.StartAsync(model, log: log.For<DiffusionEngine>());
         engine.Submit(Requests.Of("with", steps: 2, prompt: "a cat", seed: 1) with { NegativePrompt = "rain" });
         engine.Submit(Requests.Of("without", steps: 2, prompt: "a cat", seed: 1));
-        Assert.Equal(await engine.PictureOf("without"), await engine.PictureOf("with"));
+        Assert.Equal(await engine.ImageOf("without"), await engine.ImageOf("with"));
         Assert.Equal(
             "The negative prompt of with has no effect: the guidance scale is an input of the denoiser of tiny",
             Assert.Single(log.All, line => line.StartsWith("The negative prompt", StringComparison.Ordinal)));

@@ -6,8 +6,10 @@ using Muse.Tests.Diffusion.OnnxFolders;
 
 namespace Muse.Tests.Diffusion.Families;
 
-/// <summary>A family that this test adds, with what no family of the engine has: patches as tokens, inputs by shape, a scaled timestep, a
-/// scalar for each row.</summary>
+/// <summary>
+/// A family that this test adds, with what no family of the engine has: patches as tokens, inputs by shape, a scaled timestep, a scalar for
+/// each row.
+/// </summary>
 public class ToyFamilyTests
 {
     const int Channels = 16, Patch = 2, Wide = Channels * Patch * Patch, TextWidth = 8;
@@ -120,7 +122,7 @@ public class ToyFamilyTests
         await using var engine = await EngineUnderTest.StartAsync(Open(folder));
         foreach (var request in requests)
             engine.Submit(request);
-        return await engine.PictureOf(requests[0].Id);
+        return await engine.ImageOf(requests[0].Id);
     }
 
     [Fact]
@@ -146,16 +148,16 @@ public class ToyFamilyTests
     {
         var folder = Folder();
         using var model = Open(folder);
-        var shape = model.Latent(32, 16);
+        var shape = model.GetLatentShape(32, 16);
         Assert.Equal(new LatentShape(Channels, 2, 4), shape);
-        var (sampler, conditioning) = (model.Sampler(null), model.Encode("a cat"));
+        var (sampler, conditioning) = (model.CreateSampler(null), model.Encode("a cat"));
         var plan = sampler.Plan(3, shape);
         var latent = new float[shape.Length];
         new SeededNoise(5).Fill(-1, 0, latent);
         model.Pack(shape, latent);
         for (var i = 0; i < plan.Timesteps.Length; i++)
         {
-            var batch = model.Batch(shape, conditioning.Shape, 1);
+            var batch = model.PrepareBatch(shape, conditioning.Shape, 1);
             latent.CopyTo(batch.Input(0));
             batch.SetCondition(0, new RowCondition(plan.Timesteps[i], conditioning, 2, 32, 16));
             batch.Run();

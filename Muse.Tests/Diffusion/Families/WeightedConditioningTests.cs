@@ -78,16 +78,16 @@ public class WeightedConditioningTests
         var request = Requests.Of("text", prompt: "a (b:1.5)", steps: 2, seed: 3);
         await using var both = await EngineUnderTest.StartAsync(Model());
         both.Submit(request);
-        var text = await both.PictureOf("text");
+        var text = await both.ImageOf("text");
         both.Submit(request with { Id = "weights", PromptWeights = true });
-        var weights = await both.PictureOf("weights");
+        var weights = await both.ImageOf("weights");
         both.Submit(request with { Id = "text again" });
-        Assert.Equal(text, await both.PictureOf("text again"));
+        Assert.Equal(text, await both.ImageOf("text again"));
         Assert.NotEqual(text, weights);
 
         await using var one = await EngineUnderTest.StartAsync(Model());
         one.Submit(request with { PromptWeights = true });
-        Assert.Equal(weights, await one.PictureOf("text"));
+        Assert.Equal(weights, await one.ImageOf("text"));
     }
 
     /// <summary>Compares one encoder's columns of a chunk with the formula.</summary>

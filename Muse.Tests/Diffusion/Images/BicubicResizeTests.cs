@@ -35,8 +35,9 @@ public class BicubicResizeTests
         Assert.Equal(image.Pixels, BicubicResize.Resize(image, 17, 9).Pixels);
     }
 
-    /// <summary>Halving: the kernel is twice as wide, so each pixel is a sum of eight with the weights of (−½)-bicubic at ±¼, ±¾, ±1¼,
-    /// ±1¾.</summary>
+    /// <summary>
+    /// Halving: the kernel is twice as wide, so each pixel is a sum of eight with the weights of (−½)-bicubic at ±¼, ±¾, ±1¼, ±1¾.
+    /// </summary>
     [Fact]
     public void Halving_weighs_eight_neighbours_as_the_widened_kernel_does()
     {

@@ -7,17 +7,17 @@ namespace Muse.Tests.Diffusion.Images;
 
 public class ImageEncoderTests
 {
-    static readonly RgbImage Picture = new(8, 4, [.. Enumerable.Range(0, 3 * 8 * 4).Select(i => (byte)(i * 37))]);
+    static readonly RgbImage Image = new(8, 4, [.. Enumerable.Range(0, 3 * 8 * 4).Select(i => (byte)(i * 37))]);
 
     [Fact]
     public void A_PNG_gives_back_every_pixel()
     {
-        using var decoded = SKBitmap.Decode(ImageEncoder.Encode(Picture, ImageFormat.Png, metadata: new("a cat")));
+        using var decoded = SKBitmap.Decode(ImageEncoder.Encode(Image, ImageFormat.Png, metadata: new("a cat")));
         Assert.Equal((8, 4), (decoded.Width, decoded.Height));
         for (var i = 0; i < 32; i++)
         {
             var colour = decoded.GetPixel(i % 8, i / 8);
-            Assert.Equal((Picture.Pixels[3 * i], Picture.Pixels[3 * i + 1], Picture.Pixels[3 * i + 2]),
+            Assert.Equal((Image.Pixels[3 * i], Image.Pixels[3 * i + 1], Image.Pixels[3 * i + 2]),
                 (colour.Red, colour.Green, colour.Blue));
         }
     }
@@ -27,7 +27,7 @@ public class ImageEncoderTests
     [InlineData(ImageFormat.WebP, SKEncodedImageFormat.Webp)]
     public void Lossy_formats_are_what_they_say(ImageFormat format, SKEncodedImageFormat expected)
     {
-        using var codec = SKCodec.Create(new MemoryStream(ImageEncoder.Encode(Picture, format, quality: 80)));
+        using var codec = SKCodec.Create(new MemoryStream(ImageEncoder.Encode(Image, format, quality: 80)));
         Assert.Equal((expected, 8, 4), (codec.EncodedFormat, codec.Info.Width, codec.Info.Height));
     }
 
@@ -44,13 +44,13 @@ public class ImageEncoderTests
             "a red cat\nNegative prompt: rain\nSteps: 12, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 42, Size: 128x128, Model: tiny",
             parameters);
         Assert.Contains("tEXtparameters\0"
-            + parameters, Encoding.Latin1.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, metadata: new(parameters))));
+            + parameters, Encoding.Latin1.GetString(ImageEncoder.Encode(Image, ImageFormat.Png, metadata: new(parameters))));
     }
 
     [Fact]
     public void Parameters_beyond_Latin_letters_are_written_as_UTF8()
     {
-        var file = Encoding.UTF8.GetString(ImageEncoder.Encode(Picture, ImageFormat.Png, metadata: new("猫")));
+        var file = Encoding.UTF8.GetString(ImageEncoder.Encode(Image, ImageFormat.Png, metadata: new("猫")));
         Assert.Contains("iTXtparameters\0\0\0\0\0猫", file);
     }
 

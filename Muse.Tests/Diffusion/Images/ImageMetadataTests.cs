@@ -13,7 +13,7 @@ public sealed class ImageMetadataTests
 {
     const string SourceType = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
     const string Parameters = "a red cat, 猫 🦊\nNegative prompt: rain\nSteps: 12, Sampler: Euler a, CFG scale: 7.5, Seed: 42, Size: 8x4";
-    static readonly RgbImage Picture = new(8, 4, [.. Enumerable.Range(0, 3 * 8 * 4).Select(i => (byte)(i * 37))]);
+    static readonly RgbImage Image = new(8, 4, [.. Enumerable.Range(0, 3 * 8 * 4).Select(i => (byte)(i * 37))]);
 
     [Theory]
     [InlineData(ImageFormat.Png)]
@@ -21,8 +21,8 @@ public sealed class ImageMetadataTests
     [InlineData(ImageFormat.WebP)]
     public void Metadata_changes_no_pixel(ImageFormat format)
     {
-        using var plain = SKBitmap.Decode(ImageEncoder.Encode(Picture, format));
-        using var described = SKBitmap.Decode(ImageEncoder.Encode(Picture, format, metadata: new(Parameters, IsAiGenerated: true)));
+        using var plain = SKBitmap.Decode(ImageEncoder.Encode(Image, format));
+        using var described = SKBitmap.Decode(ImageEncoder.Encode(Image, format, metadata: new(Parameters, IsAiGenerated: true)));
         Assert.Equal((8, 4), (described.Width, described.Height));
         Assert.Equal(plain.Pixels, described.Pixels);
     }
@@ -32,7 +32,7 @@ public sealed class ImageMetadataTests
     [InlineData(ImageFormat.WebP)]
     public void JPEG_and_WebP_carry_the_parameters_as_an_Exif_user_comment(ImageFormat format)
     {
-        var file = ImageEncoder.Encode(Picture, format, metadata: new(Parameters));
+        var file = ImageEncoder.Encode(Image, format, metadata: new(Parameters));
         var exif = format == ImageFormat.Jpeg ? JpegSegment(file, "Exif\0\0") : WebPChunk(file, "EXIF");
         Assert.Equal(Parameters, UserComment(exif!));
         Assert.Null(format == ImageFormat.Jpeg ? JpegSegment(file, XmpName) : WebPChunk(file, "XMP "));
@@ -46,7 +46,7 @@ public sealed class ImageMetadataTests
     [InlineData(ImageFormat.WebP)]
     public void Every_format_carries_the_mark_of_a_generated_image(ImageFormat format)
     {
-        var file = ImageEncoder.Encode(Picture, format, metadata: new(IsAiGenerated: true));
+        var file = ImageEncoder.Encode(Image, format, metadata: new(IsAiGenerated: true));
         var xmp = format switch
         {
             ImageFormat.Png => PngText(file, "XML:com.adobe.xmp"),
@@ -64,11 +64,11 @@ public sealed class ImageMetadataTests
     public void A_JPEG_leaves_out_parameters_that_do_not_fit_into_a_segment_and_a_WebP_does_not(int length)
     {
         var metadata = new ImageMetadata(new string('画', length), IsAiGenerated: true);
-        var jpeg = ImageEncoder.Encode(Picture, ImageFormat.Jpeg, metadata: metadata);
+        var jpeg = ImageEncoder.Encode(Image, ImageFormat.Jpeg, metadata: metadata);
         var exif = JpegSegment(jpeg, "Exif\0\0");
         Assert.Equal(length <= 32_000 ? metadata.Parameters : null, exif is null ? null : UserComment(exif));
         Assert.NotNull(JpegSegment(jpeg, XmpName));
-        var webP = ImageEncoder.Encode(Picture, ImageFormat.WebP, metadata: metadata);
+        var webP = ImageEncoder.Encode(Image, ImageFormat.WebP, metadata: metadata);
         Assert.Equal(metadata.Parameters, UserComment(WebPChunk(webP, "EXIF")!));
     }
 
@@ -79,8 +79,8 @@ public sealed class ImageMetadataTests
     public async Task Exiftool_reads_the_parameters_and_the_mark(ImageFormat format, string extension)
     {
         using var folder = new TemporaryFolder();
-        var path = Path.Combine(folder.Path, $"picture.{extension}");
-        await File.WriteAllBytesAsync(path, ImageEncoder.Encode(Picture, format, metadata: new(Parameters, IsAiGenerated: true)));
+        var path = Path.Combine(folder.Path, $"image.{extension}");
+        await File.WriteAllBytesAsync(path, ImageEncoder.Encode(Image, format, metadata: new(Parameters, IsAiGenerated: true)));
         var read = await ExiftoolAsync("-j", "-n", "-warning", "-UserComment", "-Parameters", "-DigitalSourceType", path);
         Assert.Equal(Parameters, read.GetProperty(format == ImageFormat.Png ? "Parameters" : "UserComment").GetString());
         Assert.Equal(SourceType, read.GetProperty("DigitalSourceType").GetString());

@@ -92,8 +92,8 @@ public class FolderReadingTests
         Assert.Equal((128, 64), (model.Traits.DefaultWidth, model.Traits.DefaultHeight));
         var request = Engine.Requests.Of("a") with { Width = 128, Height = 64 };
         Assert.Null(model.Traits.Check(request));
-        Assert.Equal((nameof(request.Height), "Height must be 64; 128 was asked for."), model.Traits.Check(request with { Height = 128 }));
-        Assert.Equal((nameof(request.Width), "Width must be 128; 64 was asked for."), model.Traits.Check(request with { Width = 64 }));
+        Assert.Equal((nameof(request.Height), "Height must be 64; 128 was requested."), model.Traits.Check(request with { Height = 128 }));
+        Assert.Equal((nameof(request.Width), "Width must be 128; 64 was requested."), model.Traits.Check(request with { Width = 64 }));
     }
 
     [Fact]
@@ -110,7 +110,7 @@ public class FolderReadingTests
             """;
         using var plain = Open(new(), ("vae_decoder/config.json", Plain));
         using var normalised = Open(new(), ("vae_decoder/config.json", Normalised));
-        var shape = plain.Latent(64, 64);
+        var shape = plain.GetLatentShape(64, 64);
         var latent = new float[shape.Length];
         new SeededNoise(1).Fill(0, 0, latent);
         // The plain decoder divides by the scale; so it is given what the other's channels become.

@@ -60,7 +60,7 @@ public class RefusedFolderTests
         ["SDXL without a pooled embedding"] = (new() { Two = true, UnetTextWidth = 32, TextEmbeds = false },
             "tiny/text_encoder_2/model.onnx: has no output 'text_embeds'; it has last_hidden_state, hidden_states.0, hidden_states.1, "
                 + "hidden_states.2."),
-        ["decoder of grey pictures"] = (new() { Colours = 1 },
+        ["decoder of grey images"] = (new() { Colours = 1 },
             "tiny/vae_decoder/model.onnx: output 'sample' has 1 colours; it must have 3."),
         ["decoder that overflows"] = (new() { VaeRoots = true },
             "tiny/vae_decoder/model.onnx: gives values that are not numbers for a latent that is: it overflows, as some decoders do "
@@ -83,7 +83,7 @@ public class RefusedFolderTests
         ["default of no allowed size"] =
             (Write("model_index.json", """{"_muse": {"defaults": {"width": 100}}}"""),
             "tiny/model_index.json: the default size can't be generated: Width must be a multiple of 8 between 25 and 256; 100 was "
-            + "asked for."),
+            + "requested."),
         ["no unet"] = (Delete("unet/model.onnx"), "tiny/unet/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),
         ["no text encoder"] =
             (Delete("text_encoder/model.onnx"), "tiny/text_encoder/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),

@@ -18,7 +18,7 @@ public class LatentEncoderTests
         ["mean"] = new() { Encoder = EncoderOutput.Mean },
         ["half precision"] =
             new() { Encoder = EncoderOutput.Parameters, Real = TensorElementType.Float16, FileName = "model_fp16.onnx" },
-        ["one picture at a time"] = new() { Encoder = EncoderOutput.Parameters, VaeBatch = 1 },
+        ["one image at a time"] = new() { Encoder = EncoderOutput.Parameters, VaeBatch = 1 },
         ["SDXL"] = new() { Encoder = EncoderOutput.Parameters, Two = true, UnetTextWidth = 32 },
         ["latent consistency"] = new() { Encoder = EncoderOutput.Parameters, Scheduler = "LCMScheduler", GuidanceLength = 32 },
         ["flow matching"] =
@@ -53,7 +53,7 @@ public class LatentEncoderTests
         await using var engine = await EngineUnderTest.StartAsync(model);
         foreach (var request in requests)
             engine.Submit(request);
-        return await engine.PictureOf(requests[0].Id);
+        return await engine.ImageOf(requests[0].Id);
     }
 
     [Theory]
@@ -73,14 +73,14 @@ public class LatentEncoderTests
         Assert.NotEqual(Inside(first), Inside(other));
 
         // Others of all kinds beside it.
-        var company = new[]
+        var others = new[]
         {
             edit with { Id = "b", Seed = 3 },
             edit with { Id = "c", Input = input with { Strength = 1 } },
             edit with { Id = "d", Width = 64, Height = 64, Input = Inputs.Of(5, 64, 0.5, Inputs.Square(64, 8, 40)) },
             edit with { Id = "e", Steps = 9 },
         };
-        var together = await Generate(OnnxModelTests.Open(folder), [edit, .. company]);
+        var together = await Generate(OnnxModelTests.Open(folder), [edit, .. others]);
         Assert.All(first.Zip(together), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
     }
 
@@ -93,12 +93,12 @@ public class LatentEncoderTests
     {
         var folder = Variants[layout].Write();
         var input = Inputs.Of(1, Size, 1, Inputs.Square(Size, 40, 90));
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         var (otherImage, otherMask) = (input with { Image = Inputs.Image(2, Size) }, input with { Mask = Inputs.Square(Size, 30, 90) });
         foreach (var seen in new[] { input, otherImage, otherMask })
-            pictures.Add(Inside(await Generate(OnnxModelTests.Open(folder), Requests.Of("a", steps: 4, seed: 1) with { Input = seen })));
-        Assert.NotEqual(pictures[0], pictures[1]);
-        Assert.NotEqual(pictures[0], pictures[2]);
+            images.Add(Inside(await Generate(OnnxModelTests.Open(folder), Requests.Of("a", steps: 4, seed: 1) with { Input = seen })));
+        Assert.NotEqual(images[0], images[1]);
+        Assert.NotEqual(images[0], images[2]);
     }
 
     static byte[] Inside(byte[] pixels) => [.. Enumerable.Range(50, 30).SelectMany(y => pixels[(3 * (y * Size + 50))..][..90])];
@@ -107,7 +107,7 @@ public class LatentEncoderTests
     public void Mean_and_variance_give_a_sample_of_the_seed()
     {
         using var model = OnnxModelTests.Open(Variants["parameters"].Write());
-        var (shape, image) = (model.Latent(Size, Size), Inputs.Image(1, Size));
+        var (shape, image) = (model.GetLatentShape(Size, Size), Inputs.Image(1, Size));
         var (mean, one) = (model.EncodeImage(shape, image, [], new Silence()), model.EncodeImage(shape, image, [], new SeededNoise(1)));
         Assert.Equal(one, model.EncodeImage(shape, image, [], new SeededNoise(1)));
         Assert.NotEqual(one, model.EncodeImage(shape, image, [], new SeededNoise(2)));
@@ -123,7 +123,7 @@ public class LatentEncoderTests
     public void A_hole_is_grey_to_the_encoder()
     {
         using var model = OnnxModelTests.Open(Variants["mean"].Write());
-        var shape = model.Latent(Size, Size);
+        var shape = model.GetLatentShape(Size, Size);
         byte[] everywhere = [.. Enumerable.Repeat((byte)255, Size * Size)];
         // The encoder's graph has no bias, so that grey becomes zeros.
         Assert.All(model.EncodeImage(shape, Inputs.Image(1, Size), everywhere, new Silence()), value => Assert.Equal(0, value));
@@ -136,7 +136,7 @@ public class LatentEncoderTests
     [InlineData("Parameters", false)]
     [InlineData("Mean", false)]
     [InlineData("Sample", true)]
-    public void An_encoder_that_draws_its_own_noise_is_said_when_it_is_first_used(string output, bool said)
+    public void An_encoder_that_draws_its_own_noise_is_logged_at_its_first_use(string output, bool said)
     {
         var log = new LinesLogger();
         var folder = new OnnxFolderBuilder { Encoder = Enum.Parse<EncoderOutput>(output) }.Write();
@@ -144,7 +144,7 @@ public class LatentEncoderTests
             new DeviceOptions { Threads = 1 }, TimeProvider.System, log.For<OnnxModel>());
         Assert.DoesNotContain(log.All, line => line.Contains("vae_encoder"));
         for (var i = 0; i < 2; i++)
-            model.EncodeImage(model.Latent(Size, Size), Inputs.Image(1, Size), [], new SeededNoise(1));
+            model.EncodeImage(model.GetLatentShape(Size, Size), Inputs.Image(1, Size), [], new SeededNoise(1));
         const string Warning = "Model tiny: tiny/vae_encoder/model.onnx draws noise of its own; an image made from another can't be made "
             + "again from its seed.";
         Assert.Equal(said ? Warning : null, log.All.SingleOrDefault(line => line.Contains("vae_encoder")));
@@ -208,11 +208,11 @@ public class LatentEncoderTests
         string Folder(string index) => new OnnxFolderBuilder { Encoder = EncoderOutput.Mean, ModelIndex = index }.Write();
         var folder = Folder("""{"_muse": {"defaults": {"masked_sampler": "euler_a"}}}""");
         var edit = Requests.Of("a", steps: 4) with { Input = Inputs.Of(1, Size, 1, Inputs.Square(Size, 8, 100)) };
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         foreach (var sampler in new[] { null, "euler_a", "euler" })
-            pictures.Add(await Generate(OnnxModelTests.Open(folder), edit with { Sampler = sampler }));
-        Assert.Equal(pictures[1], pictures[0]);
-        Assert.NotEqual(pictures[2], pictures[0]);
+            images.Add(await Generate(OnnxModelTests.Open(folder), edit with { Sampler = sampler }));
+        Assert.Equal(images[1], images[0]);
+        Assert.NotEqual(images[2], images[0]);
     }
 
     [Fact]
@@ -226,7 +226,7 @@ public class LatentEncoderTests
     }
 
     [Fact]
-    public async Task The_safety_checker_sees_the_picture_as_it_is_delivered()
+    public async Task The_safety_checker_sees_the_image_as_it_is_delivered()
     {
         var folder = new OnnxFolderBuilder { SafetyChecker = true, Encoder = EncoderOutput.Mean }.Write();
         using var checker = OnnxModelTests.Open(folder);
@@ -253,7 +253,7 @@ public class LatentEncoderTests
     public async Task Nearly_no_strength_gives_the_image_back_as_well_as_the_autoencoder_can()
     {
         using var model = Scenes();
-        var shape = model.Latent(Size, Size);
+        var shape = model.GetLatentShape(Size, Size);
         string[] prompts = ["a large red star at night", "a small blue house in the snow", "a yellow moon above a green tree"];
         foreach (var prompt in prompts)
         {
@@ -294,7 +294,7 @@ public class LatentEncoderTests
             engine.Submit(request);
         foreach (var edit in edits)
         {
-            var (together, alone) = (await engine.PictureOf(edit.Id), await Generate(Scenes(), edit));
+            var (together, alone) = (await engine.ImageOf(edit.Id), await Generate(Scenes(), edit));
             Assert.True(together.Zip(alone).All(p => Math.Abs(p.First - p.Second) <= 1), edit.Id);
             if (edit.Input!.Mask is null)
                 continue;

@@ -12,7 +12,7 @@ public class OnnxModelTests
     internal static IDiffusionModel Open(string folder) =>
         DiffusionModels.Open(folder, "cpu", new DeviceOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
 
-    static async Task<EngineEvent.Completed> Paint(IDiffusionModel model, GenerationRequest request)
+    static async Task<EngineEvent.Completed> GenerateAsync(IDiffusionModel model, GenerationRequest request)
     {
         await using var engine = await EngineUnderTest.StartAsync(model);
         engine.Submit(request);
@@ -54,20 +54,20 @@ public class OnnxModelTests
         ["weights in a file beside the graph"] = new() { ExternalData = true },
         ["one size alone"] = new() { SampleShape = ["batch", 4, 16, 16] },
         ["one chunk of tokens alone"] = new() { Tokens = OnnxFolderBuilder.Context },
-        ["a decoder for one picture at a time"] = new() { VaeBatch = 1 },
+        ["a decoder for one image at a time"] = new() { VaeBatch = 1 },
         ["flow prediction"] = new() { Scheduler = "FlowMatchEulerDiscreteScheduler", PredictionType = "flow_prediction" },
     };
 
     [Theory]
     [MemberData(nameof(Layouts))]
-    public async Task A_folder_of_any_common_layout_paints_what_the_prompt_says(string layout)
+    public async Task A_folder_of_any_common_layout_generates_what_the_prompt_says(string layout)
     {
         var folder = Variants[layout].Write();
-        var first = await Paint(Open(folder), Requests.Of("a", prompt: "a cat", seed: 1, steps: 4));
-        var second = await Paint(Open(folder), Requests.Of("a", prompt: "a dog", seed: 1, steps: 4));
+        var first = await GenerateAsync(Open(folder), Requests.Of("a", prompt: "a cat", seed: 1, steps: 4));
+        var second = await GenerateAsync(Open(folder), Requests.Of("a", prompt: "a dog", seed: 1, steps: 4));
         Assert.Equal((128, 128), (first.Image.Width, first.Image.Height));
         Assert.NotEqual(first.Image.Pixels, second.Image.Pixels);
-        Assert.True(first.Image.Pixels.Distinct().Count() > 100, "The picture is nearly plain.");
+        Assert.True(first.Image.Pixels.Distinct().Count() > 100, "The image is nearly plain.");
     }
 
     [Theory]
@@ -91,26 +91,26 @@ public class OnnxModelTests
     }
 
     [Fact]
-    public async Task A_long_prompt_is_painted_in_chunks_and_cut_where_the_denoiser_takes_but_one()
+    public async Task A_long_prompt_is_encoded_in_chunks_and_cut_where_the_denoiser_takes_but_one()
     {
         var prompt = string.Concat(Enumerable.Repeat("sea ", 40)) + "whale";
-        var whole = await Paint(Open(new OnnxFolderBuilder().Write()), Requests.Of("a", prompt: prompt));
+        var whole = await GenerateAsync(Open(new OnnxFolderBuilder().Write()), Requests.Of("a", prompt: prompt));
         Assert.Null(whole.PromptCutOff);
 
-        var cut = await Paint(Open(Variants["one chunk of tokens alone"].Write()), Requests.Of("a", prompt: prompt));
+        var cut = await GenerateAsync(Open(Variants["one chunk of tokens alone"].Write()), Requests.Of("a", prompt: prompt));
         Assert.EndsWith("whale", cut.PromptCutOff);
     }
 
     [Fact]
-    public async Task A_picture_that_the_safety_checker_objects_to_comes_black_and_flagged()
+    public async Task An_image_that_the_safety_checker_objects_to_comes_black_and_flagged()
     {
         var folder = new OnnxFolderBuilder { SafetyChecker = true }.Write();
-        var pictures = new List<EngineEvent.Completed>();
+        var images = new List<EngineEvent.Completed>();
         for (var seed = 0; seed < 12; seed++)
-            pictures.Add(await Paint(Open(folder), Requests.Of("a", prompt: $"{seed}", seed: seed, steps: 2)));
-        Assert.Contains(pictures, p => p.Flagged);
-        Assert.Contains(pictures, p => !p.Flagged);
-        Assert.All(pictures, p => Assert.Equal(p.Flagged, p.Image.Pixels.All(b => b == 0)));
+            images.Add(await GenerateAsync(Open(folder), Requests.Of("a", prompt: $"{seed}", seed: seed, steps: 2)));
+        Assert.Contains(images, p => p.Flagged);
+        Assert.Contains(images, p => !p.Flagged);
+        Assert.All(images, p => Assert.Equal(p.Flagged, p.Image.Pixels.All(b => b == 0)));
     }
 
     [Fact]
@@ -138,15 +138,15 @@ public class OnnxModelTests
             t.SizeMultiple));
 
         using var fixedSize = Open(Variants["one size alone"].Write());
-        Assert.Equal("Width must be 128; 256 was asked for.", fixedSize.Traits.Check(Requests.Of("a", size: 256))?.Message);
+        Assert.Equal("Width must be 128; 256 was requested.", fixedSize.Traits.Check(Requests.Of("a", size: 256))?.Message);
     }
 
     [Fact]
-    public async Task The_built_in_model_opens_and_paints()
+    public async Task The_built_in_model_opens_and_generates()
     {
-        var picture =
-            await Paint(Open(Path.Combine(Repository.Root, "models", "scenes")),
+        var image =
+            await GenerateAsync(Open(Path.Combine(Repository.Root, "models", "scenes")),
             Requests.Of("a", prompt: "a large red star at night", guidance: 3, steps: 12));
-        Assert.True(picture.Image.Pixels.Distinct().Count() > 50);
+        Assert.True(image.Image.Pixels.Distinct().Count() > 50);
     }
 }

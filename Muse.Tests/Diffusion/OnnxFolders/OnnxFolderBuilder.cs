@@ -215,7 +215,7 @@ sealed class OnnxFolderBuilder
             OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
     }
 
-    // Objects to about every other picture, by the last digits of its brightness.
+    // Objects to about every other image, by the last digits of its brightness.
     OnnxGraph Checker()
     {
         var graph = new OnnxGraph();

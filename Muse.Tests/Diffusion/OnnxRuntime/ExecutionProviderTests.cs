@@ -39,7 +39,7 @@ public class ExecutionProviderTests
     [SkippableTheory]
     [InlineData("cuda", "CUDAExecutionProvider", "CUDA")]
     [InlineData("TensorRT", "TensorrtExecutionProvider", "TensorRT")]
-    public void A_GPU_that_is_asked_for_and_can_not_be_had_is_an_error(string device, string provider, string name)
+    public void A_GPU_that_is_requested_and_not_available_is_an_error(string device, string provider, string name)
     {
         Skip.If(HasGpu, "This machine has a GPU.");
         Assert.StartsWith(NoGpu(provider, name), Refused(device));
@@ -58,7 +58,7 @@ public class ExecutionProviderTests
     }
 
     [Fact]
-    public void CUDA_is_told_what_the_options_say()
+    public void CUDA_gets_the_settings_of_the_options()
     {
         var settings = GpuSettings.Cuda(new DeviceOptions
         {
@@ -78,7 +78,7 @@ public class ExecutionProviderTests
     [InlineData("CUDAExecutionProvider", "EXHAUSTIVE")]
     [InlineData("CudaPluginExecutionProvider", "EXHAUSTIVE")]
     [InlineData("SomeOtherExecutionProvider", null)]
-    public void CUDA_as_a_plug_in_is_told_the_same_and_another_nothing(string provider, string? search)
+    public void CUDA_as_a_plug_in_gets_the_same_settings_and_another_plug_in_none(string provider, string? search)
     {
         var settings = GpuSettings.Plugin(provider, new DeviceOptions { DeviceId = 2, CudnnConvAlgoSearch = "EXHAUSTIVE" });
         Assert.Equal(search, settings.GetValueOrDefault("cudnn_conv_algo_search"));
@@ -86,7 +86,7 @@ public class ExecutionProviderTests
     }
 
     [Fact]
-    public void TensorRT_is_told_what_the_options_say()
+    public void TensorRT_gets_the_settings_of_the_options()
     {
         var options = new DeviceOptions { DeviceId = 1, TensorRtHalf = false, TensorRtCache = "/cache" };
         var settings = GpuSettings.TensorRt(options, graph: null);
@@ -121,17 +121,17 @@ public class ExecutionProviderTests
     [InlineData("CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0", true)]
     [InlineData("TensorRT EP: Error Code 2: OutOfMemory (no further information)", true)]
     [InlineData("Got invalid dimensions for input: sample", false)]
-    public void A_device_without_memory_is_known_by_what_it_says(string message, bool outOfMemory) =>
-        Assert.Equal(outOfMemory, Graph.SaysOutOfMemory(message));
+    public void An_out_of_memory_error_is_recognised_by_its_message(string message, bool outOfMemory) =>
+        Assert.Equal(outOfMemory, Graph.IsOutOfMemoryMessage(message));
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_device_that_gets_copies_paints_what_the_host_paints(bool keepsOneShape)
+    public async Task A_device_that_gets_copies_generates_what_the_host_generates(bool keepsOneShape)
     {
         var folder = new OnnxFolderBuilder { Two = true, UnetTextWidth = 32 }.Write();
-        var host = await PaintAll(OnnxModelTests.Open(folder));
-        var copies = await PaintAll(OnnxModel.Open(folder, Device() with { KeepsOneShape = keepsOneShape }, NullLogger.Instance));
+        var host = await GenerateAllAsync(OnnxModelTests.Open(folder));
+        var copies = await GenerateAllAsync(OnnxModel.Open(folder, Device() with { KeepsOneShape = keepsOneShape }, NullLogger.Instance));
         Assert.Equal(host.Count, copies.Count);
         for (var i = 0; i < host.Count; i++)
             Assert.All(host[i].Zip(copies[i]), pixel => Assert.InRange(pixel.First - pixel.Second, -1, 1));
@@ -141,12 +141,12 @@ public class ExecutionProviderTests
     public void What_another_number_of_rows_gave_back_is_bound_again()
     {
         using var model = OnnxModel.Open(new OnnxFolderBuilder().Write(), Device(), NullLogger.Instance);
-        var latent = model.Latent(128, 128);
+        var latent = model.GetLatentShape(128, 128);
         var condition = new RowCondition(500, model.Encode("a cat"), 1, 128, 128);
         var first = new List<float[]>();
         foreach (var rows in new[] { 2, 1, 2, 1 })
         {
-            var batch = model.Batch(latent, condition.Conditioning.Shape, rows);
+            var batch = model.PrepareBatch(latent, condition.Conditioning.Shape, rows);
             for (var row = 0; row < rows; row++)
             {
                 batch.Input(row).Fill(0.5f);
@@ -165,11 +165,11 @@ public class ExecutionProviderTests
         var folder = new OnnxFolderBuilder().Write();
         using var exact = OnnxModel.Open(folder, Device(), NullLogger.Instance);
         using var padded = OnnxModel.Open(folder, Device() with { KeepsOneShape = true }, NullLogger.Instance);
-        var latent = exact.Latent(128, 128);
+        var latent = exact.GetLatentShape(128, 128);
         var conditionings = Enumerable.Range(0, 8).Select(i => exact.Encode($"cat {i}")).ToList();
         Run(padded, [0, 1, 2, 3, 4, 5]);
-        Assert.Equal(6, padded.Batch(latent, conditionings[0].Shape, 1).RowsRun);
-        Assert.Equal(1, exact.Batch(latent, conditionings[0].Shape, 1).RowsRun);
+        Assert.Equal(6, padded.PrepareBatch(latent, conditionings[0].Shape, 1).RowsRun);
+        Assert.Equal(1, exact.PrepareBatch(latent, conditionings[0].Shape, 1).RowsRun);
         // Rows come and go, and others take their places.
         foreach (var members in new int[][] { [0, 1, 2, 3, 4, 5], [6], [0, 7, 6], [5, 4, 3, 2, 1, 0, 7], [2] })
         {
@@ -179,7 +179,7 @@ public class ExecutionProviderTests
 
         List<float[]> Run(OnnxModel model, int[] members)
         {
-            var batch = model.Batch(latent, conditionings[0].Shape, members.Length);
+            var batch = model.PrepareBatch(latent, conditionings[0].Shape, members.Length);
             for (var row = 0; row < members.Length; row++)
             {
                 batch.Input(row).Fill(members[row] * 0.1f);
@@ -195,7 +195,7 @@ public class ExecutionProviderTests
         ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance) with { OnHost = false };
 
     // Of two sizes, with prompts of two lengths, that join and leave at different steps.
-    static async Task<List<byte[]>> PaintAll(IDiffusionModel model)
+    static async Task<List<byte[]>> GenerateAllAsync(IDiffusionModel model)
     {
         await using var engine = await EngineUnderTest.StartAsync(model, new EngineOptions { MaxBatchSize = 4 });
         for (var i = 0; i < 4; i++)
@@ -204,10 +204,10 @@ public class ExecutionProviderTests
             engine.Submit(Requests.Of(
                 $"r{i}", steps: 2 + 3 * i, size: i % 2 == 0 ? 128 : 64, guidance: i == 1 ? 1 : 5, prompt: prompt));
         }
-        var pictures = new List<byte[]>();
+        var images = new List<byte[]>();
         for (var i = 0; i < 4; i++)
-            pictures.Add(await engine.PictureOf($"r{i}"));
-        return pictures;
+            images.Add(await engine.ImageOf($"r{i}"));
+        return images;
     }
 
     static string Refused(string device) =>

@@ -29,7 +29,7 @@ public class RowPaddingTests
     {
         foreach (var rows in (int[])[1, 2, 4, 8, 12])
             Assert.Equal(rows, Run(rows));
-        // Until the rows that nobody needs have cost as much as a change.
+        // Until the padded rows have cost as much as a change.
         while (Run(2) > 2)
         { }
         Assert.Equal(4, Run(3));
@@ -39,7 +39,7 @@ public class RowPaddingTests
     }
 
     [Fact]
-    public void Fewer_rows_run_when_what_nobody_needed_has_cost_as_much_as_a_change()
+    public void Fewer_rows_run_when_the_padding_has_cost_as_much_as_a_change()
     {
         Run(10);
         Run(10);
@@ -113,11 +113,11 @@ public class RowPaddingTests
     [Fact]
     public void A_change_is_worth_as_many_steps_as_it_takes()
     {
-        Assert.Equal(1, padding.StepsAPreparation);
+        Assert.Equal(1, padding.StepsPerPreparation);
         Run(8);
-        Assert.Equal(1, padding.StepsAPreparation);
+        Assert.Equal(1, padding.StepsPerPreparation);
         Run(8);
-        Assert.Equal(10, padding.StepsAPreparation);
+        Assert.Equal(10, padding.StepsPerPreparation);
     }
 
     [Fact]

@@ -5,8 +5,9 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Diffusion.Sampling;
 
-/// <summary>Runs that start from an image: where they begin, the noised start and every step, from
-/// shared/reference/schedulers/img2img.json.</summary>
+/// <summary>
+/// Runs that start from an image: where they begin, the noised start and every step, from shared/reference/schedulers/img2img.json.
+/// </summary>
 public class ImageToImagePlanTests
 {
     const double Tolerance = 2e-3;

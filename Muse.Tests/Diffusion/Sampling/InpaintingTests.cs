@@ -5,8 +5,10 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Diffusion.Sampling;
 
-/// <summary>Runs that keep a part of an image: the start, and every step before and after the kept part is put back, from
-/// shared/reference/schedulers/img2img.json.</summary>
+/// <summary>
+/// Runs that keep a part of an image: the start, and every step before and after the kept part is put back, from
+/// shared/reference/schedulers/img2img.json.
+/// </summary>
 public class InpaintingTests
 {
     const double Tolerance = 2e-3;

@@ -63,7 +63,7 @@ public class SamplerNameTests
     [Theory]
     [InlineData("plasma", "There is no sampler 'plasma'; it can use ")]
     [InlineData("lcm", "The sampler 'lcm' does not suit this model; it can use ")]
-    public void A_name_that_will_not_do_is_answered_with_those_that_will(string name, string message)
+    public void The_error_for_an_unknown_name_lists_the_known_ones(string name, string message)
     {
         var error = Assert.Throws<ArgumentException>(() => Samplers.Create(Stable, name));
         Assert.StartsWith(message + "pndm, euler, euler_a, ddim, dpmpp_2m, dpmpp_2m_karras", error.Message);

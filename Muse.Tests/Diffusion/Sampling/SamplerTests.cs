@@ -58,7 +58,7 @@ public class SamplerTests
 
     [Theory]
     [MemberData(nameof(Everything))]
-    public void A_denoiser_that_knows_the_picture_gets_it_back(string model, string name)
+    public void A_denoiser_that_knows_the_image_gets_it_back(string model, string name)
     {
         var config = Configs[model];
         var sampler = Samplers.Create(config, name);
@@ -75,13 +75,13 @@ public class SamplerTests
             var averaged = name == "pndm" && config.PredictionType != PredictionType.Epsilon;
             if (steps < 20 && (leftover || averaged))
                 continue;
-            Assert.InRange(Distance(result, oracle.Picture), 0, 2e-3 + (leftover ? 0.1 : 0) + (averaged ? 3.0 / steps : 0));
+            Assert.InRange(Distance(result, oracle.Image), 0, 2e-3 + (leftover ? 0.1 : 0) + (averaged ? 3.0 / steps : 0));
         }
     }
 
     [Theory]
     [MemberData(nameof(Everything))]
-    public void Previews_show_the_picture_that_the_denoiser_points_at(string model, string name)
+    public void Previews_show_the_image_that_the_denoiser_points_at(string model, string name)
     {
         var config = Configs[model];
         var sampler = Samplers.Create(config, name);
@@ -92,16 +92,16 @@ public class SamplerTests
             var input = new float[Length];
             sampler.ScaleModelInput(plan, i, sample, input);
             sampler.PredictX0(plan, i, oracle.Predict(input, plan.Timesteps[i]), sample, clean);
-            // Of almost pure noise, single precision leaves little of the picture.
+            // Of almost pure noise, single precision leaves little of the image.
             if (plan.Timesteps[i] < 0.9 * config.TrainTimesteps)
-                Assert.InRange(Distance(clean, oracle.Picture), 0, 0.02);
+                Assert.InRange(Distance(clean, oracle.Image), 0, 0.02);
             Evaluate(sampler, plan, i, sample, history, oracle, noise);
         }
     }
 
     [Theory]
     [MemberData(nameof(Everything))]
-    public void Elements_are_stepped_independently_of_their_company(string model, string name)
+    public void Elements_are_stepped_independently_of_each_other(string model, string name)
     {
         var sampler = Samplers.Create(Configs[model], name);
         var plan = sampler.Plan(4);
@@ -272,19 +272,19 @@ public class SamplerTests
 
     static double Distance(float[] a, float[] b) => a.Zip(b, (x, y) => Math.Abs((double)x - y)).Max();
 
-    /// <summary>A denoiser that knows the picture: of an input α·x₀ + σ·ε it works out ε from x₀.</summary>
+    /// <summary>A denoiser that knows the image: of an input α·x₀ + σ·ε it works out ε from x₀.</summary>
     sealed class Oracle(SchedulerConfig config)
     {
         readonly NoiseSchedule schedule = new(config);
 
-        public float[] Picture { get; } = [.. Enumerable.Range(0, Length).Select(i => MathF.Sin(i))];
+        public float[] Image { get; } = [.. Enumerable.Range(0, Length).Select(i => MathF.Sin(i))];
 
         public float[] Predict(float[] input, float timestep)
         {
             if (config.PredictionType == PredictionType.Flow)
             {
                 var s = timestep / config.TrainTimesteps;
-                return [.. input.Zip(Picture, (x, x0) => (x - x0) / s)];
+                return [.. input.Zip(Image, (x, x0) => (x - x0) / s)];
             }
 
             var level = schedule.Sigma(timestep);
@@ -292,7 +292,7 @@ public class SamplerTests
             var sigma = level * alpha;
             return
             [
-                .. input.Zip(Picture, (x, x0) =>
+                .. input.Zip(Image, (x, x0) =>
                 {
                     var noise = (x - alpha * x0) / sigma;
                     return (float)(config.PredictionType switch

@@ -32,7 +32,7 @@ public class SeededNoiseTests
         static bool Near((float, float) a, (float, float) b) => Math.Abs(a.Item1 - b.Item1) < 1e-6 && Math.Abs(a.Item2 - b.Item2) < 1e-6;
     }
 
-    /// <summary>Pictures are repeated from their seed: these bits may never change.</summary>
+    /// <summary>Images are repeated from their seed: these bits may never change.</summary>
     [Fact]
     public void Noise_is_the_same_to_the_bit_on_every_machine()
     {

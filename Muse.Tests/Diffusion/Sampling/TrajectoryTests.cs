@@ -5,8 +5,9 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Diffusion.Sampling;
 
-/// <summary>Trajectories of diffusers' schedulers, from shared/reference/schedulers/trajectories.json, around a smooth stand-in for the
-/// denoiser.</summary>
+/// <summary>
+/// Trajectories of diffusers' schedulers, from shared/reference/schedulers/trajectories.json, around a smooth stand-in for the denoiser.
+/// </summary>
 public class TrajectoryTests
 {
     const double Tolerance = 2e-3;

@@ -9,11 +9,11 @@ namespace Muse.Tests.Diffusion.Simulation;
 public class SimulatedModelTests
 {
     [Fact]
-    public void A_batch_of_n_guided_pictures_costs_the_base_and_n_times_the_picture()
+    public void A_batch_of_n_guided_images_costs_the_base_and_n_times_the_image()
     {
         var spec = SimulationSpec.Parse("simulated:base=60ms,picture=12ms,steps=10");
         Assert.Equal(TimeSpan.FromMilliseconds(60 + 5 * 12), 10 * spec.StepCost(rows: 10));
-        Assert.Equal("60 ms + 12 ms a picture for 10 steps", spec.ToString());
+        Assert.Equal("60 ms + 12 ms an image for 10 steps", spec.ToString());
         Assert.Equal(TimeSpan.FromMilliseconds(50), 20 * SimulationSpec.Parse("simulated").StepCost(rows: 2));
     }
 
@@ -35,18 +35,18 @@ public class SimulatedModelTests
                 DiffusionModels.Open("x", "tpu", new DeviceOptions(), TimeProvider.System, NullLogger.Instance)).Message);
 
     [Fact]
-    public async Task A_picture_has_the_size_asked_for()
+    public async Task An_image_has_the_requested_size()
     {
         var folder = Path.Combine(Repository.Root, "models", "scenes");
         await using var engine =
             await EngineUnderTest.StartAsync(DiffusionModels.Open(folder, "simulated:base=0ms,picture=0ms", new DeviceOptions(),
             TimeProvider.System, NullLogger.Instance));
         engine.Submit(Requests.Of("wide") with { Width = 160, Height = 96 });
-        Assert.Equal(3 * 160 * 96, (await engine.PictureOf("wide")).Length);
+        Assert.Equal(3 * 160 * 96, (await engine.ImageOf("wide")).Length);
     }
 
     [Fact]
-    public async Task A_picture_depends_on_prompt_and_seed_and_has_about_the_asked_bytes()
+    public async Task An_image_depends_on_prompt_and_seed_and_has_about_the_requested_bytes()
     {
         await using var engine =
             await EngineUnderTest.StartAsync(new SimulatedModel("test", SimulationSpec.Free with { Bytes = 30_000 }, TimeProvider.System));
@@ -54,10 +54,10 @@ public class SimulatedModelTests
         engine.Submit(Requests.Of("again", prompt: "a cat", seed: 1, size: 256));
         engine.Submit(Requests.Of("seed", prompt: "a cat", seed: 2, size: 256));
         engine.Submit(Requests.Of("prompt", prompt: "a dog", seed: 1, size: 256));
-        var a = await engine.PictureOf("a");
-        Assert.Equal(a, await engine.PictureOf("again"));
-        Assert.NotEqual(a, await engine.PictureOf("seed"));
-        Assert.NotEqual(a, await engine.PictureOf("prompt"));
+        var a = await engine.ImageOf("a");
+        Assert.Equal(a, await engine.ImageOf("again"));
+        Assert.NotEqual(a, await engine.ImageOf("seed"));
+        Assert.NotEqual(a, await engine.ImageOf("prompt"));
         Assert.InRange(ImageEncoder.Encode(new RgbImage(256, 256, a), ImageFormat.Png).Length, 27_000, 36_000);
     }
 
@@ -69,7 +69,7 @@ public class SimulatedModelTests
         var pixels = new byte[3 * 128 * 64];
         for (var i = 0; i < pixels.Length; i++)
             pixels[i] = (byte)(i / 3 % 128 < 64 ? 100 + i % 3 : 180 + 2 * (i % 2));
-        var shape = model.Latent(128, 64);
+        var shape = model.GetLatentShape(128, 64);
         byte[] hole = [.. Enumerable.Range(0, 128 * 64).Select(i => i % 128 < 64 ? (byte)255 : (byte)0)];
         var whole = model.EncodeImage(shape, new RgbImage(128, 64, pixels), [], new SeededNoise(1));
         var holed = model.EncodeImage(shape, new RgbImage(128, 64, pixels), hole, new SeededNoise(1));
@@ -94,7 +94,7 @@ public class SimulatedModelTests
     public void Where_a_change_of_rows_takes_time_more_run_than_are_needed()
     {
         var spec = SimulationSpec.Parse("simulated:base=0ms,picture=20ms,change=100ms,steps=1");
-        Assert.Equal("0 ms + 20 ms a picture for 1 steps, 100 ms a change of shape", spec.ToString());
+        Assert.Equal("0 ms + 20 ms an image for 1 steps, 100 ms a change of shape", spec.ToString());
         Assert.Equal([140, 40, 40, 40], Took(spec, 4, 4, 2, 2));
         Assert.Equal([140, 40, 120, 20], Took(spec with { PadsRows = false }, 4, 4, 2, 2));
     }
@@ -108,7 +108,7 @@ public class SimulatedModelTests
         foreach (var rows in steps)
         {
             var conditioning = model.Encode("");
-            var batch = model.Batch(model.Latent(128, 128), conditioning.Shape, rows);
+            var batch = model.PrepareBatch(model.GetLatentShape(128, 128), conditioning.Shape, rows);
             for (var row = 0; row < rows; row++)
                 batch.SetCondition(row, new RowCondition(1, conditioning, 1, 128, 128));
             var started = clock.GetTimestamp();

@@ -1,4 +1,4 @@
-"""A small convolutional autoencoder: pictures [b, 3, 8h, 8w] in -1..1 to latents [b, 4, h, w] and back.
+"""A small convolutional autoencoder: images [b, 3, 8h, 8w] in -1..1 to latents [b, 4, h, w] and back.
 
 Most of the work is at an eighth and a quarter of the resolution; full resolution costs two thin convolutions. The
 posterior has a fixed width (`NOISE`), so the only price on information is the pull of the latents towards zero: a
@@ -43,8 +43,8 @@ class Encoder(nn.Module):
             nn.Conv2d(48, 96, 3, stride=2, padding=1), ResBlock(96))
         self.to_latent = nn.Conv2d(96, 4, 1)
 
-    def forward(self, picture):
-        return self.to_latent(F.silu(self.body(picture)))
+    def forward(self, image):
+        return self.to_latent(F.silu(self.body(image)))
 
 
 class Decoder(nn.Module):
@@ -67,16 +67,16 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder()
         self.decoder = Decoder()
 
-    def loss(self, picture):
-        """Error of the picture and of its differences (edges), and the pull of the latents towards zero. The error is
+    def loss(self, image):
+        """Error of the image and of its differences (edges), and the pull of the latents towards zero. The error is
         quadratic below five levels of 255 and absolute above, so that wide flat areas, nearly right everywhere, don't
         outweigh the outlines."""
-        latent = self.encoder(picture)
+        latent = self.encoder(image)
         painted = self.decoder(latent + NOISE * torch.randn_like(latent))
-        error = painted - picture
+        error = painted - image
         across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
         edges = sum(F.smooth_l1_loss(d, torch.zeros_like(d), beta=0.04) for d in (across, down))
-        return F.smooth_l1_loss(painted, picture, beta=0.04) + 0.5 * edges + error.pow(2).mean() + (
+        return F.smooth_l1_loss(painted, image, beta=0.04) + 0.5 * edges + error.pow(2).mean() + (
             2e-4 * latent.pow(2).mean())
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
 """Says in words what a scene shows, in many ways: synonyms, articles, word order, more detail or less.
 
 A caption is made anew each time a scene is used, so the model rarely reads the same words twice. What a caption leaves
-out is left to chance in the picture, and the model learns that too: "a tree" is mostly green, "a star" is anywhere.
+out is left to chance in the image, and the model learns that too: "a tree" is mostly green, "a star" is anywhere.
 """
 import re
 
@@ -86,7 +86,7 @@ def _phrase(rng, index, thing, full=False):
 
 
 def _background(rng, background):
-    """Words for the background; may be empty where the picture says it anyway."""
+    """Words for the background; may be empty where the image says it anyway."""
     if background in PLAIN:
         colour = _pick(rng, COLOUR_WORDS[background][:3] if background in ("red", "yellow") else COLOUR_WORDS[background])
         return _pick(rng, (f"on a {colour} background", f"on a {colour} background", f"on {colour}",

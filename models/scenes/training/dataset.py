@@ -1,4 +1,4 @@
-"""Draws the training pictures once, with as many processes as there are cores, into one memory-mapped array.
+"""Draws the training images once, with as many processes as there are cores, into one memory-mapped array.
 
 Training scenes are numbers 0, 1, 2, ...; nothing else needs to be stored about them, because `sample_scene(i)` gives
 the same scene again whenever a caption is wanted.
@@ -17,13 +17,13 @@ def scene_elsewhere(seed):
 
 def _draw_block(job):
     path, start, stop, scene_of = job
-    pictures = np.load(path, mmap_mode="r+")
+    images = np.load(path, mmap_mode="r+")
     for i in range(start, stop):
-        pictures[i] = draw(scene_of(i))
+        images[i] = draw(scene_of(i))
     return stop
 
 
-def draw_pictures(path, count, workers, scene_of=sample_scene, block=250):
+def draw_images(path, count, workers, scene_of=sample_scene, block=250):
     """Writes uint8 [count, 128, 128, 3] of `scene_of(0)` and so on to `path`; a marker beside it says that the array is complete."""
     done = path.with_suffix(".done")
     if done.exists() and done.read_text() == str(count):

@@ -86,8 +86,8 @@ def judge_edits(judge, folder, kind, count):
 
 
 def judge_one(judge, was, now, inside, before, wanted, background):
-    # The rest of the picture is blanked to the background, so that only what is in the mask can be found.
-    clean = judge.profiles.pictures[background]
+    # The rest of the image is blanked to the background, so that only what is in the mask can be found.
+    clean = judge.profiles.images[background]
     seen = np.where(inside[..., None], now, clean.astype(np.uint8))
     part = judge.find(seen, wanted.colour, background)
     old = next((t.colour for t in before.things if (t.x, t.y) == (wanted.x, wanted.y)), None)

@@ -21,24 +21,24 @@ def test_scenes(count, things):
     return scenes
 
 
-def judge_one(judge, picture, scene, relation=None):
-    """What is right about a picture of one thing. A place or a shape counts only where the colour was found."""
+def judge_one(judge, image, scene, relation=None):
+    """What is right about an image of one thing. A place or a shape counts only where the colour was found."""
     thing = scene.things[0]
-    part = judge.find(picture, thing.colour, scene.background)
+    part = judge.find(image, thing.colour, scene.background)
     found = part is not None
-    return {"colour": found, "background": judge.profiles.name(picture) == scene.background,
+    return {"colour": found, "background": judge.profiles.name(image) == scene.background,
             "place": found and place_is(part, thing.place),
-            "shape": found and judge.shape(picture, part) == thing.shape,
+            "shape": found and judge.shape(image, part) == thing.shape,
             "size": found and size_is(part, thing.shape, thing.size)}
 
 
-def judge_two(judge, picture, scene, relation):
+def judge_two(judge, image, scene, relation):
     """Binding: both named colours are there, and each one's largest part has the shape that the prompt gives it."""
-    parts = [judge.find(picture, t.colour, scene.background) for t in scene.things]
+    parts = [judge.find(image, t.colour, scene.background) for t in scene.things]
     found = [p is not None for p in parts]
-    bound = [f and judge.shape(picture, p) == t.shape for f, p, t in zip(found, parts, scene.things)]
+    bound = [f and judge.shape(image, p) == t.shape for f, p, t in zip(found, parts, scene.things)]
     return {"both colours": all(found), "binding": all(bound), "arrangement": all(found) and lies(*parts, relation),
-            "background": judge.profiles.name(picture) == scene.background}
+            "background": judge.profiles.name(image) == scene.background}
 
 
 def lies(a, b, relation):
@@ -68,8 +68,8 @@ def evaluate(painter, judge, count=500, seed=123, **options):
         scenes = test_scenes(count, things)
         rng = np.random.default_rng(seed)
         prompts, relations = zip(*[test_prompt(rng, s) for s in scenes])
-        pictures = painter.paint(prompts, seed=seed, **options)
-        rows = [one(judge, p, s, r) for p, s, r in zip(pictures, scenes, relations)]
+        images = painter.paint(prompts, seed=seed, **options)
+        rows = [one(judge, p, s, r) for p, s, r in zip(images, scenes, relations)]
         show(f"{title}, held out", rows)
         check_judge(judge, scenes, relations, one)
         results[title] = {"prompts": count, **rates(rows)}
@@ -81,25 +81,25 @@ NIGHTS = ("a house at night", "a red tree in the hills at night", "a blue boat o
 
 
 def negative_prompt(painter, judge, count=100, seed=321, **options):
-    """How often a moon is in the picture with and without the negative prompt "moon", same noise for both.
+    """How often a moon is in the image with and without the negative prompt "moon", same noise for both.
 
     Night scenes of the training set often have a moon that the caption doesn't mention; prompts that ask for it
     (every second one) are the harder half."""
     prompts = [NIGHTS[i % len(NIGHTS)] + (" with a moon" if i % 2 else "") for i in range(count)]
     shares = []
     for negative in ("", "moon"):
-        pictures = painter.paint(prompts, seed=seed, negative=negative, **options)
-        moons = [has_moon(judge, p) for p in pictures]
+        images = painter.paint(prompts, seed=seed, negative=negative, **options)
+        moons = [has_moon(judge, p) for p in images]
         shares.append((np.mean(moons[0::2]), np.mean(moons[1::2])))
     (free, asked), (free_negative, asked_negative) = shares
     print(f"negative prompt 'moon', {count} prompts: moon unasked {free:.0%} -> {free_negative:.0%}, "
           f"moon asked for {asked:.0%} -> {asked_negative:.0%}", flush=True)
 
 
-def has_moon(judge, picture):
-    background = judge.profiles.name(picture)
+def has_moon(judge, image):
+    background = judge.profiles.name(image)
     for colour in ("yellow", "white"):
-        part = judge.find(picture, colour, background)
-        if part is not None and part.sum() > 60 and judge.shape(picture, part) == "moon":
+        part = judge.find(image, colour, background)
+        if part is not None and part.sum() > 60 and judge.shape(image, part) == "moon":
             return True
     return False

@@ -31,7 +31,7 @@ def write_onnx(path, module, example, inputs, outputs):
 def export(folder, tokenizer, text, denoiser, autoencoder):
     for part in (text, denoiser, autoencoder):
         part.float().cpu().to(memory_format=torch.contiguous_format)
-    picture = {0: "batch", 2: "height", 3: "width"}
+    image = {0: "batch", 2: "height", 3: "width"}
 
     ids = torch.tensor([tokenizer.padded("a red star above a blue house"), tokenizer.padded("")])
     hidden = text(ids)[0].detach()
@@ -45,17 +45,17 @@ def export(folder, tokenizer, text, denoiser, autoencoder):
 
     example = (torch.randn(2, LATENT_CHANNELS, 16, 16), torch.tensor([999.0, 500.0]), hidden)
     write_onnx(folder / "unet/model.onnx", denoiser, example,
-               {"sample": picture, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch", 1: "sequence"}},
-               {"out_sample": picture})
+               {"sample": image, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch", 1: "sequence"}},
+               {"out_sample": image})
     write_json(folder / "unet/config.json", {
         "_class_name": "MuseUNet", "in_channels": LATENT_CHANNELS, "out_channels": LATENT_CHANNELS, "sample_size": 16,
         "block_out_channels": [FINE, COARSE], "cross_attention_dim": TEXT_WIDTH})
 
     latent = torch.randn(2, LATENT_CHANNELS, 16, 16)
-    write_onnx(folder / "vae_decoder/model.onnx", autoencoder.decoder, latent, {"latent_sample": picture},
-               {"sample": picture})
+    write_onnx(folder / "vae_decoder/model.onnx", autoencoder.decoder, latent, {"latent_sample": image},
+               {"sample": image})
     write_onnx(folder / "vae_encoder/model.onnx", autoencoder.encoder, torch.rand(2, 3, 128, 128) * 2 - 1,
-               {"sample": picture}, {"latent_sample": picture})
+               {"sample": image}, {"latent_sample": image})
     for half in ("vae_decoder", "vae_encoder"):
         write_json(folder / half / "config.json", {
             "_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "latent_channels": LATENT_CHANNELS,

@@ -1,6 +1,6 @@
-"""Judges pictures by their pixels: which colour is where, how large, what shape, and on which background.
+"""Judges images by their pixels: which colour is where, how large, what shape, and on which background.
 
-Nothing here looks at the prompt's words or at the model. The rules are checked against drawn pictures, whose answers
+Nothing here looks at the prompt's words or at the model. The rules are checked against drawn images, whose answers
 are known, and their error on those is reported next to every figure.
 """
 import numpy as np
@@ -22,9 +22,9 @@ def chroma_distance(pixels, colour):
     return np.sqrt(((pixels - light * colour) ** 2).sum(-1))
 
 
-def colour_mask(picture, name, background, reach=46):
+def colour_mask(image, name, background, reach=46):
     """Pixels that look like a named colour, more than like any other, and unlike the background around them."""
-    pixels = picture.astype(np.float32)
+    pixels = image.astype(np.float32)
     distances = np.stack([chroma_distance(pixels, c) for c in PALETTE])
     own = distances[NAMES.index(name)]
     return (own < reach) & (own <= distances.min(0) + 1e-3) & (np.abs(pixels - background).sum(-1) > 40)
@@ -50,16 +50,16 @@ class Profiles:
         rng = np.random.default_rng(11)
         self.known = np.stack([np.mean([self.of(np.clip(paint_background(b, rng), 0, 255)) for _ in range(samples)], 0)
                                for b in BACKGROUNDS])
-        self.pictures = {b: np.median([np.clip(paint_background(b, rng), 0, 255) for _ in range(9)], 0)
+        self.images = {b: np.median([np.clip(paint_background(b, rng), 0, 255) for _ in range(9)], 0)
                          for b in BACKGROUNDS}
 
-    def of(self, picture):
+    def of(self, image):
         """[16, 3]: the median colour of each band of rows, over its outer columns and inner ones alike."""
-        return np.median(picture.reshape(self.BANDS, -1, 3), axis=1)
+        return np.median(image.reshape(self.BANDS, -1, 3), axis=1)
 
-    def name(self, picture):
+    def name(self, image):
         """The background whose profile is nearest; bands that a large thing covers count little (L1)."""
-        return BACKGROUNDS[int(np.abs(self.known - self.of(picture.astype(np.float32))).clip(0, 90).sum((1, 2)).argmin())]
+        return BACKGROUNDS[int(np.abs(self.known - self.of(image.astype(np.float32))).clip(0, 90).sum((1, 2)).argmin())]
 
 
 def bounds(mask):
@@ -67,15 +67,15 @@ def bounds(mask):
     return ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
 
 
-def crop(picture, part):
-    """float [4, CROP, CROP]: the picture and the part's mask, around the part with a margin, made square."""
+def crop(image, part):
+    """float [4, CROP, CROP]: the image and the part's mask, around the part with a margin, made square."""
     y0, y1, x0, x1 = bounds(part)
     half = 0.72 * max(y1 - y0, x1 - x0) + 2
     cy, cx = (y0 + y1) / 2, (x0 + x1) / 2
     where = (np.arange(CROP) + 0.5) / CROP * 2 - 1
     ys = np.clip(cy + half * where, 0, SIZE - 1).astype(int)
     xs = np.clip(cx + half * where, 0, SIZE - 1).astype(int)
-    rgb = picture[ys][:, xs].astype(np.float32) / 127.5 - 1
+    rgb = image[ys][:, xs].astype(np.float32) / 127.5 - 1
     return np.concatenate([rgb, part[ys][:, xs][..., None].astype(np.float32)], -1).transpose(2, 0, 1)
 
 
@@ -98,12 +98,12 @@ class Judge:
         self.profiles = Profiles()
         self.shapes = ShapeNet()
 
-    def find(self, picture, colour, background):
+    def find(self, image, colour, background):
         """The thing of a colour: its largest connected part, or None."""
-        return largest_part(colour_mask(picture, colour, self.profiles.pictures[background]))
+        return largest_part(colour_mask(image, colour, self.profiles.images[background]))
 
     def learn_shapes(self, path, through, count=9000, tested=1500, epochs=6):
-        """Trains the shape classifier on drawn pictures, half of them passed `through` the autoencoder so that its
+        """Trains the shape classifier on drawn images, half of them passed `through` the autoencoder so that its
         softness is no surprise, and returns its accuracy on drawings it has not seen. Kept in `path`."""
         if path.exists():
             state = torch.load(path)
@@ -135,25 +135,25 @@ class Judge:
         xs, ys, seed, blocks = [], [], 50_000_000, 0
         while len(xs) < wanted:
             scenes = [s for s in (sample_scene(seed + i, extras=False) for i in range(100)) if s.things]
-            pictures = np.stack([draw(s) for s in scenes])
+            images = np.stack([draw(s) for s in scenes])
             if blocks % 2 and len(xs) < 0.85 * wanted:
-                pictures = through(pictures)
+                images = through(images)
             seed, blocks = seed + 100, blocks + 1
-            for scene, picture in zip(scenes, pictures):
+            for scene, image in zip(scenes, images):
                 for thing in scene.things[:2]:
-                    part = self.find(picture, thing.colour, scene.background)
+                    part = self.find(image, thing.colour, scene.background)
                     if part is not None and sum(t.colour == thing.colour for t in scene.things) == 1:
-                        xs.append(crop(picture, part))
+                        xs.append(crop(image, part))
                         ys.append(SHAPES.index(thing.shape))
         return torch.from_numpy(np.stack(xs[:wanted])).float(), torch.tensor(ys[:wanted])
 
     @torch.no_grad()
-    def shape(self, picture, part):
-        return SHAPES[int(self.shapes(torch.from_numpy(crop(picture, part))[None].float()).argmax())]
+    def shape(self, image, part):
+        return SHAPES[int(self.shapes(torch.from_numpy(crop(image, part))[None].float()).argmax())]
 
 
 def place_is(part, place):
-    """Whether a part's centre lies in the named third of the picture; thirds overlap by the jitter of the drawings."""
+    """Whether a part's centre lies in the named third of the image; thirds overlap by the jitter of the drawings."""
     y0, y1, x0, x1 = bounds(part)
     ranges = {"left": (0, 0.41), "top": (0, 0.41), "middle": (0.36, 0.64), "right": (0.59, 1), "bottom": (0.59, 1)}
     (left, right), (top, bottom) = ranges[place[0]], ranges[place[1]]

@@ -176,7 +176,7 @@ class TextPool(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """A U-Net of two resolutions that predicts v: transformers at half resolution plan the picture, convolutions on all
+    """A U-Net of two resolutions that predicts v: transformers at half resolution plan the image, convolutions on all
     cells paint it out."""
 
     def __init__(self):
@@ -225,10 +225,10 @@ class Denoiser(nn.Module):
 
 
 class ShapeReader(nn.Module):
-    """What the denoiser is asked about its picture while it trains; not part of the shipped model.
+    """What the denoiser is asked about its image while it trains; not part of the shipped model.
 
     From each coarse cell: which shape covers each quarter of a latent cell. The squared error of v says little about
-    shapes, which are a small part of a picture; asked for them directly, the denoiser learns in an hour to plan them
+    shapes, which are a small part of an image; asked for them directly, the denoiser learns in an hour to plan them
     from the text. The idea is that of REPA (Yu et al. 2024, https://arxiv.org/abs/2410.06940), whose answers come from
     a large vision model; here the drawing itself knows them.
     """
@@ -242,7 +242,7 @@ class ShapeReader(nn.Module):
 
     def forward(self, cells, answers):
         """Cross entropy with answers [b, 4h', 4w'] (see `scenes.shape_map`), and how often a thing's cells are told right.
-        The mean over a picture's things counts as much as the mean over the picture: most of it is background."""
+        The mean over an image's things counts as much as the mean over the image: most of it is background."""
         told = F.pixel_shuffle(self.ask(self.norm(cells)), self.FINENESS)
         on_things = answers > 0
         loss = F.cross_entropy(told, answers, reduction="none")

@@ -1,4 +1,4 @@
-"""Paints pictures with PyTorch: enough samplers to check the model by, written as diffusers defines them.
+"""Paints images with PyTorch: enough samplers to check the model by, written as diffusers defines them.
 
 All walk the same timesteps: "trailing" spacing, from 999 down in equal strides.
 """
@@ -40,7 +40,7 @@ class Painter:
     @torch.no_grad()
     def paint(self, prompts, seed=0, steps=STEPS_BY_DEFAULT, guidance=GUIDANCE_BY_DEFAULT, negative="",
               sampler="dpm++", size=128, block=32):
-        """uint8 [n, size, size, 3]; each picture's noise depends on `seed` and its place in the list."""
+        """uint8 [n, size, size, 3]; each image's noise depends on `seed` and its place in the list."""
         parts = [self._paint_block(prompts[i:i + block], [seed + k for k in range(i, min(i + block, len(prompts)))],
                                    steps, guidance, negative, sampler, size) for i in range(0, len(prompts), block)]
         return np.concatenate(parts)
@@ -53,7 +53,7 @@ class Painter:
             return torch.stack([torch.randn(4, size // 8, size // 8, generator=g) for g in draws])
 
         def predict(x, timestep):
-            """(picture, noise) predicted from x at a timestep, guided up to `GUIDANCE_MAX_TIMESTEP`; what a negative
+            """(image, noise) predicted from x at a timestep, guided up to `GUIDANCE_MAX_TIMESTEP`; what a negative
             prompt forbids must not be planned in the first place, so with one at every timestep."""
             if negative or timestep <= GUIDANCE_MAX_TIMESTEP:
                 v = self.denoise(torch.cat([x, x]), torch.full((2 * len(x),), float(timestep)), text)
@@ -65,29 +65,29 @@ class Painter:
             return alpha * x - sigma * v, alpha * v + sigma * x
 
         latents = SAMPLERS[sampler](fresh(), trailing(steps).tolist(), predict, fresh)
-        pictures = self.decode(latents).clamp(-1, 1)
-        return (pictures.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
+        images = self.decode(latents).clamp(-1, 1)
+        return (images.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
 
 
 def ddim(x, timesteps, predict, fresh):
     """Song et al. 2020, https://arxiv.org/abs/2010.02502. Euler's method on sigma takes the same steps."""
     for t, after in zip(timesteps, timesteps[1:] + [-1]):
-        picture, noise = predict(x, t)
+        image, noise = predict(x, t)
         alpha, sigma = signal_noise(after)
-        x = alpha * picture + sigma * noise
+        x = alpha * image + sigma * noise
     return x
 
 
 def ancestral(x, timesteps, predict, fresh):
     """Euler's method with fresh noise at every step (k-diffusion's `sample_euler_ancestral`)."""
     for t, after in zip(timesteps, timesteps[1:] + [-1]):
-        picture, noise = predict(x, t)
+        image, noise = predict(x, t)
         alpha, sigma = signal_noise(after)
         alpha_now, sigma_now = signal_noise(t)
         here, there = sigma_now / alpha_now, sigma / alpha
         up = min(there, there * (here ** 2 - there ** 2) ** 0.5 / here)
         down = (there ** 2 - up ** 2) ** 0.5
-        x = alpha * (picture + down * noise + (up * fresh() if up else 0))
+        x = alpha * (image + down * noise + (up * fresh() if up else 0))
     return x
 
 
@@ -95,15 +95,15 @@ def dpm_plus_plus(x, timesteps, predict, fresh):
     """DPM-Solver++(2M), Lu et al. 2022, https://arxiv.org/abs/2211.01095; first order for the last step."""
     last, last_gap = None, None
     for t, after in zip(timesteps, timesteps[1:] + [-1]):
-        picture, _ = predict(x, t)
+        image, _ = predict(x, t)
         alpha, sigma = signal_noise(after)
         if after < 0:
-            return picture
+            return image
         alpha_now, sigma_now = signal_noise(t)
         gap = np.log(alpha / sigma) - np.log(alpha_now / sigma_now)
-        slope = picture if last is None else picture + 0.5 * gap / last_gap * (picture - last)
+        slope = image if last is None else image + 0.5 * gap / last_gap * (image - last)
         x = sigma / sigma_now * x - alpha * np.expm1(-gap) * slope
-        last, last_gap = picture, gap
+        last, last_gap = image, gap
     return x
 
 

@@ -3,7 +3,7 @@
 A `Scene` is pure data. `sample_scene` draws one at random, `draw` paints it. Both are functions of a seed, so the
 whole data set is a function of one integer.
 
-Pictures are made from signed distance functions: for every pixel, the distance to the outline of a shape, negative
+Images are made from signed distance functions: for every pixel, the distance to the outline of a shape, negative
 inside. They give anti-aliased edges, soft shadows and rounded corners from the same number.
 """
 import zlib
@@ -25,7 +25,7 @@ NATURAL = {"tree": ("green",), "moon": ("yellow", "white"), "sun": ("yellow", "o
 
 UPRIGHT = ("house", "tree", "boat", "mushroom", "cloud")
 
-# Half the extent of a thing, as a fraction of the picture's width.
+# Half the extent of a thing, as a fraction of the image's width.
 SIZES = {"small": 0.115, "medium": 0.17, "large": 0.25}
 # Three columns by three rows; a place is (column, row).
 COLUMNS = {"left": 0.23, "middle": 0.5, "right": 0.77}
@@ -37,14 +37,14 @@ TIMES = ("day", "sunset", "night")
 LANDS = ("sky", "hills", "sea", "snow")
 BACKGROUNDS = PLAIN + tuple(f"{land} {time}" for time in TIMES for land in LANDS)
 
-# Colours that would vanish into a background; no training picture and no test prompt asks for them.
+# Colours that would vanish into a background; no training image and no test prompt asks for them.
 CLASHES = {"day": ("turquoise",), "sunset": ("orange", "pink"), "night": ("black",),
            "hills": (), "sea": ("blue", "turquoise"), "snow": ("white", "gray"), "sky": ()}
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One object. `x`, `y` are its centre and `r` its half extent, all as fractions of the picture."""
+    """One object. `x`, `y` are its centre and `r` its half extent, all as fractions of the image."""
     shape: str
     colour: str
     size: str
@@ -143,7 +143,7 @@ def sample_scene(seed, count=None, test=False, extras=True):
 
 
 def elsewhere(scene):
-    """The same things on the same background in other places: a picture that a caption without places fits as well."""
+    """The same things on the same background in other places: an image that a caption without places fits as well."""
     rng = np.random.default_rng([scene.seed, 1])
     while True:
         things = []
@@ -284,7 +284,7 @@ def _paint_of(paint, colour):
 
 
 def window(thing, h, w):
-    """(the part of a picture of h x w pixels that a thing and its shadow reach, px, py, x, y): px and py are the part's
+    """(the part of an image of h x w pixels that a thing and its shadow reach, px, py, x, y): px and py are the part's
     pixels as offsets from the thing's centre in half extents, x and y the same after its tilt and flip."""
     r = thing.r * w
     x0, x1 = int(max(0, thing.x * w - 1.3 * r)), int(min(w, thing.x * w + 1.3 * r + 2))
@@ -395,6 +395,6 @@ def draw(scene, size=SIZE):
 
 
 def draw_many(seeds, size=SIZE, **options):
-    """(scenes, pictures): pictures are uint8 [n, size, size, 3]."""
+    """(scenes, images): images are uint8 [n, size, size, 3]."""
     found = [sample_scene(s, **options) for s in seeds]
     return found, np.stack([draw(s, size) for s in found])

@@ -23,7 +23,7 @@ import train_denoiser
 import train_text
 from autoencoder import Autoencoder
 from captioned import all_scenes, learn_tokenizer
-from dataset import draw_pictures, scene_elsewhere, shape_maps
+from dataset import draw_images, scene_elsewhere, shape_maps
 from edits import evaluate_edits
 from evaluate import evaluate, negative_prompt
 from export import export
@@ -75,19 +75,19 @@ def main():
                               o.steps)
     tokenizer = learn_tokenizer(o.runs / "tokenizer")
     if {"draw", "autoencoder", "denoiser"} & set(stages):
-        pictures = draw_pictures(o.runs / "pictures.npy", o.pictures, o.threads)
+        images = draw_images(o.runs / "pictures.npy", o.pictures, o.threads)
     if {"autoencoder", "text", "denoiser"} & set(stages):
         scenes = all_scenes(o.pictures, o.runs / "scenes.pickle")
     if "autoencoder" in stages:
-        train_autoencoder.train(pictures, scenes, files["autoencoder"], o.autoencoder_hours, device)
+        train_autoencoder.train(images, scenes, files["autoencoder"], o.autoencoder_hours, device)
     if "denoiser" in stages and files["denoiser"].exists():      # it holds the text encoder that it was trained with
         text = train_denoiser.load_averaged(files["denoiser"], len(tokenizer.vocab), tokenizer.end)[0].to(device)
     elif {"text", "denoiser"} & set(stages):
         text, _ = train_text.train(scenes, tokenizer, files["text"], o.text_hours, device)
     if "denoiser" in stages:
         autoencoder = load_autoencoder(files["autoencoder"]).to(device)
-        latents = train_autoencoder.latents(autoencoder, pictures, o.runs / "latents.npy", device)
-        others = draw_pictures(o.runs / "elsewhere.npy", o.pictures, o.threads, scene_elsewhere)
+        latents = train_autoencoder.latents(autoencoder, images, o.runs / "latents.npy", device)
+        others = draw_images(o.runs / "elsewhere.npy", o.pictures, o.threads, scene_elsewhere)
         others = train_autoencoder.latents(autoencoder, others, o.runs / "latents_elsewhere.npy", device)
         team = gather_team(o)
         shapes = shape_maps(scenes, o.runs / "shapes.npy")
@@ -136,9 +136,9 @@ def load_autoencoder(path):
 
 
 @torch.no_grad()
-def round_trip(autoencoder, pictures):
+def round_trip(autoencoder, images):
     """uint8 [n, h, w, 3] through the autoencoder and back."""
-    back = autoencoder.decoder(autoencoder.encoder(train_autoencoder.to_tensor(pictures))).clamp(-1, 1)
+    back = autoencoder.decoder(autoencoder.encoder(train_autoencoder.to_tensor(images))).clamp(-1, 1)
     return (back.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Trains the autoencoder on crops, then normalises its latents and encodes every training picture."""
+"""Trains the autoencoder on crops, then normalises its latents and encodes every training image."""
 import numpy as np
 import torch
 
@@ -8,31 +8,31 @@ from autoencoder import Autoencoder
 CROP, BATCH, PEAK = 48, 48, 2e-3
 
 
-def batches(pictures, scenes, seed, device):
+def batches(images, scenes, seed, device):
     """Endless crops, float [BATCH, 3, CROP, CROP] in -1..1, on the latent grid of 8 pixels. Three in four are about a
     thing, where the outlines are; the rest are anywhere."""
     rng = np.random.default_rng(seed)
-    last = pictures.shape[1] - CROP
+    last = images.shape[1] - CROP
     while True:
         crops = np.empty((BATCH, CROP, CROP, 3), np.uint8)
         for k in range(BATCH):
-            i = rng.integers(len(pictures))
+            i = rng.integers(len(images))
             corner = rng.uniform(0, last, 2)
             if scenes[i].things and rng.random() < 0.75:
                 thing = scenes[i].things[rng.integers(len(scenes[i].things))]
-                corner = np.array((thing.y, thing.x)) * pictures.shape[1] - CROP / 2 + rng.uniform(-16, 16, 2)
+                corner = np.array((thing.y, thing.x)) * images.shape[1] - CROP / 2 + rng.uniform(-16, 16, 2)
             y, x = (np.clip(corner, 0, last) / 8).round().astype(int) * 8
-            crops[k] = pictures[i, y:y + CROP, x:x + CROP]
+            crops[k] = images[i, y:y + CROP, x:x + CROP]
         yield to_tensor(crops, device)
 
 
-def to_tensor(pictures, device="cpu"):
+def to_tensor(images, device="cpu"):
     """uint8 [b, h, w, 3] to float [b, 3, h, w] in -1..1."""
-    tensor = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    tensor = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def train(pictures, scenes, path, hours, device, seed=0):
+def train(images, scenes, path, hours, device, seed=0):
     torch.manual_seed(seed)
     model = Autoencoder().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK, betas=(0.9, 0.99), weight_decay=1e-4)
@@ -45,7 +45,7 @@ def train(pictures, scenes, path, hours, device, seed=0):
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
     average, time, total = clock.Average(model, 0.998), clock.Budget(hours, spent), 0.0
-    for crops in batches(pictures, scenes, seed + step, device):
+    for crops in batches(images, scenes, seed + step, device):
         clock.set_rate(optimizer, clock.learning_rate(time.progress, step, PEAK))
         loss = model.loss(crops)
         optimizer.zero_grad(set_to_none=True)
@@ -62,37 +62,37 @@ def train(pictures, scenes, path, hours, device, seed=0):
         if time.progress >= 1:
             break
     model.load_state_dict(average.weights)
-    latents = encode(model, pictures[:1000], device)
+    latents = encode(model, images[:1000], device)
     model.normalise(latents.mean((0, 2, 3)).to(device), latents.std((0, 2, 3)).to(device))
     clock.save(path, model=model.state_dict(), step=step, spent=time.spent, finished=True)
-    report(model, pictures[-200:], device)
+    report(model, images[-200:], device)
     return model
 
 
 @torch.no_grad()
-def encode(model, pictures, device, block=50):
+def encode(model, images, device, block=50):
     """uint8 [n, h, w, 3] to float [n, 4, h/8, w/8] on the CPU."""
-    return torch.cat([model.encoder(to_tensor(pictures[i:i + block], device)).cpu()
-                      for i in range(0, len(pictures), block)])
+    return torch.cat([model.encoder(to_tensor(images[i:i + block], device)).cpu()
+                      for i in range(0, len(images), block)])
 
 
 @torch.no_grad()
-def report(model, pictures, device):
+def report(model, images, device):
     """Prints the error of a round trip, in levels of 0..255."""
-    original = to_tensor(pictures, device)
+    original = to_tensor(images, device)
     back = model.decoder(model.encoder(original)).clamp(-1, 1)
     error = (back - original).mul(127.5)
     psnr = 10 * torch.log10(255 ** 2 / error.pow(2).mean((1, 2, 3))).mean()
     print(f"autoencoder round trip: mean error {error.abs().mean():.2f} of 255, PSNR {psnr:.1f} dB", flush=True)
 
 
-def latents(model, pictures, path, device):
-    """float16 [n, 4, h/8, w/8] of all training pictures, cached in `path`."""
+def latents(model, images, path, device):
+    """float16 [n, 4, h/8, w/8] of all training images, cached in `path`."""
     if path.exists():
         return torch.from_numpy(np.load(path))
     parts = []
-    for i in range(0, len(pictures), 2000):
-        parts.append(encode(model, np.asarray(pictures[i:i + 2000]), device).half())
+    for i in range(0, len(images), 2000):
+        parts.append(encode(model, np.asarray(images[i:i + 2000]), device).half())
         print(f"encoded {i + 2000}", flush=True)
     whole, side = torch.cat(parts), path.with_suffix(".part.npy")
     np.save(side, whole.numpy())

@@ -16,7 +16,7 @@ from scenes import SHAPES
 
 BATCH, PEAK, DROPPED, TOGETHER = 32, 1e-3, 0.1, 8
 ASKED, ON_THINGS = 0.2, 1      # weights beside v's error: of the questions about shapes; of v's error on things alone
-MIXED, CLEAR = 0.4, 200         # share of examples that lie between two pictures; below this timestep none does
+MIXED, CLEAR = 0.4, 200         # share of examples that lie between two images; below this timestep none does
 HOW_MANY = (0.03, 0.3, 0.55, 0.12)      # shares of scenes with none, one, two and three things: two are the hard ones
 STEPS, BETA_START, BETA_END = 1000, 1e-4, 0.02
 
@@ -29,7 +29,7 @@ def alphas_cumprod():
 def between(latents, others, timestep):
     """Latents, a share of which are up to half way to `others`, which show the same things in other places.
 
-    While a picture is made, its state is an average over all pictures that it may still become: where a prompt gives
+    While an image is made, its state is an average over all images that it may still become: where a prompt gives
     no place, faint twins of a thing. Noised drawings never look like that, so a denoiser that saw nothing else keeps
     both. Here it learns to finish the clearer one and to remove the other."""
     mixed = (torch.rand_like(latents[:, 0, 0, 0]) < MIXED) & (timestep >= CLEAR)
@@ -39,7 +39,7 @@ def between(latents, others, timestep):
 
 def losses(denoiser, reader, latents, others, shapes, text, timestep, signal):
     """(squared error of v, error about shapes, share of things' cells told right). Where there is little noise, v's
-    error counts a clean picture's error many times over; the weight caps that at five, so that such steps don't drown
+    error counts a clean image's error many times over; the weight caps that at five, so that such steps don't drown
     those that decide what is painted. A small thing covers few cells, so the mean over things' cells, and over those of
     twins to be removed, counts once more: however small they are, they weigh the same."""
     noise = torch.randn_like(latents)
@@ -49,7 +49,7 @@ def losses(denoiser, reader, latents, others, shapes, text, timestep, signal):
     v, cells = denoiser.with_cells(seen, timestep, text)
     to_remove = ((begun - latents).abs().mean(1, keepdim=True) > 0.05).float()
     touched = torch.maximum(F.max_pool2d((shapes > 0).float()[:, None], 2), to_remove)
-    error = (v - (a * seen - latents) / s).pow(2).mean(1, keepdim=True)      # from seen to the clean picture
+    error = (v - (a * seen - latents) / s).pow(2).mean(1, keepdim=True)      # from seen to the clean image
     on_things = (error * touched).sum((1, 2, 3)) / touched.sum((1, 2, 3)).clamp(min=1)
     error = error.mean((1, 2, 3)) + ON_THINGS * on_things
     about_shapes, right = reader(cells, shapes)

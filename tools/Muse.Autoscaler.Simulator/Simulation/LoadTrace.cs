@@ -4,7 +4,7 @@ namespace Muse.Autoscaler.Simulator;
 /// <param name="Name">Its name on the command line.</param>
 /// <param name="Length">Its length, seconds.</param>
 /// <param name="Closed">
-/// True for a closed load: the level is a number of users, and each sends the next request as soon as the picture is there.
+/// True for a closed load: the level is a number of users, and each sends the next request as soon as the image is there.
 /// False for an open load: the level is requests per second, which arrive as a Poisson process.
 /// </param>
 /// <param name="Level">The load at a second since the start.</param>

@@ -8,7 +8,7 @@ namespace Muse.Autoscaler.Simulator;
 /// Open traces need λ / μ workers, with λ averaged over the coming target time.
 /// Each worker starts one cold start before it is needed, and that time counts. It stops in the second in which it is no longer needed,
 /// unless the gap is shorter than a cold start. The configured minimum and maximum apply.
-/// The plan ignores randomness and that batches hold whole pictures.
+/// The plan ignores randomness and that batches hold whole images.
 /// </remarks>
 public sealed class OptimalSchedule
 {
@@ -52,7 +52,7 @@ public sealed class OptimalSchedule
     static int[] Needed(SimulationSettings settings)
     {
         var (trace, target, rate) = (settings.Trace, settings.Autoscaler.TargetWait.TotalSeconds, settings.Device.FullRate);
-        // A request joins at the next step, and a picture is finished at the end of one: up to two steps pass unused.
+        // A request joins at the next step, and an image is finished at the end of one: up to two steps pass unused.
         target -= 2 * settings.Device.Step(settings.Device.Slots);
         var needed = new int[(int)trace.Length];
         for (var second = 0; second < needed.Length; second++)

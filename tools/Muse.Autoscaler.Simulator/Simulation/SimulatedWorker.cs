@@ -21,8 +21,8 @@ sealed class SimulatedWorker(int number, double startedAt)
     public List<SimulatedRequest> Batch { get; } = [];
 
     /// <summary>Adds a step to the measured rate, with the same meter that real workers use.</summary>
-    public void ObserveStep(double seconds, double pictures, bool batchFull) =>
-        meter.Observe(pictures, TimeSpan.FromSeconds(seconds), worked: true, batchFull);
+    public void ObserveStep(double seconds, double images, bool batchFull) =>
+        meter.Observe(images, TimeSpan.FromSeconds(seconds), worked: true, batchFull);
 
     public WorkerHeartbeat Heartbeat(DateTimeOffset now, double second, int slots) => new()
     {
@@ -33,6 +33,6 @@ sealed class SimulatedWorker(int number, double startedAt)
         At = now,
         Slots = slots,
         Batch = [.. Batch.Select((request, place) => new BatchPlace(place, "", 0, request.StepsLeft, request.StepsLeft))],
-        PicturesPerSecond = meter.PicturesPerSecond,
+        ImagesPerSecond = meter.ImagesPerSecond,
     };
 }

@@ -30,7 +30,7 @@ public sealed record SimulationSettings
 /// </summary>
 public sealed class Simulation : IFleet, IScalingActor
 {
-    // Seconds, the default of Queue:Lease: after it, another worker takes over a dead worker's pictures.
+    // Seconds, the default of Queue:Lease: after it, another worker takes over a dead worker's images.
     const double Lease = 10;
 
     readonly SimulationSettings settings;
@@ -195,7 +195,7 @@ public sealed class Simulation : IFleet, IScalingActor
         wanted = workersWanted;
         while (workers.Count < wanted)
             StartWorker(ready: false);
-        // The worker with the fewest pictures stops first; of several, the newest.
+        // The worker with the fewest images stops first; of several, the newest.
         while (workers.Count > wanted)
             StopWorker(workers.OrderBy(worker => worker.Batch.Count).ThenByDescending(worker => worker.Number).First());
     }
@@ -219,7 +219,7 @@ public sealed class Simulation : IFleet, IScalingActor
             ScheduleAt(Now - Math.Log(1 - random.NextDouble()) * mean.TotalSeconds, () => Crash(worker));
     }
 
-    /// <summary>Stops a worker, which hands its pictures back with their progress.</summary>
+    /// <summary>Stops a worker, which hands its images back with their progress.</summary>
     void StopWorker(SimulatedWorker worker)
     {
         Remove(worker);

@@ -31,7 +31,7 @@ public sealed class SimulationRecord(SimulationSettings settings)
     public double? FirstScaleUpComplete => scalings.FirstOrDefault(scaling => scaling.To > scaling.From) is { To: > 0 } first
         ? points.FirstOrDefault(point => point.Second >= first.At && point.Ready >= first.To)?.Second : null;
 
-    /// <summary>A percentile of the time from request to picture, seconds.</summary>
+    /// <summary>A percentile of the time from request to image, seconds.</summary>
     /// <param name="share">0 to 1, e.g. 0.95.</param>
     public double Percentile(double share)
     {
@@ -42,7 +42,7 @@ public sealed class SimulationRecord(SimulationSettings settings)
     }
 
     /// <summary>
-    /// The share of requests whose picture came within the target, of those that arrived from <paramref name="since"/> (seconds) on.
+    /// The share of requests whose image came within the target, of those that arrived from <paramref name="since"/> (seconds) on.
     /// </summary>
     /// <remarks>Requests that still wait at the end are not counted.</remarks>
     public double WithinTarget(double since = 0)
@@ -66,7 +66,7 @@ public sealed class SimulationRecord(SimulationSettings settings)
 /// <summary>One point of the plot.</summary>
 /// <param name="Second">Time since the start, seconds.</param>
 /// <param name="Level">The load: users, or requests per second.</param>
-/// <param name="Queue">Pictures waiting and in work.</param>
+/// <param name="Queue">Images waiting and in work.</param>
 /// <param name="Wanted">Workers wanted.</param>
 /// <param name="Ready">Workers ready; negative where unknown.</param>
 public sealed record PlotPoint(double Second, double Level, long Queue, int Wanted, int Ready);

@@ -28,7 +28,7 @@ export function batchTimeline(slots) {
         while (bars.length && bars[0].to < at - duration - 5000) bars.shift();
       });
       const finished = rows.flat().filter(bar => bar.ended).length;
-      canvas.setAttribute("aria-label", `The last minute: ${batch.length} of ${slots} places taken now, ${finished} pictures have left.`);
+      canvas.setAttribute("aria-label", `The last minute: ${batch.length} of ${slots} places are taken, ${finished} images have ended.`);
     },
     draw(now, colours) {
       const ratio = devicePixelRatio || 1;

@@ -10,8 +10,8 @@ const span = 3600;
 const leastSpan = 180;
 
 const kinds = [
-  { title: "Waiting", series: [{ field: "waiting", name: "pictures", colour: 1, fill: true }], format: figure, whole: true },
-  { title: "Pictures a second", series: [{ field: "rate", name: "painted", colour: 3, fill: true }], format: figure },
+  { title: "Waiting", series: [{ field: "waiting", name: "images", colour: 1, fill: true }], format: figure, whole: true },
+  { title: "Images a second", series: [{ field: "rate", name: "completed", colour: 3, fill: true }], format: figure },
   { title: "Waiting time", series: [{ field: "p95", name: "p95", colour: 0 }, { field: "p50", name: "p50", colour: 2 }], format: duration },
   {
     title: "Workers",

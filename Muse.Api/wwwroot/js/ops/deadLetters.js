@@ -20,7 +20,7 @@ export function deadLetters(onRequeue) {
   function table(letters) {
     return h("table", { class: "letters" },
       h("thead", {}, h("tr", {},
-        ["Since", "Picture", "Why"].map(text => h("th", { scope: "col" }, text)),
+        ["Since", "Image", "Why"].map(text => h("th", { scope: "col" }, text)),
         h("th", { scope: "col" }, h("span", { class: "hidden" }, "Action")))),
       h("tbody", {}, letters.map(letter => h("tr", {},
         h("td", {}, h("time", { datetime: letter.at.toISOString(), title: letter.at.toLocaleString() }, ago(letter.at))),
@@ -33,7 +33,7 @@ export function deadLetters(onRequeue) {
     return h("button", {
       type: "button",
       class: "plain small",
-      "aria-label": `Requeue picture ${letter.index + 1} of job ${letter.job.slice(0, 8)}`,
+      "aria-label": `Requeue image ${letter.index + 1} of job ${letter.job.slice(0, 8)}`,
       onclick: event => onRequeue(letter, event.currentTarget),
     }, "Requeue");
   }

@@ -60,7 +60,7 @@ export function workers() {
     pill.dataset.state = worker.state;
     setText(pill, worker.state);
     const since = ago(worker.started).replace(" ago", "");
-    setText(element.querySelector(".tally"), `${figure(worker.rate)} pictures/s, ${count(worker.completed)} painted, up since ${since}`);
+    setText(element.querySelector(".tally"), `${figure(worker.rate)} images/s, ${count(worker.completed)} completed, up since ${since}`);
     const byPlace = new Map(worker.batch.map(entry => [entry.place, entry]));
     [...element.querySelectorAll(".slot")].forEach((item, place) => {
       const entry = byPlace.get(place);
@@ -72,8 +72,8 @@ export function workers() {
         const [number, progress] = [entry.index + 1, `step ${entry.step} of ${entry.steps}`];
         item.style.setProperty("--job-colour", `var(--p${colourOf(entry.job)})`);
         setText(step, String(entry.step));
-        setText(spoken, `place ${place + 1}: picture ${number} of job ${entry.job.slice(0, 8)}, ${progress}`);
-        item.title = `Picture ${number} of job ${entry.job.slice(0, 12)}, ${progress}`;
+        setText(spoken, `place ${place + 1}: image ${number} of job ${entry.job.slice(0, 8)}, ${progress}`);
+        item.title = `Image ${number} of job ${entry.job.slice(0, 12)}, ${progress}`;
       } else {
         setText(step, String(place + 1));
         setText(spoken, `place ${place + 1}: free`);

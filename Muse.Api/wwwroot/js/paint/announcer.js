@@ -9,14 +9,14 @@ export function announcer(region) {
   const say = text => { region.textContent = text; };
   return {
     say,
-    /** Tells a job's state when it changes: another position in the queue, begun, half done, ended. */
+    /** Announces a job's state when it changes: another position in the queue, started, half done, ended. */
     job(job) {
-      const steps = job.pictures.reduce((sum, each) => sum + (each.steps || 0), 0);
-      const done = job.pictures.reduce((sum, each) => sum + each.step, 0);
-      const state = job.state === "running" ? `running ${steps && done / steps >= 0.5 ? "half" : "begun"}` : `${job.state} ${job.ahead}`;
+      const steps = job.images.reduce((sum, each) => sum + (each.steps || 0), 0);
+      const done = job.images.reduce((sum, each) => sum + each.step, 0);
+      const state = job.state === "running" ? `running ${steps && done / steps >= 0.5 ? "half" : "started"}` : `${job.state} ${job.ahead}`;
       if (`${job.id} ${state}` === last) return;
       last = `${job.id} ${state}`;
-      say(isFinal(job) || job.state === "queued" ? statusText(job) : state === "running half" ? "Half painted" : "Painting has begun");
+      say(isFinal(job) || job.state === "queued" ? statusText(job) : state === "running half" ? "Half done" : "Generation has started");
     },
   };
 }

@@ -3,7 +3,7 @@
 import { byId, h, s, setText } from "../dom.js";
 import { many, tidySampler } from "../format.js";
 import { randomPrompt } from "./examplePrompts.js";
-import { startPicture } from "./startPicture.js";
+import { startImage } from "./startImage.js";
 
 /** The form field for each field of the API that an error may name. */
 const fields = {
@@ -33,8 +33,8 @@ export function composer({ onSubmit }) {
   const seed = byId("seed");
   const [width, height] = [byId("width"), byId("height")];
   let limits = unknownModel;
-  // The result has the picture's shape then.
-  const start = startPicture({ onChange: () => { byId("sizes").closest("fieldset").hidden = start.value() !== null; } });
+  // The result has the image's shape then.
+  const start = startImage({ onChange: () => { byId("sizes").closest("fieldset").hidden = start.value() !== null; } });
 
   function useModel(model) {
     const chosen = limits === unknownModel ? null : size();
@@ -115,7 +115,7 @@ export function composer({ onSubmit }) {
       w ? `${w} × ${ht}` : null,
       many(steps.value, "step"),
       fixedSeed() && seed.value ? `seed ${seed.value}` : null,
-      Number(count.value) > 1 ? `${count.value} pictures` : null,
+      Number(count.value) > 1 ? `${count.value} images` : null,
     ];
     setText(byId("settings-summary"), parts.filter(Boolean).join(", "));
   }
@@ -143,8 +143,8 @@ export function composer({ onSubmit }) {
   function submit() {
     clearErrors();
     if (!prompt.value.trim()) return showError("prompt", "Write what you would like to see, or let Muse surprise you.");
-    const picture = start.value();
-    const { width: w, height: ht } = picture ? { width: null, height: null } : size();
+    const image = start.value();
+    const { width: w, height: ht } = image ? { width: null, height: null } : size();
     if (w !== null && ![w, ht].every(side => side >= limits.minSize && side <= limits.maxSize && side % limits.multiple === 0))
       return showError("size", `Width and height are multiples of ${limits.multiple} from ${limits.minSize} to ${limits.maxSize} pixels.`);
     if (fixedSeed() && (!/^\d+$/.test(seed.value.trim()) || !Number.isSafeInteger(Number(seed.value))))
@@ -159,7 +159,7 @@ export function composer({ onSubmit }) {
       count: Number(count.value),
       sampler: sampler.value || undefined,
       seed: fixedSeed() ? Number(seed.value) : null,
-      start: picture,
+      start: image,
     });
   }
 
@@ -181,7 +181,7 @@ export function composer({ onSubmit }) {
     clearErrors();
     submit();
   });
-  // On a wide screen there is room for the settings; on a phone they would push the picture away.
+  // On a wide screen there is room for the settings; on a phone they would push the image away.
   byId("settings").open = matchMedia("(min-width: 861px)").matches;
   useModel(null);
 
@@ -205,7 +205,7 @@ export function composer({ onSubmit }) {
       prompt.focus();
     },
     setPrompt(text) { prompt.value = text; },
-    /** Takes a picture to start from, and what it shows. */
+    /** Takes an image to start from, and what it shows. */
     async startFrom(blob, text) {
       prompt.value = text;
       await start.load(blob);

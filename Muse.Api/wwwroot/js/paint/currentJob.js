@@ -10,7 +10,7 @@ import { progress, statusText } from "./jobStatus.js";
 
 /**
  * Draws into #current-job. `actions` has a function for each button: cancel, stop, edit, retry, sameSeed, sameSettings, example, download,
- * copyLink, editPicture.
+ * copyLink, editImage.
  */
 export function currentJob(actions) {
   const root = byId("current-job");
@@ -31,7 +31,7 @@ export function currentJob(actions) {
         element: h("div", { class: "empty" },
           palette(),
           h("h2", {}, "An empty easel"),
-          h("p", {}, "Describe a picture, press Paint, and watch it come out of the noise, step by step. Or begin with one of these:"),
+          h("p", {}, "Describe an image, press Paint, and watch it come out of the noise, step by step. Or begin with one of these:"),
           h("div", { class: "examples" }, examplePrompts.map(text => button("plain", () => actions.example(text), text)))),
       }));
     },
@@ -63,25 +63,25 @@ export function currentJob(actions) {
       view(`rejected ${message}`, () => ({
         element: h("div", { class: "job" },
           h("div", { class: "problem", role: "alert" },
-            h("strong", {}, "This could not be painted"),
+            h("strong", {}, "This could not be generated"),
             h("p", { class: "words" }, message),
             button("plain small", () => actions.edit(), "Change the request")),
           jobInfo(request)),
       }));
     },
 
-    /** A job; `before` is the picture that it started from, where this page knows it. */
+    /** A job; `before` is the image that it started from, where this page knows it. */
     job(job, notice, before) {
       const parts = view(`job ${job.id}`, () => {
         const status = h("p", { class: "status-text" });
         const cancel = button("plain", actions.cancel, icon("close"), "Cancel");
-        const barAttributes = { class: "bar", role: "progressbar", "aria-label": "Painting", "aria-valuemin": 0, "aria-valuemax": 100 };
+        const barAttributes = { class: "bar", role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100 };
         const bar = h("div", barAttributes, h("i"));
         const problem = h("div", { class: "problem", role: "alert", hidden: true });
         const images = h("div", { class: "image-grid", "data-columns": columns(job.count) });
         const compare = before
           ? h("div", { class: "compare" },
-            h("figure", { class: "before" }, h("img", { src: before, alt: "The picture before" }), h("figcaption", {}, "Before")), images)
+            h("figure", { class: "before" }, h("img", { src: before, alt: "The image before" }), h("figcaption", {}, "Before")), images)
           : images;
         const info = h("div");
         const element = h("div", { class: "job" }, h("div", { class: "status" }, status, cancel, bar), problem, compare, info);
@@ -97,7 +97,7 @@ export function currentJob(actions) {
       parts.bar.setAttribute("aria-valuenow", Math.round(done * 100));
       parts.bar.setAttribute("aria-valuetext", statusText(job));
       showProblem(parts.problem, job);
-      keyed(parts.images, job.pictures, picture => picture.index, () => picture(job), (element, each) => updatePicture(element, job, each));
+      keyed(parts.images, job.images, image => image.index, () => imageWithTools(job), (element, each) => updateImage(element, job, each));
       if (parts.infoState !== job.state) {
         parts.info.replaceChildren(jobInfo(job, ended ? () => actions.sameSettings(job) : null));
         parts.infoState = job.state;
@@ -105,33 +105,33 @@ export function currentJob(actions) {
     },
   };
 
-  function picture(job) {
-    return h("div", { class: "picture" }, frame(job.width, job.height), h("div", { class: "tools", hidden: true }));
+  function imageWithTools(job) {
+    return h("div", { class: "image" }, frame(job.width, job.height), h("div", { class: "tools", hidden: true }));
   }
 
-  function updatePicture(element, job, each) {
+  function updateImage(element, job, each) {
     const [framed, tools] = element.children;
     updateFrame(framed, job, each);
     if (each.state !== "succeeded" || !tools.hidden) return;
-    const name = job.count > 1 ? ` picture ${each.index + 1}` : "";
+    const name = job.count > 1 ? ` image ${each.index + 1}` : "";
     const tool = (symbol, text, onclick) => h("button", { type: "button", class: "quiet", title: text, onclick },
       icon(symbol), h("span", { class: "label" }, text, h("span", { class: "hidden" }, name)));
     tools.append(
       tool("download", "Download", () => actions.download(job, each)),
       tool("link", "Copy link", event => actions.copyLink(each, event.currentTarget)),
       tool("again", "Again with this seed", () => actions.sameSeed(job, each)),
-      actions.canEdit() ? tool("brush", "Change this picture", () => actions.editPicture(job, each)) : "");
+      actions.canEdit() ? tool("brush", "Change this image", () => actions.editImage(job, each)) : "");
     tools.hidden = false;
   }
 
   function showProblem(element, job) {
-    const failed = job.pictures.find(each => each.error) ?? null;
-    const cutOff = job.pictures.find(each => each.cutOff)?.cutOff;
-    const flagged = job.pictures.some(each => each.flagged);
+    const failed = job.images.find(each => each.error) ?? null;
+    const cutOff = job.images.find(each => each.cutOff)?.cutOff;
+    const flagged = job.images.some(each => each.flagged);
     const notes = [
       failed ? failed.error.message : null,
       cutOff ? `The model could not read all of the prompt. It left out: “${cutOff}”` : null,
-      flagged ? "The safety checker blurred a picture." : null,
+      flagged ? "The safety checker blurred an image." : null,
     ].filter(Boolean);
     if (element.dataset.text === notes.join("\n")) return;
     element.dataset.text = notes.join("\n");

@@ -1,7 +1,7 @@
 // One image in its frame: waiting, previews, finished, or a message.
 
 import { h, icon } from "../dom.js";
-import { show } from "../pictures.js";
+import { show } from "../images.js";
 
 /** An empty frame of this aspect ratio. */
 export function frame(width, height) {
@@ -12,29 +12,29 @@ export function frame(width, height) {
 }
 
 /** Updates a frame from the state of its image. */
-export function updateFrame(element, job, picture) {
+export function updateFrame(element, job, image) {
   const canvas = element.firstElementChild;
   element.style.display = "block";
-  canvas.dataset.state = picture.state;
-  const done = picture.steps ? picture.step / picture.steps : 0;
+  canvas.dataset.state = image.state;
+  const done = image.steps ? image.step / image.steps : 0;
   canvas.style.setProperty("--done", done.toFixed(3));
-  if (picture.state === "succeeded" && picture.path) {
+  if (image.state === "succeeded" && image.path) {
     showOverlay(canvas, null);
-    addLayer(canvas, picture.path, "finished", altText(job, picture));
-  } else if (picture.state === "running" && picture.preview) {
+    addLayer(canvas, image.path, "finished", altText(job, image));
+  } else if (image.state === "running" && image.preview) {
     showOverlay(canvas, null);
-    addLayer(canvas, picture.preview, "preview", "");
-  } else if (picture.state === "failed") {
-    showOverlay(canvas, "alert", "Not painted");
-  } else if (picture.state === "cancelled") {
+    addLayer(canvas, image.preview, "preview", "");
+  } else if (image.state === "failed") {
+    showOverlay(canvas, "alert", "Not generated");
+  } else if (image.state === "cancelled") {
     showOverlay(canvas, "close", "Cancelled");
   } else if (!canvas.querySelector("img")) {
     showOverlay(canvas, null);
   }
 }
 
-function altText(job, picture) {
-  const number = job.count > 1 ? ` (picture ${picture.index + 1} of ${job.count})` : "";
+function altText(job, image) {
+  const number = job.count > 1 ? ` (image ${image.index + 1} of ${job.count})` : "";
   return job.prompt.slice(0, 300) + number;
 }
 

@@ -12,21 +12,21 @@ export function gallery({ onOpen, onOlder }) {
   older.addEventListener("click", onOlder);
   return {
     show(jobs, selected, hasOlder) {
-      const items = jobs.flatMap(job => job.pictures.filter(picture => picture.state !== "cancelled").map(picture => ({ job, picture })));
+      const items = jobs.flatMap(job => job.images.filter(image => image.state !== "cancelled").map(image => ({ job, image })));
       if (items.length) list.querySelector(".no-images")?.remove();
-      keyed(list, items, ({ job, picture }) => `${job.id}/${picture.index}`, makeItem, (element, { job, picture }) => {
+      keyed(list, items, ({ job, image }) => `${job.id}/${image.index}`, makeItem, (element, { job, image }) => {
         const button = element.firstElementChild;
-        updateFrame(button.firstElementChild, job, picture);
+        updateFrame(button.firstElementChild, job, image);
         if (job.id === selected) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
-        setText(element.querySelector(".when"), note(job, picture));
+        setText(element.querySelector(".when"), note(job, image));
       });
-      if (!items.length && !list.children.length) list.append(h("li", { class: "no-images" }, "What you paint hangs here, newest first."));
-      setText(byId("gallery-note"), items.length ? many(items.length, "picture") + (hasOlder ? " so far" : "") : "");
+      if (!items.length && !list.children.length) list.append(h("li", { class: "no-images" }, "Your images appear here, newest first."));
+      setText(byId("gallery-note"), items.length ? many(items.length, "image") + (hasOlder ? " so far" : "") : "");
       older.hidden = !hasOlder;
     },
   };
 
-  function makeItem({ job, picture }) {
+  function makeItem({ job, image }) {
     return h("li", {},
       h("button", { type: "button", class: "open-job", onclick: () => onOpen(job.id) },
         frame(job.width, job.height),
@@ -35,9 +35,9 @@ export function gallery({ onOpen, onOlder }) {
 }
 
 /** When a finished image was requested, or how far an unfinished one is. */
-function note(job, picture) {
-  if (isFinal(picture)) return `${ago(job.created)}, seed ${picture.seed}`;
-  return picture.steps ? `step ${picture.step} of ${picture.steps}` : "waiting";
+function note(job, image) {
+  if (isFinal(image)) return `${ago(job.created)}, seed ${image.seed}`;
+  return image.steps ? `step ${image.step} of ${image.steps}` : "waiting";
 }
 
 /** The first characters of a prompt. The spread operator splits between code points, never within one. */

@@ -6,7 +6,7 @@ import { ApiError, Unreachable, pause, request } from "../http.js";
 import * as jobsApi from "../jobs.js";
 import { isFinal } from "../jobs.js";
 import { askForKey } from "../key.js";
-import { source } from "../pictures.js";
+import { source } from "../images.js";
 import { announcer } from "./announcer.js";
 import { composer } from "./composer.js";
 import { currentJob } from "./currentJob.js";
@@ -22,7 +22,7 @@ let following = null;
 let polling = false;
 /** What the jobs of this visit started from, by job. */
 const starts = new Map();
-let takesPictures = false;
+let takesImages = false;
 
 const announce = announcer(byId("announcer"));
 const form = composer({ onSubmit: submit });
@@ -32,9 +32,9 @@ const jobView = currentJob({
   stop: () => pending?.controller.abort(),
   edit: form.focus,
   retry: job => submit({ ...job, seed: null, sampler: job.sampler ?? undefined, start: starts.get(job.id) }),
-  sameSeed(job, picture) {
-    form.fill(job, picture.seed);
-    announce.say(`Seed ${picture.seed} and its settings are in the form. Change something and paint.`);
+  sameSeed(job, image) {
+    form.fill(job, image.seed);
+    announce.say(`Seed ${image.seed} and its settings are in the form. Change something and press Paint.`);
   },
   sameSettings(job) {
     form.fill(job);
@@ -44,10 +44,10 @@ const jobView = currentJob({
     form.setPrompt(text);
     form.submit();
   },
-  canEdit: () => takesPictures,
-  editPicture: (job, picture) => attempt(() => editPicture(job, picture)),
-  download: (job, picture) => attempt(() => download(job, picture)),
-  copyLink: (picture, button) => attempt(() => copyLink(picture, button)),
+  canEdit: () => takesImages,
+  editImage: (job, image) => attempt(() => editImage(job, image)),
+  download: (job, image) => attempt(() => download(job, image)),
+  copyLink: (image, button) => attempt(() => copyLink(image, button)),
 });
 
 /** Submits a request, waits while the server has no room, and then follows the job. */
@@ -117,7 +117,7 @@ function select(id) {
     onJob(now) { jobs.set(id, now); announce.job(now); draw(); },
     onDown(error) {
       if (!error || following !== controller || !jobs.has(id)) return;
-      jobView.job(jobs.get(id), "The connection is lost. Muse goes on painting; looking again …");
+      jobView.job(jobs.get(id), "The connection is lost. Muse goes on generating; looking again …");
     },
   }).then(keepPolling, error => attempt(() => { throw error; }));
 }
@@ -163,25 +163,25 @@ async function loadOlder() {
   draw();
 }
 
-async function download(job, picture) {
+async function download(job, image) {
   const link = document.createElement("a");
-  link.href = await source(picture.path);
-  link.download = `muse-${picture.seed}${job.count > 1 ? `-${picture.index + 1}` : ""}.${job.format}`;
+  link.href = await source(image.path);
+  link.download = `muse-${image.seed}${job.count > 1 ? `-${image.index + 1}` : ""}.${job.format}`;
   link.click();
 }
 
-async function editPicture(job, picture) {
-  const response = await request(picture.path);
+async function editImage(job, image) {
+  const response = await request(image.path);
   await form.startFrom(await response.blob(), job.prompt);
-  announce.say("The picture is in the form. Brush over what shall change, and say what the picture shall show.");
+  announce.say("The image is in the form. Brush over what shall change, and say what the image shall show.");
 }
 
-async function copyLink(picture, button) {
-  await navigator.clipboard.writeText(picture.link);
+async function copyLink(image, button) {
+  await navigator.clipboard.writeText(image.link);
   const label = button.querySelector(".label").firstChild;
   const before = label.data;
   label.data = "Copied";
-  announce.say("The picture's link is copied.");
+  announce.say("The image's link is copied.");
   await pause(1500);
   label.data = before;
 }
@@ -196,7 +196,7 @@ async function attempt(action) {
     } else if (error instanceof ApiError && error.status === 404 && selected) {
       jobs.delete(selected);
       select(null);
-      showBanner("That picture is not there any more. Muse keeps pictures for a limited time.");
+      showBanner("That image is not there any more. Muse keeps images for a limited time.");
     } else {
       showBanner(error.message);
     }
@@ -219,11 +219,11 @@ function draw() {
 /** Reads the limits of the model, as soon as a worker has reported them. */
 async function loadModel() {
   while (true) {
-    let text = "No painter has reported for work yet. You can send a request: it waits for the first one.";
+    let text = "No worker is running yet. You can send a request: it waits for the first worker.";
     try {
       const card = await jobsApi.model();
       if (card) {
-        takesPictures = card.takesPictures;
+        takesImages = card.takesImages;
         form.useModel(card);
         showBanner("");
         return draw();

@@ -8,12 +8,12 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>
-/// Links to pictures that need no key: each carries its end and a signature (HMAC-SHA256), so a job's id alone opens nothing.
+/// Links to images that need no key: each carries its end and a signature (HMAC-SHA256), so a job's id alone opens nothing.
 /// </summary>
 /// <remarks>
 /// All API processes sign with one secret, which the first of them creates in Redis. So each can serve the links of the others.
 /// </remarks>
-public sealed class PictureLinks(IOptions<ApiOptions> options, LinkGenerator links, JobQueue queue, TimeProvider time)
+public sealed class ImageLinks(IOptions<ApiOptions> options, LinkGenerator links, JobQueue queue, TimeProvider time)
 {
     const int SignatureBytes = 18;
 
@@ -31,10 +31,10 @@ public sealed class PictureLinks(IOptions<ApiOptions> options, LinkGenerator lin
         await next(context);
     }
 
-    /// <summary>The link to a picture.</summary>
+    /// <summary>The link to an image.</summary>
     /// <param name="context">The request, whose host is the link's unless <see cref="ApiOptions.PublicUrl"/> is set.</param>
     /// <param name="job">The job. The link works for <see cref="ApiOptions.LinkLifetime"/> after its end.</param>
-    /// <param name="index">Which of its pictures.</param>
+    /// <param name="index">Which of its images.</param>
     public string Create(HttpContext context, JobSnapshot job, int index)
     {
         var file = $"{index}.{Extension(job.Job.Format)}";
@@ -59,13 +59,13 @@ public sealed class PictureLinks(IOptions<ApiOptions> options, LinkGenerator lin
     }
 
     /// <summary>The name of a format in requests, responses and file names.</summary>
-    public static string Extension(PictureFormat format) => format switch
+    public static string Extension(OutputFormat format) => format switch
     {
-        PictureFormat.Jpeg => "jpeg",
-        PictureFormat.Webp => "webp",
+        OutputFormat.Jpeg => "jpeg",
+        OutputFormat.Webp => "webp",
         _ => "png",
     };
 
     /// <summary>The media type of a format.</summary>
-    public static string MediaType(PictureFormat format) => $"image/{Extension(format)}";
+    public static string MediaType(OutputFormat format) => $"image/{Extension(format)}";
 }

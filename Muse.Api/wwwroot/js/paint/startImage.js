@@ -1,21 +1,21 @@
-// The picture to start from: chosen, dropped, pasted or taken from the gallery, and the mask that is painted over it.
+// The image to start from: chosen, dropped, pasted or taken from the gallery, and the mask that is drawn over it.
 
 import { byId, setText } from "../dom.js";
 
-/** Larger pictures are made smaller before they are sent; no model here works on more. */
+/** Larger images are made smaller before they are sent; no model here works on more. */
 const longestSide = 1536;
 const strokeColour = "#ff2bd6";
 const words = [[0.25, "a touch"], [0.45, "some"], [0.65, "much"], [0.85, "most of it"], [1, "all of it"]];
 
-/** Starts the editor. `onChange()` is called when a picture came or went. */
-export function startPicture({ onChange }) {
+/** Starts the editor. `onChange()` is called when an image came or went. */
+export function startImage({ onChange }) {
   const section = byId("start");
-  const [picture, mask] = [byId("start-picture"), byId("start-mask")];
+  const [image, mask] = [byId("start-image"), byId("start-mask")];
   const [brush, strength, file] = [byId("brush"), byId("strength"), byId("start-file")];
   let model = null;
   let loaded = false;
   let strengthTouched = false;
-  /** Each stroke: its points, in pixels of the picture, and the width of the brush. */
+  /** Each stroke: its points, in pixels of the image, and the width of the brush. */
   let strokes = [];
   let drawing = null;
   let cursor = null;
@@ -80,15 +80,15 @@ export function startPicture({ onChange }) {
     try {
       bitmap = await createImageBitmap(blob);
     } catch {
-      setText(byId("image-error"), "This file is not a picture that can be shown. Choose a PNG, JPEG or WebP file.");
+      setText(byId("image-error"), "This file is not an image that can be shown. Choose a PNG, JPEG or WebP file.");
       return;
     }
     const scale = Math.min(1, longestSide / Math.max(bitmap.width, bitmap.height));
-    for (const canvas of [picture, mask]) {
+    for (const canvas of [image, mask]) {
       canvas.width = Math.max(1, Math.round(bitmap.width * scale));
       canvas.height = Math.max(1, Math.round(bitmap.height * scale));
     }
-    picture.getContext("2d").drawImage(bitmap, 0, 0, picture.width, picture.height);
+    image.getContext("2d").drawImage(bitmap, 0, 0, image.width, image.height);
     bitmap.close();
     [loaded, strokes, cursor, strengthTouched] = [true, [], null, false];
     byId("start-editor").hidden = false;
@@ -179,17 +179,17 @@ export function startPicture({ onChange }) {
   });
 
   return {
-    /** The model's card, or null: the editor is there only for models that take pictures. */
+    /** The model's card, or null: the editor is there only for models that take images. */
     useModel(card) {
       model = card;
-      section.hidden = !card?.takesPictures;
+      section.hidden = !card?.takesImages;
       updateStrength();
     },
     load,
-    /** What is sent: data URLs of the picture and of the mask, if a stroke was painted, and the strength. Null without a picture. */
+    /** What is sent: data URLs of the image and of the mask, if a stroke was drawn, and the strength. Null without an image. */
     value() {
       if (!loaded) return null;
-      return { image: picture.toDataURL("image/png"), mask: strokes.length ? maskUrl() : undefined, strength: Number(strength.value) };
+      return { image: image.toDataURL("image/png"), mask: strokes.length ? maskUrl() : undefined, strength: Number(strength.value) };
     },
     showError(message) { setText(byId("image-error"), message); },
     /** Shows the editor. */

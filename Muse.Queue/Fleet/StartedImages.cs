@@ -3,14 +3,14 @@ using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>Pictures that a worker began at the same time.</summary>
+/// <summary>Images that a worker started at the same time.</summary>
 /// <param name="Id">The id of the stream entry; increases with time.</param>
-/// <param name="At">When they were begun, by the clock of Redis.</param>
-/// <param name="Waited">The time from acceptance until then, for each picture.</param>
-public sealed record BegunPictures(string Id, DateTimeOffset At, IReadOnlyList<TimeSpan> Waited)
+/// <param name="At">When they were started, by the clock of Redis.</param>
+/// <param name="Waited">The time from acceptance until then, for each image.</param>
+public sealed record StartedImages(string Id, DateTimeOffset At, IReadOnlyList<TimeSpan> Waited)
 {
     /// <summary>Reads an entry. Damaged numbers are skipped.</summary>
-    internal static BegunPictures Read(StreamEntry entry)
+    internal static StartedImages Read(StreamEntry entry)
     {
         var waited = new List<TimeSpan>();
         foreach (var text in entry["milliseconds"].ToString().Split(' '))

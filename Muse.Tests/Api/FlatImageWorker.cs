@@ -9,19 +9,19 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
 
-/// <summary>How the flat painter behaves.</summary>
-public sealed record PainterOptions
+/// <summary>How the worker behaves.</summary>
+public sealed record FlatImageWorkerOptions
 {
     public int Steps { get; init; } = 4;
-    /// <summary>Prompts with this word wait at step 1 until <see cref="FlatPainter.Release"/>.</summary>
+    /// <summary>Prompts with this word wait at step 1 until <see cref="FlatImageWorker.Release"/>.</summary>
     public string HoldWord { get; init; } = "hold";
     /// <summary>Whether it announces the model, so that requests are checked against its card.</summary>
     public bool Announces { get; init; } = true;
     public int Slots { get; init; } = 16;
 }
 
-/// <summary>A worker that paints pictures of one colour, at once, over the real queue.</summary>
-public sealed class FlatPainter : IAsyncDisposable
+/// <summary>A worker that generates images of one colour, at once, over the real queue.</summary>
+public sealed class FlatImageWorker : IAsyncDisposable
 {
     public static readonly ModelCard Card = new()
     {
@@ -40,30 +40,30 @@ public sealed class FlatPainter : IAsyncDisposable
     };
 
     readonly IHost host;
-    readonly PainterOptions options;
+    readonly FlatImageWorkerOptions options;
     readonly CancellationTokenSource stop = new();
     readonly TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly SemaphoreSlim advances = new(0);
     readonly Task loop;
-    int painted;
+    int completed;
     int cancelled;
 
-    FlatPainter(IHost host, PainterOptions options)
+    FlatImageWorker(IHost host, FlatImageWorkerOptions options)
     {
         (this.host, this.options) = (host, options);
         loop = RunAsync();
     }
 
-    /// <summary>Pictures it has painted.</summary>
-    public int Painted => Volatile.Read(ref painted);
-    /// <summary>Pictures it had to stop painting.</summary>
+    /// <summary>Images it has completed.</summary>
+    public int Completed => Volatile.Read(ref completed);
+    /// <summary>Images it had to stop generating.</summary>
     public int Cancelled => Volatile.Read(ref cancelled);
     /// <summary>The pixels of the input images it has seen, newest last.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<(ImageJob Job, byte[] Image, byte[]? Mask)> Inputs { get; } = new();
     /// <summary>Jobs it has seen, newest last.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<ImageJob> Seen { get; } = new();
 
-    public static async Task<FlatPainter> StartAsync(RedisServer redis, PainterOptions options)
+    public static async Task<FlatImageWorker> StartAsync(RedisServer redis, FlatImageWorkerOptions options)
     {
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration["ConnectionStrings:redis"] = redis.ConnectionString;
@@ -77,10 +77,10 @@ public sealed class FlatPainter : IAsyncDisposable
         return new(host, options);
     }
 
-    /// <summary>Lets the pictures go on that it holds.</summary>
+    /// <summary>Lets the images go on that it holds.</summary>
     public void Release() => released.TrySetResult();
 
-    /// <summary>Lets a picture with "stepwise" in its prompt go on, which waits after each of its previews.</summary>
+    /// <summary>Lets an image with "stepwise" in its prompt go on, which waits after each of its previews.</summary>
     public void Advance() => advances.Release();
 
     async Task RunAsync()
@@ -94,7 +94,7 @@ public sealed class FlatPainter : IAsyncDisposable
                 working.RemoveAll(task => task.IsCompletedSuccessfully);
                 var free = options.Slots - working.Count;
                 var items = free > 0 ? await queue.ReadAsync(free, stop.Token) : [];
-                working.AddRange(items.Select(item => PaintAsync(queue, item)));
+                working.AddRange(items.Select(item => GenerateAsync(queue, item)));
                 if (free == 0)
                     await Task.WhenAny(working);
                 else if (items.Count == 0)
@@ -113,7 +113,7 @@ public sealed class FlatPainter : IAsyncDisposable
         await Task.WhenAll(working);
     }
 
-    async Task PaintAsync(WorkQueue queue, WorkItem item)
+    async Task GenerateAsync(WorkQueue queue, WorkItem item)
     {
         var job = item.Job;
         Seen.Enqueue(job);
@@ -141,7 +141,7 @@ public sealed class FlatPainter : IAsyncDisposable
         {
             // As the engine spaces them.
             var due = previews < job.Previews && step * (job.Previews + 1) / steps > previews;
-            await queue.ReportAsync(item, step, steps, due ? new(FlatPng(32, 32, (byte)(step * 10)), PictureFormat.Png, 32, 32) : null);
+            await queue.ReportAsync(item, step, steps, due ? new(FlatPng(32, 32, (byte)(step * 10)), OutputFormat.Png, 32, 32) : null);
             if (due && job.Prompt.Contains("stepwise"))
             {
                 try
@@ -174,16 +174,16 @@ public sealed class FlatPainter : IAsyncDisposable
             return;
         }
         // Formats are the real worker's business: here the bytes only have to be recognised.
-        var bytes = job.Format == PictureFormat.Png ? FlatPng(width, height, (byte)item.Seed)
+        var bytes = job.Format == OutputFormat.Png ? FlatPng(width, height, (byte)item.Seed)
             : [.. "flat"u8, (byte)job.Format, (byte)job.Quality];
         if (await queue.CompleteAsync(item, new(new(bytes, job.Format, width, height), steps, started, job.Prompt.Contains("endless")
             ? "less" : null), default))
         {
-            Interlocked.Increment(ref painted);
+            Interlocked.Increment(ref completed);
         }
     }
 
-    /// <summary>A picture of one grey, as PNG.</summary>
+    /// <summary>An image of one grey, as PNG.</summary>
     public static byte[] FlatPng(int width, int height, byte grey)
     {
         using var file = new MemoryStream();
