@@ -16,6 +16,7 @@ return await ProgramStart.RunAsync("Muse.Api", [new("Api", typeof(ApiOptions)), 
     app.MapDefaultEndpoints();
     app.MapImages();
     app.MapGenerations();
+    app.MapAutomatic1111();
     app.MapOriginalMuse();
     app.MapModels();
     app.MapOperations();

@@ -17,6 +17,7 @@ static class RequestMapping
         Id = item.Id,
         Prompt = item.Job.Prompt,
         NegativePrompt = item.Job.NegativePrompt.Length > 0 ? item.Job.NegativePrompt : null,
+        PromptWeights = item.Job.PromptWeights,
         Width = item.Job.Width ?? model.DefaultWidth,
         Height = item.Job.Height ?? model.DefaultHeight,
         Steps = item.Job.Steps ?? model.DefaultSteps,

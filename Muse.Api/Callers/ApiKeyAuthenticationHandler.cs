@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
@@ -6,7 +7,8 @@ using Microsoft.Extensions.Options;
 namespace Muse.Api;
 
 /// <summary>Authenticates callers by API key or, where keys are off, by address.</summary>
-/// <remarks>A key comes as <c>Authorization: Bearer KEY</c>, or as <c>x-api-key: KEY</c>, the header of the original Muse.</remarks>
+/// <remarks>A key comes as <c>Authorization: Bearer KEY</c>, as the password of Basic authentication (RFC 7617) with any user, or as
+/// <c>x-api-key: KEY</c>, the header of the original Muse.</remarks>
 public sealed class ApiKeyAuthenticationHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger,
     UrlEncoder encoder, ApiKeys keys)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
@@ -40,8 +42,25 @@ public sealed class ApiKeyAuthenticationHandler(IOptionsMonitor<AuthenticationSc
         return new($"{(IPAddress.IsLoopback(address) ? "proxy" : "address")}:{address}", HasKey: false, IsOperator: false);
     }
 
+    /// <summary>Whether a request has Basic authentication, which browsers send by themselves.</summary>
+    public static bool IsBasic(HttpRequest request) =>
+        request.Headers.Authorization is [{ } authorization] && authorization.StartsWith(Basic, StringComparison.OrdinalIgnoreCase);
+
+    const string Basic = "Basic ";
+
+    static string? Password(string basic)
+    {
+        var bytes = new byte[basic.Length];
+        if (!Convert.TryFromBase64String(basic, bytes, out var length))
+            return null;
+        var text = Encoding.UTF8.GetString(bytes, 0, length);
+        return text.IndexOf(':') is >= 0 and var colon ? text[(colon + 1)..] : null;
+    }
+
     static string? ReadKey(HttpRequest request)
     {
+        if (IsBasic(request))
+            return Password(request.Headers.Authorization.ToString()[Basic.Length..].Trim());
         if (request.Headers.Authorization is [{ } authorization] && authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
             return authorization[7..].Trim();
         return request.Headers["x-api-key"] is [{ Length: > 0 } key] ? key : null;

@@ -5,7 +5,8 @@ namespace Muse.Api;
 /// <summary>Which web pages of other origins may call the API.</summary>
 /// <remarks>
 /// With keys on, a page needs a key, and CORS decides whether its scripts may read responses. With keys off, the browser of a person
-/// on this machine has rights that a foreign page must not use (cross-site request forgery), so its requests are refused.
+/// on this machine has rights that a foreign page must not use (cross-site request forgery), so its requests are refused. So they are
+/// with Basic authentication, which a browser adds by itself.
 /// </remarks>
 public sealed class CrossOrigin(IOptions<ApiOptions> options, ApiKeys keys)
 {
@@ -35,9 +36,10 @@ public sealed class CrossOrigin(IOptions<ApiOptions> options, ApiKeys keys)
         });
     }
 
-    /// <summary>Refuses requests that change something when a page of a foreign origin sends them without a key.</summary>
+    /// <summary>Refuses requests that change something when a page of a foreign origin sends them without a key of its own.</summary>
     public Task InvokeAsync(HttpContext context, RequestDelegate next) =>
-        !keys.Enabled && !IsSafe(context.Request.Method) && IsForeign(context.Request)
+        (!keys.Enabled || ApiKeyAuthenticationHandler.IsBasic(context.Request))
+            && !IsSafe(context.Request.Method) && IsForeign(context.Request)
             ? new ApiErrorResult(ApiError.ForeignOrigin).ExecuteAsync(context)
             : next(context);
 

@@ -36,7 +36,10 @@ public sealed class ApiErrorResult(ApiError error) : IResult, IStatusCodeHttpRes
         }
 
         if (Error.Status == 401)
-            response.Headers.WWWAuthenticate = "Bearer";
+        {
+            var isBasic = httpContext.Request.Path.StartsWithSegments(Automatic1111Endpoints.Prefix);
+            response.Headers.WWWAuthenticate = isBasic ? "Basic" : "Bearer";
+        }
         await httpContext.RequestServices.GetRequiredService<IProblemDetailsService>()
             .WriteAsync(new() { HttpContext = httpContext, ProblemDetails = ToProblemDetails(Error) });
     }

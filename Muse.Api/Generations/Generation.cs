@@ -47,6 +47,8 @@ public sealed record GenerationSettings
     public required string Prompt { get; init; }
     /// <summary>The negative prompt.</summary>
     public string? NegativePrompt { get; init; }
+    /// <summary>Whether weights are read in the prompts.</summary>
+    public bool? PromptWeights { get; init; }
     /// <summary>Number of images.</summary>
     public required int N { get; init; }
     /// <summary>WIDTHxHEIGHT in pixels, or auto.</summary>

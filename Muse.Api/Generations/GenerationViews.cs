@@ -32,6 +32,7 @@ public sealed class GenerationViews(JobQueue queue, ImageLinks imageLinks, LinkG
             {
                 Prompt = job.Prompt,
                 NegativePrompt = job.NegativePrompt.Length > 0 ? job.NegativePrompt : null,
+                PromptWeights = job.PromptWeights ? true : null,
                 N = job.Count,
                 Size = ImageJson.Size(snapshot),
                 Steps = job.Steps,

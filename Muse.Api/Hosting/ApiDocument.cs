@@ -30,8 +30,8 @@ public static class ApiDocument
             {
                 Title = "Muse",
                 Version = "1",
-                Description = "Generates images from text: OpenAI's images API, a jobs API with events, and the routes of "
-                    + "the original Muse.",
+                Description = "Generates images from text: OpenAI's images API, a jobs API with events, AUTOMATIC1111's API, and the "
+                    + "routes of the original Muse.",
                 License = new() { Name = "MIT License", Identifier = "MIT" },
             };
             openApi.Components ??= new();
@@ -55,6 +55,8 @@ public static class ApiDocument
             var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type);
             if (type == typeof(int) || type == typeof(Int128))
                 (schema.Type, schema.Format) = (JsonSchemaType.Integer | JsonSchemaType.Null, type == typeof(int) ? "int32" : null);
+            if (type == typeof(decimal))
+                schema.Type = JsonSchemaType.Number | JsonSchemaType.Null;
             if (type == typeof(InputFile) || context.JsonTypeInfo.Type == typeof(IReadOnlyList<InputFile>))
             {
                 (schema.Type, schema.Format) = (JsonSchemaType.String | JsonSchemaType.Null, "uri");

@@ -42,6 +42,8 @@ public static partial class ApiHosting
             .AddSingleton<ImageLinks>()
             .AddSingleton<GenerationViews>()
             .AddSingleton<PredictCounter>()
+            .AddSingleton<Automatic1111Mapping>()
+            .AddSingleton<Automatic1111Jobs>()
             .AddSingleton<OperationsMetrics>()
             .AddSingleton<OperationsFeed>()
             .AddHostedService(services => services.GetRequiredService<OperationsFeed>())

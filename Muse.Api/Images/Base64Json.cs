@@ -11,9 +11,14 @@ static class Base64Json
     const int PieceBytes = 3 * 4096;
     const int FlushBytes = 8 * PieceBytes;
 
-    public static async ValueTask WriteAsync(Utf8JsonWriter json, string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    public static ValueTask WriteAsync(Utf8JsonWriter json, string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         json.WritePropertyName(name);
+        return WriteAsync(json, bytes, cancellation);
+    }
+
+    public static async ValueTask WriteAsync(Utf8JsonWriter json, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
         var at = 0;
         do
         {

@@ -58,7 +58,7 @@ public static class ImagesEndpoints
     {
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
-        var request = new ImagesRequestContext(accepted, body.ResponseFormat == "url", models.Served, body.Quality, eventPrefix);
+        var request = new ImagesRequestContext(accepted, WantsLinks(body), models.Served, body.Quality, eventPrefix);
         if (body.Stream == true)
             return new ImagesStream(request, body.PartialImages ?? 0);
         if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, images))
@@ -67,6 +67,12 @@ public static class ImagesEndpoints
             return (ApiErrorResult)ApiError.From(job);
         return new ImagesResponse(request, job, images);
     }
+
+    /// <summary>Whether the images are to be links. As in OpenAI's API they are for the models dall-e, unless asked otherwise.</summary>
+    static bool WantsLinks(ImagesRequest body) =>
+        body.ResponseFormat is null or ""
+            ? body.Model?.StartsWith("dall-e-", StringComparison.Ordinal) == true
+            : body.ResponseFormat == "url";
 
     static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> FileAsync(string job, string file,
         JobQueue queue, ImageLinks links, HttpContext context, string? expires = null, string? signature = null)

@@ -9,7 +9,7 @@ namespace Muse.Api;
 static class EditsForm
 {
     static readonly string[] NotText =
-        ["n", "steps", "guidance_scale", "seed", "output_compression", "partial_images", "strength", "stream"];
+        ["n", "steps", "guidance_scale", "seed", "output_compression", "partial_images", "strength", "stream", "prompt_weights"];
 
     /// <summary>Whether the body is such a form.</summary>
     public static bool Is(HttpRequest request) =>

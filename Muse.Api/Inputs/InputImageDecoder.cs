@@ -11,6 +11,8 @@ public enum MaskMode
     Alpha,
     /// <summary>Where it is white, as in most other programs.</summary>
     WhiteIsEdit,
+    /// <summary>Where it is black.</summary>
+    BlackIsEdit,
 }
 
 /// <summary>Decodes the image files of requests, within limits: PNG, JPEG and WebP of any depth, palette and colour space.</summary>
@@ -29,13 +31,14 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
     /// <param name="mask">The mask; null for none. Without one, an image with transparent pixels is its own mask.</param>
     /// <param name="mode">How the mask is to be read.</param>
     /// <param name="cancellation">The end of the request.</param>
+    /// <param name="scaleMask">Whether a mask of another size than the image's is scaled to it, instead of refused.</param>
     public async Task<(DecodedInput? Input, ApiError? Error)> DecodeAsync((string Field, InputFile File) image, InputFile? mask,
-        MaskMode mode, CancellationToken cancellation)
+        MaskMode mode, CancellationToken cancellation, bool scaleMask = false)
     {
         await decoding.WaitAsync(cancellation);
         try
         {
-            return await Task.Run(() => Decode(image, mask, mode), cancellation);
+            return await Task.Run(() => Decode(image, mask, mode, scaleMask), cancellation);
         }
         catch (InputImageException exception)
         {
@@ -47,7 +50,8 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
         }
     }
 
-    (DecodedInput? Input, ApiError? Error) Decode((string Field, InputFile File) imageFile, InputFile? maskFile, MaskMode mode)
+    (DecodedInput? Input, ApiError? Error) Decode((string Field, InputFile File) imageFile, InputFile? maskFile, MaskMode mode,
+        bool scaleMask)
     {
         var warnings = new List<string>();
         using var image = Decode(imageFile.Field, imageFile.File, warnings);
@@ -55,18 +59,29 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
         var mask = transparency;
         if (maskFile is { } file)
         {
-            using var bitmap = Decode("mask", file, warnings);
+            using var decoded = Decode("mask", file, warnings);
+            using var scaled = scaleMask ? decoded.Resize(new SKSizeI(image.Width, image.Height), SKSamplingOptions.Default) : null;
+            var bitmap = scaled ?? decoded;
             if (bitmap.Width != image.Width || bitmap.Height != image.Height)
             {
                 throw new InputImageException("mask", string.Create(CultureInfo.InvariantCulture,
                     $"'mask' must have the size of the image, {image.Width}x{image.Height}; it is {bitmap.Width}x{bitmap.Height}."));
             }
-            mask = mode == MaskMode.Alpha ? Transparency(bitmap) : Luminance(bitmap);
+            mask = mode switch
+            {
+                MaskMode.Alpha => Transparency(bitmap),
+                MaskMode.WhiteIsEdit => Luminance(bitmap),
+                _ => Darkness(bitmap),
+            };
             if (mask is null)
             {
-                throw new InputImageException("mask", mode == MaskMode.Alpha
-                    ? "'mask' has no transparent pixels, which are the ones to edit. If white pixels are, set 'mask_mode' to white_is_edit."
-                    : "'mask' has no white pixels, which are the ones to edit with 'mask_mode' white_is_edit.");
+                throw new InputImageException("mask", mode switch
+                {
+                    MaskMode.Alpha => "'mask' has no transparent pixels, which are the ones to edit. If white pixels are, set "
+                        + "'mask_mode' to white_is_edit.",
+                    MaskMode.WhiteIsEdit => "'mask' has no white pixels, which are the ones to edit.",
+                    _ => "'mask' has no black pixels, which are the ones to edit.",
+                });
             }
         }
 
@@ -144,6 +159,10 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
     /// <summary>The brightness of each pixel (Rec. 601), transparent ones as black; null where all are black.</summary>
     static byte[]? Luminance(SKBitmap bitmap) =>
         MaskOf(bitmap, static pixel => (byte)((299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) * pixel[3] / 255_000));
+
+    /// <summary>The opposite of the brightness; null where all pixels are white.</summary>
+    static byte[]? Darkness(SKBitmap bitmap) =>
+        MaskOf(bitmap, static pixel => (byte)(255 - (299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) * pixel[3] / 255_000));
 
     static byte[]? MaskOf(SKBitmap bitmap, Func<ReadOnlySpan<byte>, byte> value)
     {

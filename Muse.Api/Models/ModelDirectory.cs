@@ -14,7 +14,8 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
     public ValueTask<ModelCard?> FindAsync(CancellationToken cancellation)
     {
         var known = latest;
-        if (known is not null && time.GetElapsedTime(known.At) < MaxAge)
+        // That there is none is not kept: the first requests after a worker's start would go on without it.
+        if (known?.Card is not null && time.GetElapsedTime(known.At) < MaxAge)
             return new(known.Card);
         // One caller refreshes. The others use the known card.
         if (known?.Card is not null && Interlocked.Exchange(ref refreshing, 1) == 1)

@@ -16,6 +16,11 @@ public abstract record ImageRequestFields
     [Description("What the image must not show.")]
     public string? NegativePrompt { get; init; }
 
+    /// <summary>Whether weights such as <c>(red:1.3)</c> are read in both prompts.</summary>
+    [DefaultValue(false), Description("Whether (red:1.3), ((red)), [red] and BREAK are read as AUTOMATIC1111's web UI reads them. "
+        + "Otherwise they are text.")]
+    public bool? PromptWeights { get; init; }
+
     /// <summary>The served model's name, or one of the aliases that the operator allows.</summary>
     [Description("The served model's name, or one of the aliases that the operator allows. Left out: the served model.")]
     public string? Model { get; init; }
@@ -88,7 +93,8 @@ public record ImagesRequest : ImageRequestFields
 {
     /// <summary>url or b64_json.</summary>
     [AllowedValues("b64_json", "url"), DefaultValue("b64_json"),
-        Description("How images are returned: in the response, or as links that work for an hour.")]
+        Description("How images are returned: in the response, or as links that work for an hour. "
+            + "Left out, they are links for the model names dall-e-*.")]
     public string? ResponseFormat { get; init; }
 
     /// <summary>auto or opaque. Transparent images are not supported.</summary>

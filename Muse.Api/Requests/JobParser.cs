@@ -125,6 +125,7 @@ public sealed partial class JobParser
         if ((format is null or "png") && fields.OutputCompression is not (null or 100))
             validation.Fail("output_compression", "'output_compression' is for jpeg and webp: a PNG loses nothing.");
         var steps = (int?)validation.Integer("steps", fields.Steps, 1, card?.MaxSteps ?? 1000);
+        var weights = fields.PromptWeights ?? false;
         var quality = validation.OneOf("quality", fields.Quality, "auto", "standard", "low", "medium", "high", "hd", "xhigh", "max");
         return new ImageJob
         {
@@ -132,8 +133,9 @@ public sealed partial class JobParser
             Owner = origin.Owner,
             CreatedAt = origin.At,
             TraceParent = origin.TraceParent,
-            Prompt = Text("prompt", fields.Prompt, required: true, validation, warnings),
-            NegativePrompt = Text("negative_prompt", fields.NegativePrompt, required: false, validation, warnings),
+            Prompt = Text("prompt", fields.Prompt, required: true, weights, validation, warnings),
+            NegativePrompt = Text("negative_prompt", fields.NegativePrompt, required: false, weights, validation, warnings),
+            PromptWeights = weights,
             Count = (int)(validation.Integer("n", fields.N, 1, Limits.MaxCount) ?? 1),
             Width = width,
             Height = height,
@@ -216,7 +218,7 @@ public sealed partial class JobParser
         }
     }
 
-    string Text(string field, string? value, bool required, FieldValidation validation, List<string> warnings)
+    string Text(string field, string? value, bool required, bool weights, FieldValidation validation, List<string> warnings)
     {
         if (required && string.IsNullOrWhiteSpace(value))
         {
@@ -239,7 +241,7 @@ public sealed partial class JobParser
             }
             else
             {
-                warnings.AddRange(PromptSyntax.Warnings(field, text));
+                warnings.AddRange(PromptSyntax.Warnings(field, text, weights));
             }
         }
 

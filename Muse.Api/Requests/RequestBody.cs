@@ -100,6 +100,8 @@ public static class RequestBody
         var type when type == typeof(int) => $"an integer{Range(field)}",
         var type when type == typeof(Int128) => $"an integer from -1 to {ulong.MaxValue}",
         var type when type == typeof(float) => $"a number{Range(field)}",
+        var type when type == typeof(decimal) => "a number",
+        var type when type == typeof(Dictionary<string, JsonElement>) => "an object",
         var type when type == typeof(double) => $"a number{Range(field)}",
         var type when type == typeof(bool) => "true or false",
         var type when type == typeof(InputFile) || type == typeof(IReadOnlyList<InputFile>) => "an image: a data: URL with Base64",

@@ -11,6 +11,9 @@ public sealed record GenerationRequest
     public required string Prompt { get; init; }
     /// <summary>What to keep out. Null is absent, which some models treat differently from an empty text.</summary>
     public string? NegativePrompt { get; init; }
+    /// <summary>Whether weights such as <c>(red:1.3)</c> are read in both prompts (<see cref="WeightedPrompt"/>); else they are
+    /// text.</summary>
+    public bool PromptWeights { get; init; }
     /// <summary>Pixels, a multiple of <see cref="ModelTraits.SizeMultiple"/>.</summary>
     public required int Width { get; init; }
     /// <summary>Pixels, a multiple of <see cref="ModelTraits.SizeMultiple"/>.</summary>

@@ -45,17 +45,20 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
     // Both rows of a request are in one batch, so both conditionings must have one shape.
     (Conditioning Positive, Conditioning? Negative) Encode(GenerationRequest request)
     {
-        var positive = Encode(request.Prompt);
+        var weighted = request.PromptWeights;
+        var positive = Encode(request.Prompt, weighted);
         if (model.GuidanceEmbedded && !string.IsNullOrEmpty(request.NegativePrompt))
             EngineLog.NegativePromptIgnored(logger, request.Id, model.Traits.Name);
         if (request.GuidanceScale <= 1 || model.GuidanceEmbedded)
             return (positive, null);
-        var negative = Encode(request.NegativePrompt, positive.Shape);
-        return negative.Shape == positive.Shape ? (positive, negative) : (Encode(request.Prompt, negative.Shape), negative);
+        var negative = Encode(request.NegativePrompt, weighted, positive.Shape);
+        return negative.Shape == positive.Shape ? (positive, negative) : (Encode(request.Prompt, weighted, negative.Shape), negative);
     }
 
-    Conditioning Encode(string? text, ConditioningShape? like = null) =>
-        conditionings.GetOrAdd(new(text, like), key => model.Encode(key.Text, key.Like));
+    Conditioning Encode(string? text, bool weighted, ConditioningShape? like = null) =>
+        conditionings.GetOrAdd(new(text, like, weighted && text is not null), key => key.Weighted
+            ? model.EncodeWeighted(WeightedPrompt.Parse(key.Text!), key.Like)
+            : model.Encode(key.Text, key.Like));
 
     (Sampler, SamplerPlan) PlanFor(GenerationRequest request, LatentShape latent)
     {

@@ -44,11 +44,18 @@ sealed class ClipConditioner : PromptConditioner
     int ContextLength => parts[0].Encoder.Tokenizer.ContextLength;
 
     /// <inheritdoc/>
-    public override Conditioning Encode(string? prompt, ConditioningShape? like)
+    public override Conditioning Encode(string? prompt, ConditioningShape? like) =>
+        Encode([new WeightedText(prompt ?? "")], like, isAbsent: prompt is null);
+
+    /// <inheritdoc/>
+    public override Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like) =>
+        Encode(prompt.Runs, like, isAbsent: false);
+
+    Conditioning Encode(IReadOnlyList<WeightedText> prompt, ConditioningShape? like, bool isAbsent)
     {
-        var chunks = parts.ConvertAll(part => part.Encoder.Tokenizer.Chunk(prompt ?? "", maxChunks));
+        var chunks = parts.ConvertAll(part => part.Encoder.Tokenizer.Chunk(prompt, maxChunks));
         var count = Math.Max(chunks.Max(c => c.Chunks.Count), like is null ? 1 : like.Tensors[0][0] / ContextLength);
-        var encoded = parts.Select((part, i) => chunks[i].PadTo(count).Chunks.Select(part.Encoder.Encode).ToList()).ToList();
+        var encoded = parts.Select((part, i) => Encode(part.Encoder, chunks[i].PadTo(count))).ToList();
 
         var widths = encoded.ConvertAll(chunk => chunk[0].Hidden.Length / ContextLength);
         var states = new float[count * ContextLength * widths.Sum()];
@@ -68,12 +75,21 @@ sealed class ClipConditioner : PromptConditioner
             if (parts[part].Pooled is { } name)
                 tensors.Add(new(name, encoded[part][0].Pooled!, encoded[part][0].Pooled!.Length));
         }
-        if (prompt is null && AbsentIsZeros)
+        if (isAbsent && AbsentIsZeros)
         {
             foreach (var tensor in tensors)
                 Array.Clear(tensor.Values);
         }
         return new Conditioning(tensors, chunks.Select(c => c.CutOff).FirstOrDefault(cut => cut is not null));
+    }
+
+    /// <summary>The states of each chunk, weighted chunk by chunk. The pooled embedding has no weights.</summary>
+    static List<(float[] Hidden, float[]? Pooled)> Encode(TextEncoder encoder, PromptChunks prompt)
+    {
+        var encoded = prompt.Chunks.Select(encoder.Encode).ToList();
+        for (var chunk = 0; chunk < encoded.Count; chunk++)
+            TokenWeights.Apply(encoded[chunk].Hidden, prompt.Weights[chunk]);
+        return encoded;
     }
 
     /// <inheritdoc/>

@@ -47,6 +47,11 @@ public interface IDiffusionModel : IDisposable
     /// null for none.</param>
     Conditioning Encode(string? prompt, ConditioningShape? like = null);
 
+    /// <summary>Encodes a prompt with weights. A model whose text encoders take none reads its text alone.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="like">A conditioning whose shape the result must have at least; null for none.</param>
+    Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like = null) => Encode(prompt.Text, like);
+
     /// <summary>
     /// Encodes an image as a clean latent, arranged and scaled as the sampler keeps it: the inverse of <see cref="Decode"/>, as far as the
     /// autoencoder allows.

@@ -103,6 +103,9 @@ sealed class OnnxModel : IDiffusionModel
     public Conditioning Encode(string? prompt, ConditioningShape? like = null) => conditioner.Encode(prompt, like);
 
     /// <inheritdoc/>
+    public Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like = null) => conditioner.EncodeWeighted(prompt, like);
+
+    /// <inheritdoc/>
     public void Pack(LatentShape latent, Span<float> values) => family.Latents.Pack(latent, values);
 
     /// <inheritdoc/>

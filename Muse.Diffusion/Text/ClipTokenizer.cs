@@ -71,44 +71,72 @@ public sealed class ClipTokenizer
     /// <summary>A prompt in chunks for the text encoder. A word is not split between chunks unless it is longer than one.</summary>
     /// <param name="text">The prompt.</param>
     /// <param name="maxChunks">Most chunks; what doesn't fit is in <see cref="PromptChunks.CutOff"/>.</param>
-    public PromptChunks Chunk(string text, int maxChunks)
+    public PromptChunks Chunk(string text, int maxChunks) => Chunk([new WeightedText(text)], maxChunks);
+
+    /// <summary>The same for runs of text with weights. Each run is split in words by itself.</summary>
+    /// <param name="runs">The prompt.</param>
+    /// <param name="maxChunks">Most chunks; what doesn't fit is in <see cref="PromptChunks.CutOff"/>.</param>
+    public PromptChunks Chunk(IReadOnlyList<WeightedText> runs, int maxChunks)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxChunks, 1);
         var room = ContextLength - 2;
-        text = Composed(text);
-        var lowered = Lowered(text);
-        var chunks = new List<List<int>> { new() };
-        foreach (var word in Words(text, lowered))
+        var chunks = new List<List<(int Id, float Weight)>> { new() };
+        for (var run = 0; run < runs.Count; run++)
         {
-            var ids = EncodeWord(lowered, word);
-            for (var rest = ids; rest.Length > 0;)
-            {
-                var free = room - chunks[^1].Count;
-                // A word too long for any chunk fills what is left of this one; others go to the next whole.
-                var taken = rest.Length <= free ? rest.Length : ids.Length > room ? free : 0;
-                chunks[^1].AddRange(rest[..taken]);
-                rest = rest[taken..];
-                if (rest.Length == 0)
-                    break;
-                if (chunks.Count == maxChunks)
-                    return Result(text[word.Start..].TrimEnd());
+            var text = Composed(runs[run].Text);
+            var lowered = Lowered(text);
+            // In the last chunk there is nothing to begin.
+            if (runs[run].StartsChunk && chunks.Count < maxChunks)
                 chunks.Add([]);
+            foreach (var word in Words(text, lowered))
+            {
+                var ids = EncodeWord(lowered, word);
+                for (var rest = ids; rest.Length > 0;)
+                {
+                    var free = room - chunks[^1].Count;
+                    // A word too long for any chunk fills what is left of this one; others go to the next whole.
+                    var taken = rest.Length <= free ? rest.Length : ids.Length > room ? free : 0;
+                    foreach (var id in rest[..taken])
+                        chunks[^1].Add((id, runs[run].Weight));
+                    rest = rest[taken..];
+                    if (rest.Length == 0)
+                        break;
+                    if (chunks.Count == maxChunks)
+                        return Result(From(run, word.Start));
+                    chunks.Add([]);
+                }
             }
         }
 
+        // A BREAK at the end begins no chunk.
+        if (chunks.Count > 1 && chunks[^1].Count == 0)
+            chunks.RemoveAt(chunks.Count - 1);
         return Result(cutOff: null);
 
-        PromptChunks Result(string? cutOff) => new([.. chunks.Select(Padded)], cutOff, Padded([]));
+        PromptChunks Result(string? cutOff) => new([.. chunks.Select(Padded)], [.. chunks.Select(Weights)], cutOff, Padded([]));
+
+        string From(int run, int start) =>
+            string.Concat(runs.Skip(run).Select((rest, i) => i > 0 ? rest.Text : Composed(rest.Text)[start..])).TrimEnd();
     }
 
-    int[] Padded(List<int> ids)
+    int[] Padded(List<(int Id, float Weight)> tokens)
     {
         var chunk = new int[ContextLength];
         Array.Fill(chunk, PadToken);
         chunk[0] = StartToken;
-        ids.CopyTo(chunk, 1);
-        chunk[ids.Count + 1] = EndToken;
+        for (var i = 0; i < tokens.Count; i++)
+            chunk[i + 1] = tokens[i].Id;
+        chunk[tokens.Count + 1] = EndToken;
         return chunk;
+    }
+
+    float[] Weights(List<(int Id, float Weight)> tokens)
+    {
+        var weights = new float[ContextLength];
+        Array.Fill(weights, 1);
+        for (var i = 0; i < tokens.Count; i++)
+            weights[i + 1] = tokens[i].Weight;
+        return weights;
     }
 
     /// <summary>Added tokens wherever they stand, the longest first, and the words between them.</summary>

@@ -7,15 +7,19 @@ public sealed class PromptChunks
 {
     readonly int[] empty;
 
-    internal PromptChunks(IReadOnlyList<int[]> chunks, string? cutOff, int[] empty)
+    internal PromptChunks(IReadOnlyList<int[]> chunks, IReadOnlyList<float[]> weights, string? cutOff, int[] empty)
     {
         Chunks = chunks;
+        Weights = weights;
         CutOff = cutOff;
         this.empty = empty;
     }
 
     /// <summary>At least one chunk, each of <see cref="ClipTokenizer.ContextLength"/> ids: start, text, end, padding.</summary>
     public IReadOnlyList<int[]> Chunks { get; }
+
+    /// <summary>The weights of each chunk's tokens: 1 where the prompt gives none, and for start, end and padding.</summary>
+    public IReadOnlyList<float[]> Weights { get; }
 
     /// <summary>
     /// The end of the prompt, as it was written (accents composed), that did not fit: from the first word that is not wholly used. Null
@@ -28,6 +32,9 @@ public sealed class PromptChunks
     public PromptChunks PadTo(int count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, Chunks.Count);
-        return new PromptChunks([.. Chunks, .. Enumerable.Repeat(empty, count - Chunks.Count)], CutOff, empty);
+        var missing = count - Chunks.Count;
+        var ones = Enumerable.Repeat(1f, empty.Length).ToArray();
+        return new PromptChunks(
+            [.. Chunks, .. Enumerable.Repeat(empty, missing)], [.. Weights, .. Enumerable.Repeat(ones, missing)], CutOff, empty);
     }
 }

@@ -19,6 +19,9 @@ public sealed record ImageJob
     /// <summary>The negative prompt; empty for none.</summary>
     public string NegativePrompt { get; init; } = "";
 
+    /// <summary>Whether weights such as <c>(red:1.3)</c> are read in both prompts; else they are text.</summary>
+    public bool PromptWeights { get; init; }
+
     /// <summary>Width in pixels, or null for the model's default.</summary>
     public int? Width { get; init; }
 

@@ -122,7 +122,17 @@ public sealed class FlatImageWorker : IAsyncDisposable
         var (width, height) = (job.Width ?? 128, job.Height ?? 128);
         if (job.Input is { } placed)
         {
-            var pixels = await queue.ReadInputAsync(item, default);
+            InputPixels pixels;
+            try
+            {
+                pixels = await queue.ReadInputAsync(item, default);
+            }
+            catch (InvalidDataException exception)
+            {
+                // As the real worker does. If the job was cancelled meanwhile, this has no effect.
+                await queue.FailAsync(item, new(JobErrorCodes.Unreadable, exception.Message), default);
+                return;
+            }
             Inputs.Enqueue((job, pixels.DecompressImage(width * height), pixels.DecompressMask(width * height)));
             (width, height) = (placed.ContentWidth, placed.ContentHeight);
         }

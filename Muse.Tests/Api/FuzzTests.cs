@@ -9,7 +9,7 @@ public sealed class FuzzTests
     [
         ("/v1/images/generations",
             """{"prompt":"a fox","n":1,"size":"128x128","quality":"low","response_format":"b64_json","output_format":"png","""
-            + """ "seed":7,"steps":2,"guidance_scale":3.5,"negative_prompt":"fog","scheduler":"ddim","user":"u"}"""),
+            + """ "seed":7,"steps":2,"guidance_scale":3.5,"negative_prompt":"fog","scheduler":"ddim","user":"u","prompt_weights":true}"""),
         ("/v1/images/generations",
             """{"prompt":"a fox","stream":true,"partial_images":2,"output_format":"jpeg","output_compression":40,"""
             + """ "background":"auto","moderation":"low","style":"vivid","model":"gpt-image-1"}"""),

@@ -4,7 +4,9 @@ using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
 
-/// <summary>The official Node client and an OpenAPI validator, both of npm, against the API.</summary>
+/// <summary>
+/// Clients of npm (OpenAI's, Vercel's, LangChain's, one of AUTOMATIC1111's API) and an OpenAPI validator against the API.
+/// </summary>
 public sealed class NodeClientTests
 {
     static readonly string Folder = Path.Combine(Repository.Root, "Muse.Tests", "Api", "node");
@@ -27,6 +29,22 @@ public sealed class NodeClientTests
         NeedsNode();
         await using var server = await ApiServer.StartAsync(settings: ApiServer.OneRequestASecond);
         Assert.EndsWith("ok", await RunAsync("retry.mjs", server.Address.ToString(), ApiServer.HurriedKey));
+    }
+
+    [SkippableFact]
+    public async Task Vercel_s_SDK_and_LangChain_s_image_tool_generate_and_edit()
+    {
+        NeedsNode();
+        await using var server = await ApiServer.StartAsync();
+        Assert.EndsWith("ok", await RunAsync("clients.mjs", server.Address.ToString()));
+    }
+
+    [SkippableFact]
+    public async Task A_client_of_AUTOMATIC1111_s_API_lists_generates_and_edits()
+    {
+        NeedsNode();
+        await using var server = await ApiServer.StartAsync();
+        Assert.EndsWith("ok", await RunAsync("automatic1111.mjs", server.Address.ToString()));
     }
 
     [SkippableFact]
@@ -68,7 +86,7 @@ public sealed class NodeClientTests
     {
         Skip.If(!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Any(folder => File.Exists(Path.Combine(folder, "node"))), "There is no node on the PATH.");
-        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "openai")),
+        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "stable-diffusion-api")),
             "npm install was not run in Muse.Tests/Api/node: ./muse test does it.");
     }
 
