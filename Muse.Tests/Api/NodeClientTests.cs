@@ -82,16 +82,16 @@ public sealed class NodeClientTests
         }
     }
 
-    static void NeedsNode()
+    internal static void NeedsNode()
     {
         Skip.If(!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
             .Any(folder => File.Exists(Path.Combine(folder, "node"))), "There is no node on the PATH.");
-        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "stable-diffusion-api")),
+        Skip.If(!Directory.Exists(Path.Combine(Folder, "node_modules", "stable-diffusion-image-metadata")),
             "npm install was not run in Muse.Tests/Api/node: ./muse test does it.");
     }
 
     /// <summary>Runs a script and returns what it printed; fails the test with it if it fails.</summary>
-    static Task<string> RunAsync(string script, params string[] arguments) => RunAsync(script, arguments, static _ => { });
+    internal static Task<string> RunAsync(string script, params string[] arguments) => RunAsync(script, arguments, static _ => { });
 
     static async Task<string> RunAsync(string script, string[] arguments, Action<string> heard)
     {

@@ -28,9 +28,7 @@ public sealed class RealWorkerFileTests : IAsyncLifetime
     [SkippableFact]
     public async Task Every_format_says_prompt_seed_steps_sampler_and_guidance_scale()
     {
-        // The sampler can be chosen when the worker has loaded its model and announced it.
-        await ImagesTests.Until(() =>
-            server.Client.GetFromJsonAsync<JsonElement>("/sdapi/v1/samplers").GetAwaiter().GetResult().GetArrayLength() > 0);
+        await SamplersAreKnownAsync();
         using var folder = new TemporaryFolder();
         foreach (var (format, tag) in ((string, string)[])[("png", "Parameters"), ("jpg", "UserComment"), ("webp", "UserComment")])
         {
@@ -53,6 +51,24 @@ public sealed class RealWorkerFileTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task A_parser_of_npm_reads_the_parameters_of_every_format()
+    {
+        NodeClientTests.NeedsNode();
+        await SamplersAreKnownAsync();
+        using var folder = new TemporaryFolder();
+        foreach (var (format, type) in ((string, string)[])[("png", "image/png"), ("jpg", "image/jpeg"), ("webp", "image/webp")])
+        {
+            var (file, _) = await GenerateAsync(format, "a small (blue:1.2) house");
+            var path = Path.Combine(folder.Path, $"image.{format}");
+            await File.WriteAllBytesAsync(path, file);
+            var read = JsonDocument.Parse(await NodeClientTests.RunAsync("metadata.mjs", path, type)).RootElement;
+            Assert.Equal(["a small (blue:1.2) house", "rain", "5", "Euler a", "2.5", "42"],
+                ((string[])["prompt", "negativePrompt", "steps", "sampler", "cfgScale", "seed"])
+                    .Select(name => read.GetProperty(name).ToString()));
+        }
+    }
+
+    [SkippableFact]
     public async Task Weights_change_the_image_and_the_same_weights_make_it_again()
     {
         var (plain, _) = await GenerateAsync("png", "a small blue house");
@@ -61,6 +77,10 @@ public sealed class RealWorkerFileTests : IAsyncLifetime
         Assert.Equal(weighted, again);
         Assert.NotEqual(plain[^2000..], weighted[^2000..]);
     }
+
+    /// <summary>Waits until the worker has loaded its model and announced its samplers.</summary>
+    Task SamplersAreKnownAsync() => ImagesTests.Until(() =>
+        server.Client.GetFromJsonAsync<JsonElement>("/sdapi/v1/samplers").GetAwaiter().GetResult().GetArrayLength() > 0);
 
     async Task<(byte[] File, JsonElement Info)> GenerateAsync(string format, string prompt)
     {
