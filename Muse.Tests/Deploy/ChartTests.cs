@@ -240,7 +240,8 @@ public sealed partial class ChartTests
     public async Task Every_metric_of_the_alert_rules_is_in_the_code()
     {
         var rules = Assert.Single((await Helm.RenderAsync("everything")).OfType<PrometheusRule>());
-        var asked = rules.Spec.Groups.SelectMany(group => group.Rules).SelectMany(rule => MetricNames().Matches(rule.Expr)).Select(match => match.Groups[1].Value).ToHashSet();
+        var asked = rules.Spec.Groups.SelectMany(group => group.Rules).SelectMany(rule => MetricNames().Matches(rule.Expr))
+            .Select(match => match.Groups[1].Value).ToHashSet();
         Assert.Superset(
             new HashSet<string> { "up", "muse_workers", "muse_queue_waiting", "http_server_request_duration_seconds_count" }, asked);
         string[] projects = ["Muse.Api", "Muse.Autoscaler", "Muse.Diffusion", "Muse.GpuWorker", "Muse.Queue"];
