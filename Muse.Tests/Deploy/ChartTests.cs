@@ -210,6 +210,17 @@ public sealed partial class ChartTests
         Assert.Equal(1200, probe.FailureThreshold * probe.PeriodSeconds);
     }
 
+    [SkippableTheory, MemberData(nameof(AllValues))]
+    public async Task A_worker_may_drain_before_it_is_killed(string values)
+    {
+        foreach (var worker in Deployments(await Helm.RenderAsync(values), "worker"))
+        {
+            var drain = double.Parse(Variable(worker, "MUSE_WORKER_DRAIN")!, System.Globalization.CultureInfo.InvariantCulture);
+            // The host waits for 1.5 s more than the drain limit.
+            Assert.InRange(worker.Spec.Template.Spec.TerminationGracePeriodSeconds!.Value, drain + 2, drain + 10);
+        }
+    }
+
     [SkippableFact]
     public async Task Every_value_is_described_in_the_README_and_the_README_describes_no_other()
     {
