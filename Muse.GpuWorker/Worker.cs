@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Muse.Diffusion;
 using Muse.Queue;
 
@@ -5,11 +6,9 @@ namespace Muse.GpuWorker;
 
 /// <summary>Runs the worker's loops: warm up, work, drain, leave.</summary>
 sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoop work, EventPump pump, LeaseKeeper leases,
-    HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Worker> logger) : IHostedService
+    HeartbeatLoop heartbeat, IHostApplicationLifetime lifetime, IOptions<WorkerOptions> options, TimeProvider time,
+    ILogger<Worker> logger) : IHostedService
 {
-    /// <summary>The time to hand images back; after it their leases expire. The AppHost kills the process after 6 s.</summary>
-    static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(3.5);
-
     readonly CancellationTokenSource stopping = new(), giveUp = new();
     Task running = Task.CompletedTask, draining = Task.CompletedTask;
     readonly Lock gate = new();
@@ -87,8 +86,8 @@ sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoo
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        giveUp.CancelAfter(DrainLimit);
-        var limit = Task.Delay(DrainLimit, time, CancellationToken.None);
+        giveUp.CancelAfter(options.Value.DrainLimit);
+        var limit = Task.Delay(options.Value.DrainLimit, time, CancellationToken.None);
         await Task.WhenAny(Drain(), limit);
         await stopping.CancelAsync();
         await Task.WhenAny(running, limit);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 using Muse.Diffusion;
 using Muse.Queue;
 using Muse.ServiceDefaults;
@@ -14,7 +15,8 @@ static class WorkerHosting
         builder.Services.AddOptions<WorkerOptions>().BindConfiguration("Worker").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<EngineOptions>().BindConfiguration("Engine").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<DeviceOptions>().BindConfiguration("Device").ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<WorkerOptions>>((host, worker) =>
+            host.ShutdownTimeout = worker.Value.DrainLimit + TimeSpan.FromSeconds(1.5));
         builder.Services.AddSingleton<WorkerContext>().AddSingleton<WorkLoop>().AddSingleton<EventPump>().AddSingleton<LeaseKeeper>()
             .AddSingleton<HeartbeatLoop>();
         builder.Services.AddHostedService<Worker>();

@@ -22,6 +22,13 @@ public sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "00:00:05")]
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// The time to finish the running step and hand images back when the worker is asked to stop; after it their leases expire. 0.1 s to
+    /// 10 min, default 3.5 s, because the AppHost kills the process after 6 s. Whatever stops the worker must wait 2 s longer.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
+    public TimeSpan DrainLimit { get; set; } = TimeSpan.FromSeconds(3.5);
+
     /// <summary>Whether image files carry IPTC's mark for images that a trained model generated. Default true.</summary>
     public bool AiGeneratedMark { get; set; } = true;
 

@@ -15,6 +15,7 @@ public static class MuseSettings
         ("MUSE_INSTANCE", ["Worker:Instance"]),
         ("MUSE_MAX_BATCH_SIZE", ["Engine:MaxBatchSize"]),
         ("MUSE_WARM_UP_SIZES", ["Engine:WarmUpSizes"]),
+        ("MUSE_WORKER_DRAIN", ["Worker:DrainLimit"]),
         ("MUSE_MIN_WORKERS", ["Autoscaler:MinWorkers"]),
         ("MUSE_MAX_WORKERS", ["Autoscaler:MaxWorkers"]),
         ("MUSE_AUTOSCALE_INTERVAL", ["Autoscaler:Interval"]),
@@ -28,7 +29,8 @@ public static class MuseSettings
     ];
 
     /// <summary>The variables that are durations. A number alone is seconds (.NET would read days).</summary>
-    static readonly HashSet<string> Durations = ["MUSE_AUTOSCALE_INTERVAL", "MUSE_TARGET_WAIT", "MUSE_COLD_START"];
+    static readonly HashSet<string> Durations =
+        ["MUSE_WORKER_DRAIN", "MUSE_AUTOSCALE_INTERVAL", "MUSE_TARGET_WAIT", "MUSE_COLD_START"];
 
     /// <summary>Adds the variables that are set. They override all configuration that was added before.</summary>
     public static IConfigurationManager AddMuseSettings(this IConfigurationManager configuration)

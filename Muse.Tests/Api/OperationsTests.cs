@@ -51,7 +51,8 @@ public sealed partial class OperationsTests
     static List<string> Dashboard()
     {
         var queries = new List<string>();
-        Walk(JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "deploy", "grafana", "muse.json"))).RootElement);
+        var file = Path.Combine(Repository.Root, "deploy", "helm", "muse", "grafana", "muse.json");
+        Walk(JsonDocument.Parse(File.ReadAllText(file)).RootElement);
         return queries;
 
         void Walk(JsonElement element)
