@@ -12,7 +12,7 @@ return await ProgramStart.RunAsync("Muse", [], async () =>
     var builder = DistributedApplication.CreateBuilder(args);
     builder.AddQuietConsole();
     var settings = AppHostSettings.Read(builder.Configuration);
-    LoopbackProxy.Bypass(settings.HttpHost);
+    ProxyBypass.AddLoopback(settings.HttpHost);
     if (builder.ExecutionContext.IsRunMode)
         Ports.EnsureFree(settings.HttpPort, "MUSE_HTTP_PORT");
 

@@ -108,7 +108,7 @@ sealed partial class WorkerPool(
         {
             heartbeats = await fleet.WorkersAsync(cancellation);
             // A decision of an earlier run says nothing about this one.
-            if (await fleet.DecisionAsync(cancellation) is { } decision && decision.At >= started)
+            if (await fleet.LatestDecisionAsync(cancellation) is { } decision && decision.At >= started)
             {
                 var number = Math.Clamp(decision.Workers, settings.MinWorkers, settings.MaxWorkers);
                 if (number != wanted)

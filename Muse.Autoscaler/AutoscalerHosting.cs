@@ -71,7 +71,7 @@ public static class AutoscalerHosting
 
     /// <summary>The configured policy.</summary>
     public static IScalingPolicy Policy(AutoscalerOptions options) =>
-        options.Policy == StepPolicy.Name ? new StepPolicy(options) : new DrainPolicy(options);
+        options.Policy == StepPolicy.PolicyName ? new StepPolicy(options) : new DrainPolicy(options);
 
     static IScalingActor Actor(IServiceProvider services, AutoscalerOptions options) => options.Actor switch
     {

@@ -26,7 +26,7 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
             {
                 if (beat % AnnounceEvery == 0)
                     await fleet.AnnounceModelAsync(RequestMapping.Card(context.Model), stopping);
-                await BeatAsync(stopping);
+                await SendHeartbeatAsync(stopping);
                 if (context.State != WorkerState.Draining && await fleet.IsDrainRequestedAsync(queue.Worker, stopping))
                     drain();
             }
@@ -40,7 +40,7 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
         }
     }
 
-    public Task BeatAsync(CancellationToken cancellation)
+    public Task SendHeartbeatAsync(CancellationToken cancellation)
     {
         var inEngine = context.InFlight.Where(image => image.InEngine).ToList();
         var (progress, now) = (context.Progress, time.GetTimestamp());
@@ -52,7 +52,7 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
         }
 
         (seen, observed) = (progress, now);
-        return fleet.BeatAsync(new WorkerHeartbeat
+        return fleet.SendHeartbeatAsync(new WorkerHeartbeat
         {
             Worker = queue.Worker,
             Instance = options.Value.Instance,
@@ -62,7 +62,7 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
             At = time.GetUtcNow(),
             Slots = context.Slots,
             Batch = [.. inEngine.Where(image => image.Slot >= 0).OrderBy(image => image.Slot)
-                .Select(image => new BatchPlace(image.Slot, image.Item.Job.Id, image.Item.Index, image.Step, image.Request.Steps))],
+                .Select(image => new BatchSlot(image.Slot, image.Item.Job.Id, image.Item.Index, image.Step, image.Request.Steps))],
             ImagesPerSecond = meter.ImagesPerSecond,
             Completed = context.Completed,
         }, cancellation);

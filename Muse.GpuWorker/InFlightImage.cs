@@ -32,7 +32,7 @@ sealed class InFlightImage(string id, WorkItem item, GenerationRequest request, 
     }
 
     /// <summary>Runs actions one after the other, so that they reach Redis in their order.</summary>
-    public Task Then(Func<Task> next)
+    public Task RunInOrder(Func<Task> next)
     {
         lock (gate)
             return last = After(last);

@@ -48,9 +48,9 @@ public static class Automatic1111Endpoints
     {
         List("/sd-models", "sdModels", "The served model", (ModelNames models) =>
             TypedResults.Ok<IReadOnlyList<CheckpointItem>>([new(models.Served, models.Served, models.Served)]));
-        List("/samplers", "sdSamplers", "The model's samplers", async (ModelDirectory models, CancellationToken cancellation) =>
+        List("/samplers", "sdSamplers", "The model's samplers", async (ModelCardCache models, CancellationToken cancellation) =>
             TypedResults.Ok(Automatic1111Samplers.Of(await models.FindAsync(cancellation))));
-        List("/schedulers", "sdSchedulers", "The model's schedules", async (ModelDirectory models, CancellationToken cancellation) =>
+        List("/schedulers", "sdSchedulers", "The model's schedules", async (ModelCardCache models, CancellationToken cancellation) =>
             TypedResults.Ok(Automatic1111Samplers.Schedules(await models.FindAsync(cancellation))));
         List("/upscalers", "sdUpscalers", "None", () => TypedResults.Ok<IReadOnlyList<UpscalerItem>>([new("None")]));
         List("/embeddings", "sdEmbeddings", "None", () =>

@@ -3,7 +3,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>The jobs that a caller has submitted through AUTOMATIC1111's API, whichever API process has accepted them.</summary>
-public sealed class Automatic1111Jobs(JobQueue queue, ModelDirectory models, TimeProvider time)
+public sealed class Automatic1111Jobs(JobQueue queue, ModelCardCache models, TimeProvider time)
 {
     /// <summary>How many of a caller's latest jobs are looked at.</summary>
     const int Latest = 50;

@@ -22,7 +22,7 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
 
     /// <summary>Fields about saving files and restoring options on the server's side, which mean nothing to a server that keeps
     /// neither; and those that front ends add for themselves.</summary>
-    static readonly string[] Meaningless =
+    static readonly string[] IgnoredWithoutWarning =
         ["save_images", "do_not_save_samples", "do_not_save_grid", "override_settings_restore_afterwards", "url", "auth"];
 
     /// <summary>Parses a request with the parser of all other requests.</summary>
@@ -42,7 +42,7 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
         var count = Limited("batch_size", body.BatchSize ?? 1, 1, Limits.MaxCount, warnings)
             * Limited("n_iter", body.NIter ?? 1, 1, Limits.MaxCount, warnings);
         var steps = body.Steps is { } asked ? (int?)Limited("steps", asked, 1, card?.MaxSteps ?? 1000, warnings) : null;
-        NameOthers(body, warnings);
+        WarnOfFieldsWithoutEffect(body, warnings);
         if (card is null && ((body.Width ?? body.Height) is not null || body.SamplerName is { Length: > 0 }))
             warnings.Add("No worker has announced the model yet, so its own size and sampler were used.");
         return new()
@@ -145,10 +145,10 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
     }
 
     /// <summary>Names what was sent and has no effect. What is off, empty or absent is not worth a sentence.</summary>
-    static void NameOthers(Automatic1111Body body, List<string> warnings)
+    static void WarnOfFieldsWithoutEffect(Automatic1111Body body, List<string> warnings)
     {
         const int Most = 50, LongestName = 60;
-        var names = (body.Others ?? []).Where(field => !Meaningless.Contains(field.Key) && field.Key != "resize_mode")
+        var names = (body.Others ?? []).Where(field => !IgnoredWithoutWarning.Contains(field.Key) && field.Key != "resize_mode")
             .Concat((body.OverrideSettings ?? []).Where(option => !ReadOptions.Contains(option.Key))
                 .Select(option => KeyValuePair.Create($"override_settings.{option.Key}", option.Value)))
             .Where(field => IsSet(field.Value))

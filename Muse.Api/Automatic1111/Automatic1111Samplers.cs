@@ -22,7 +22,7 @@ static class Automatic1111Samplers
         ["flow_euler"] = "Euler",
     };
 
-    /// <summary>Samplers by their names in the form of <see cref="Bare"/>. Those that Muse lacks have the nearest one.</summary>
+    /// <summary>Samplers by their names in the form of <see cref="Normalize"/>. Those that Muse lacks have the nearest one.</summary>
     static readonly Dictionary<string, string> Known = new()
     {
         ["euler"] = "euler",
@@ -84,7 +84,7 @@ static class Automatic1111Samplers
     {
         if (card is not { Samplers: [var own, ..] })
             return null;
-        var (bare, wanted) = (Bare(name ?? ""), Bare(schedule ?? ""));
+        var (bare, wanted) = (Normalize(name ?? ""), Normalize(schedule ?? ""));
         foreach (var suffix in (string[])["karras", "exponential"])
         {
             // Before the web UI's version 1.9 the schedule was a part of the sampler's name.
@@ -116,7 +116,7 @@ static class Automatic1111Samplers
     static bool IsKarras(string sampler) => sampler.EndsWith(Karras, StringComparison.Ordinal);
 
     /// <summary>A name without case, spaces, hyphens and underscores, and without the prefix k_ of older versions.</summary>
-    static string Bare(string name)
+    static string Normalize(string name)
     {
         var bare = string.Concat(name.Take(100).Where(c => c is not (' ' or '-' or '_'))).ToLowerInvariant()
             .Replace("dpmpp", "dpm++", StringComparison.Ordinal);

@@ -8,7 +8,7 @@ namespace Muse.Api;
 /// <summary>Turns an HTTP request into a job of the queue, the same way for all three APIs: read, parse, submit.</summary>
 public sealed class JobSubmission(
     JobParser parser,
-    ModelDirectory models,
+    ModelCardCache models,
     JobQueue queue,
     RateLimits limits,
     InterruptedRequests interrupted,
@@ -45,7 +45,7 @@ public sealed class JobSubmission(
         var job = parsed.Job!;
         if (identity.IsRetry && await interrupted.ClaimAsync(owner, identity, context.RequestAborted) is { } earlier)
             return Accept(earlier);
-        if (await limits.CountAsync(caller, job.Count, context.RequestAborted) is { } limited)
+        if (await limits.CountAgainstLimitAsync(caller, job.Count, context.RequestAborted) is { } limited)
             return new SubmissionResult.Rejected(limited);
         return await SubmitAsync(job, parsed.Input, identity, context.RequestAborted) switch
         {

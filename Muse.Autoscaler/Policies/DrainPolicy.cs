@@ -13,10 +13,10 @@ namespace Muse.Autoscaler;
 public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
 {
     /// <summary>Its name in the settings.</summary>
-    public const string Name = "drain";
+    public const string PolicyName = "drain";
 
     /// <inheritdoc/>
-    public string Title => Name;
+    public string Name => PolicyName;
 
     /// <inheritdoc/>
     public ScalingAdvice Decide(FleetSnapshot snapshot, DateTimeOffset now)

@@ -4,7 +4,7 @@ namespace Muse.Autoscaler;
 public interface IScalingPolicy
 {
     /// <summary>Its name in the settings and in every decision.</summary>
-    string Title { get; }
+    string Name { get; }
 
     /// <summary>Decides how many workers are wanted.</summary>
     /// <param name="snapshot">The measurement.</param>

@@ -11,10 +11,10 @@ namespace Muse.Autoscaler;
 public sealed class StepPolicy(AutoscalerOptions options) : IScalingPolicy
 {
     /// <summary>Its name in the settings.</summary>
-    public const string Name = "step";
+    public const string PolicyName = "step";
 
     /// <inheritdoc/>
-    public string Title => Name;
+    public string Name => PolicyName;
 
     /// <inheritdoc/>
     public ScalingAdvice Decide(FleetSnapshot snapshot, DateTimeOffset now)

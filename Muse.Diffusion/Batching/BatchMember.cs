@@ -16,7 +16,7 @@ public abstract class BatchMember
     public abstract bool Finished { get; }
 
     /// <summary>Whether it is to leave at the next step whatever its state.</summary>
-    public abstract bool Cancelled { get; }
+    public abstract bool Aborted { get; }
 
     /// <summary>Its slot in the batch, from 0; -1 while it waits.</summary>
     public int SlotIndex { get; internal set; } = -1;

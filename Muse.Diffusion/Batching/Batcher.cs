@@ -52,7 +52,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
 
     /// <summary>Remembers that this many rows of a size did not fit: from now on at most half as many run together.</summary>
     /// <returns>The new limit.</returns>
-    public int Halve(int width, int height, int rows) => learnedLimits[(width, height)] = Math.Max(1, rows / 2);
+    public int HalveRowLimit(int width, int height, int rows) => learnedLimits[(width, height)] = Math.Max(1, rows / 2);
 
     /// <summary>Most rows that one step of a size may have.</summary>
     public int RowLimit(int width, int height) => Math.Min(maxRows, learnedLimits.GetValueOrDefault((width, height), int.MaxValue));
@@ -62,8 +62,8 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     public StepPlan<T> Plan(TimeSpan now)
     {
         plan.Clear();
-        RemoveEnded(members);
-        RemoveEnded(waiting);
+        RemoveAborted(members);
+        RemoveAborted(waiting);
         RemoveFinished();
         if (mode == BatchingMode.Continuous)
             JoinContinuously();
@@ -73,13 +73,13 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         return plan;
     }
 
-    void RemoveEnded(List<T> from)
+    void RemoveAborted(List<T> from)
     {
         for (var i = 0; i < from.Count; i++)
         {
-            if (from[i].Cancelled)
+            if (from[i].Aborted)
             {
-                plan.Ended.Add(from[i]);
+                plan.Aborted.Add(from[i]);
                 from.RemoveAt(i--);
             }
         }

@@ -71,7 +71,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     public override float Timestep => Plan.Timesteps[Evaluation];
     public override bool Finished => Evaluation == Plan.Timesteps.Length;
-    public override bool Cancelled => cancelled || Failure is not null;
+    public override bool Aborted => cancelled || Failure is not null;
 
     public void Cancel() => cancelled = true;
 

@@ -44,17 +44,17 @@ sealed class ClipConditioner : PromptConditioner
     int ContextLength => parts[0].Encoder.Tokenizer.ContextLength;
 
     /// <inheritdoc/>
-    public override Conditioning Encode(string? prompt, ConditioningShape? like) =>
-        Encode([new WeightedText(prompt ?? "")], like, isAbsent: prompt is null);
+    public override Conditioning Encode(string? prompt, ConditioningShape? minimumShape) =>
+        Encode([new WeightedText(prompt ?? "")], minimumShape, isAbsent: prompt is null);
 
     /// <inheritdoc/>
-    public override Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like) =>
-        Encode(prompt.Runs, like, isAbsent: false);
+    public override Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? minimumShape) =>
+        Encode(prompt.Runs, minimumShape, isAbsent: false);
 
-    Conditioning Encode(IReadOnlyList<WeightedText> prompt, ConditioningShape? like, bool isAbsent)
+    Conditioning Encode(IReadOnlyList<WeightedText> prompt, ConditioningShape? minimumShape, bool isAbsent)
     {
         var chunks = parts.ConvertAll(part => part.Encoder.Tokenizer.Chunk(prompt, maxChunks));
-        var count = Math.Max(chunks.Max(c => c.Chunks.Count), like is null ? 1 : like.Tensors[0][0] / ContextLength);
+        var count = Math.Max(chunks.Max(c => c.Chunks.Count), minimumShape is null ? 1 : minimumShape.Tensors[0][0] / ContextLength);
         var encoded = parts.Select((part, i) => Encode(part.Encoder, chunks[i].PadTo(count))).ToList();
 
         var widths = encoded.ConvertAll(chunk => chunk[0].Hidden.Length / ContextLength);

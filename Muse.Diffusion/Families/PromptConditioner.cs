@@ -5,13 +5,13 @@ abstract class PromptConditioner : IDisposable
 {
     /// <summary>Encodes a prompt.</summary>
     /// <param name="prompt">Any text; null for a negative prompt that is absent.</param>
-    /// <param name="like">A shape that the result must have at least; null for none.</param>
-    public abstract Conditioning Encode(string? prompt, ConditioningShape? like);
+    /// <param name="minimumShape">The smallest shape that the result may have; null for any.</param>
+    public abstract Conditioning Encode(string? prompt, ConditioningShape? minimumShape);
 
     /// <summary>Encodes a prompt with weights. A family whose text encoders take none reads its text alone.</summary>
     /// <param name="prompt">The prompt.</param>
-    /// <param name="like">A shape that the result must have at least; null for none.</param>
-    public virtual Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like) => Encode(prompt.Text, like);
+    /// <param name="minimumShape">The smallest shape that the result may have; null for any.</param>
+    public virtual Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? minimumShape) => Encode(prompt.Text, minimumShape);
 
     /// <summary>Frees the text encoders.</summary>
     public abstract void Dispose();

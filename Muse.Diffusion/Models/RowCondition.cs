@@ -9,7 +9,7 @@ namespace Muse.Diffusion;
 public readonly record struct RowCondition(float Timestep, Conditioning Conditioning, float GuidanceScale, int Width, int Height)
 {
     /// <summary>
-    /// The mask and the latent of the image with a hole, (1 + channels) × height × width values, for models that take them beside the
+    /// The mask and the latent of the masked image, (1 + channels) × height × width values, for models that take them beside the
     /// latent (<see cref="ModelTraits.RequiresMask"/>); null is zeros.
     /// </summary>
     public float[]? ImageChannels { get; init; }

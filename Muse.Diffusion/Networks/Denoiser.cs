@@ -47,7 +47,7 @@ sealed class Denoiser : IDisposable
 
     public LatentCodec Latents { get; }
 
-    /// <summary>Channels that it takes behind the latent's, for the mask and the latent of the image with a hole; 0 for none.</summary>
+    /// <summary>Channels that it takes behind the latent's, for the mask and the latent of the masked image; 0 for none.</summary>
     public int ImageChannels { get; }
 
     /// <summary>What the graph fixes of the latent's shape; null for what may vary.</summary>

@@ -91,7 +91,7 @@ public sealed class SimulatedModel : IDiffusionModel
     public LatentShape GetLatentShape(int width, int height) => new(Channels, height / PixelsPerCell, width / PixelsPerCell);
 
     /// <inheritdoc/>
-    public Conditioning Encode(string? prompt, ConditioningShape? like = null)
+    public Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(prompt ?? ""));
         return new Conditioning([new("prompt", Array.ConvertAll(hash, b => b / 128f - 1), hash.Length)]);
@@ -109,14 +109,14 @@ public sealed class SimulatedModel : IDiffusionModel
     }
 
     /// <summary>The mean colour of each cell: what <see cref="Preview"/> shows as that colour. Takes no simulated time.</summary>
-    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise)
+    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> mask, INoiseSource noise)
     {
         var values = new float[latent.Length];
         var cells = latent.Height * latent.Width;
         var share = 1f / (64 * PixelsPerCell * PixelsPerCell);
         for (var i = 0; i < image.Width * image.Height; i++)
         {
-            if (!hole.IsEmpty && hole[i] >= LatentEncoder.HoleFrom)
+            if (!mask.IsEmpty && mask[i] >= LatentEncoder.MaskThreshold)
                 continue;
             var cell = i / image.Width / PixelsPerCell * latent.Width + i % image.Width / PixelsPerCell;
             for (var c = 0; c < 3; c++)

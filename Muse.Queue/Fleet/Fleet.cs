@@ -27,8 +27,8 @@ public sealed class Fleet
     QueueKeys Keys => connection.Keys;
 
     /// <summary>Stores a worker's heartbeat. The worker is removed 15 s after its last one.</summary>
-    public Task BeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) =>
-        connection.RunAsync(QueueScripts.Beat, cancellation, heartbeat.Worker, QueueJson.Write(heartbeat),
+    public Task SendHeartbeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) =>
+        connection.RunAsync(QueueScripts.Heartbeat, cancellation, heartbeat.Worker, QueueJson.Write(heartbeat),
             heartbeat.ImagesPerSecond is { } rate && double.IsFinite(rate) ? QueueConnection.Number(rate) : "");
 
     /// <summary>Removes a worker at once.</summary>
@@ -70,11 +70,11 @@ public sealed class Fleet
         connection.TryAsync(database => database.StringSetAsync(Keys.Model, QueueJson.Write(card), CardRetention), cancellation);
 
     /// <summary>The model card, or null while no worker has stored one.</summary>
-    public Task<ModelCard?> ModelAsync(CancellationToken cancellation) =>
+    public Task<ModelCard?> FindModelCardAsync(CancellationToken cancellation) =>
         connection.TryAsync(async database => QueueJson.ReadCard(await database.StringGetAsync(Keys.Model)), cancellation);
 
     /// <summary>Stores the autoscaler's decision. The last 1,000 are kept, for seven days.</summary>
-    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation) =>
+    public Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
             var transaction = database.CreateTransaction();
@@ -86,7 +86,7 @@ public sealed class Fleet
         }, cancellation);
 
     /// <summary>The latest decision, or null.</summary>
-    public async Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) =>
+    public async Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation) =>
         (await DecisionsAsync(1, cancellation)).FirstOrDefault();
 
     /// <summary>Past decisions, newest first.</summary>

@@ -20,7 +20,7 @@ public sealed record WorkerHeartbeat
     /// <summary>Images in a full batch.</summary>
     public required int Slots { get; init; }
     /// <summary>The images in the batch.</summary>
-    public required IReadOnlyList<BatchPlace> Batch { get; init; }
+    public required IReadOnlyList<BatchSlot> Batch { get; init; }
     /// <summary>Images per second with a full batch, measured by <see cref="RateMeter"/>; null until measured.</summary>
     [JsonPropertyName("PicturesPerSecond")]
     public double? ImagesPerSecond { get; init; }
@@ -35,7 +35,7 @@ public sealed record WorkerHeartbeat
 /// <param name="Index">Its index in the job.</param>
 /// <param name="Step">Steps done.</param>
 /// <param name="Steps">Steps in all.</param>
-public sealed record BatchPlace(int Place, string JobId, int Index, int Step, int Steps);
+public sealed record BatchSlot(int Place, string JobId, int Index, int Step, int Steps);
 
 /// <summary>The state of a worker.</summary>
 public enum WorkerState

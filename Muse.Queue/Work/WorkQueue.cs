@@ -31,7 +31,7 @@ public sealed partial class WorkQueue
     internal WorkQueue(QueueConnection connection, QueueSignals signals, ILogger<WorkQueue> logger)
     {
         (this.connection, this.logger) = (connection, logger);
-        this.signals = signals.Subscribe(Filter);
+        this.signals = signals.Subscribe(OnSignal);
         completions = new(CompleteTogetherAsync, MaxRead);
     }
 
@@ -50,7 +50,7 @@ public sealed partial class WorkQueue
     /// <summary>Whether the last report or checkpoint reached Redis.</summary>
     public bool IsReachable { get; private set; } = true;
 
-    bool Filter(string signal)
+    bool OnSignal(string signal)
     {
         if (signal.StartsWith(QueueSignals.Cancel, StringComparison.Ordinal))
             cancellations.Writer.TryWrite(signal[QueueSignals.Cancel.Length..]);
@@ -206,7 +206,7 @@ public sealed partial class WorkQueue
         WhileOwnedAsync(QueueScripts.Report, item,
             QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker, step, steps,
             preview is null ? RedisValue.EmptyString : (RedisValue)preview.Bytes,
-            preview is null ? RedisValue.EmptyString : JobRecord.Info(preview));
+            preview is null ? RedisValue.EmptyString : JobHash.Info(preview));
 
     /// <summary>
     /// Stores an image's state, from which another worker can resume. A checkpoint may get lost while Redis is unavailable.
@@ -242,13 +242,13 @@ public sealed partial class WorkQueue
     /// Stores the image and ends its entry, unless another worker was first. While Redis is unavailable, it waits and holds the result.
     /// </summary>
     /// <returns>Whether this call's image was stored.</returns>
-    public async Task<bool> CompleteAsync(WorkItem item, FinishedImage image, CancellationToken cancellation)
+    public async Task<bool> CompleteAsync(WorkItem item, CompletedImage image, CancellationToken cancellation)
     {
         var stored = image.Image;
         var result = new ImageResult(image.Steps, stored.Width, stored.Height, image.PromptCutOff, image.Flagged);
         var lane = QueueKeys.Lane(item.Lane);
         RedisValue[] fields =
-            [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobRecord.Info(stored), stored.Bytes];
+            [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobHash.Info(stored), stored.Bytes];
         var isFirst = await ReleaseAfterAsync(item, EndAsync(async () =>
         {
             var storing = stored.Bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);

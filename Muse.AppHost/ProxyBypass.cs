@@ -1,7 +1,7 @@
 namespace Muse.AppHost;
 
 /// <summary>Keeps traffic between Muse's own processes away from the user's HTTP proxy.</summary>
-static class LoopbackProxy
+static class ProxyBypass
 {
     static readonly string[] Loopback = ["localhost", "127.0.0.1", "[::1]"];
 

@@ -3,7 +3,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>The served model's card, read from Redis every few seconds, not with every request.</summary>
-public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
+public sealed class ModelCardCache(Fleet fleet, TimeProvider time)
 {
     static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
     volatile CachedCard? latest;
@@ -33,7 +33,7 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
     {
         try
         {
-            var card = await fleet.ModelAsync(cancellation);
+            var card = await fleet.FindModelCardAsync(cancellation);
             latest = new(card ?? known?.Card, time.GetTimestamp());
             return latest.Card;
         }

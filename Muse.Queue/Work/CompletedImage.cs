@@ -6,5 +6,5 @@ namespace Muse.Queue;
 /// <param name="StartedAt">When this or an earlier worker started it.</param>
 /// <param name="PromptCutOff">The end of the prompt that the model could not read; null if it read all.</param>
 /// <param name="Flagged">Whether the safety checker blurred it.</param>
-public sealed record FinishedImage(StoredImage Image, int Steps, DateTimeOffset StartedAt, string? PromptCutOff = null,
+public sealed record CompletedImage(StoredImage Image, int Steps, DateTimeOffset StartedAt, string? PromptCutOff = null,
     bool Flagged = false);
