@@ -7,7 +7,7 @@ static class ProxyBypass
 
     /// <summary>Adds this machine's addresses to <c>NO_PROXY</c>, for this process and those that it starts.</summary>
     /// <param name="apiHost">The address that the API listens on.</param>
-    public static void Bypass(string apiHost)
+    public static void AddLoopback(string apiHost)
     {
         foreach (var name in (string[])["NO_PROXY", "no_proxy"])
         {

@@ -7,14 +7,14 @@ namespace Muse.GpuWorker;
 sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time,
     ILogger<HeartbeatLoop> logger)
 {
-    /// <summary>The model's card is announced again after this many beats, in case Redis has lost it.</summary>
+    /// <summary>The model's card is announced again after this many heartbeats, in case Redis has lost it.</summary>
     const int AnnounceEvery = 30;
 
     readonly RateMeter meter = new();
-    double seen;
-    long? observed;
+    double lastProgress;
+    long? lastObserved;
 
-    /// <summary>Beats until it is cancelled.</summary>
+    /// <summary>Sends heartbeats until it is cancelled.</summary>
     /// <param name="drain">Drains the worker when that is requested.</param>
     /// <param name="stopping">Ends it.</param>
     public async Task RunAsync(Action drain, CancellationToken stopping)
@@ -45,13 +45,13 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
         var inEngine = context.InFlight.Where(image => image.InEngine).ToList();
         var (progress, now) = (context.Progress, time.GetTimestamp());
         // Not the interval: a heartbeat comes later if Redis was slow to answer the last one.
-        if (observed is { } last)
+        if (lastObserved is { } last)
         {
-            meter.Observe(progress - seen, time.GetElapsedTime(last, now), worked: inEngine.Count > 0,
+            meter.Observe(progress - lastProgress, time.GetElapsedTime(last, now), worked: inEngine.Count > 0,
                 batchFull: inEngine.Count >= context.Slots);
         }
 
-        (seen, observed) = (progress, now);
+        (lastProgress, lastObserved) = (progress, now);
         return fleet.SendHeartbeatAsync(new WorkerHeartbeat
         {
             Worker = queue.Worker,

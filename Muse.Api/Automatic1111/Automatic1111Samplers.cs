@@ -22,7 +22,7 @@ static class Automatic1111Samplers
         ["flow_euler"] = "Euler",
     };
 
-    /// <summary>Samplers by their names in the form of <see cref="Normalize"/>. Those that Muse lacks have the nearest one.</summary>
+    /// <summary>Muse's samplers by the web UI's names in the form of <see cref="Normalize"/>.</summary>
     static readonly Dictionary<string, string> Known = new()
     {
         ["euler"] = "euler",
@@ -39,6 +39,7 @@ static class Automatic1111Samplers
         ["dpm++2msde"] = "dpmpp_2m_sde",
     };
 
+    /// <summary>The nearest sampler for each one of the web UI that Muse lacks.</summary>
     static readonly Dictionary<string, string> Nearest = new()
     {
         ["ddimcfg++"] = "ddim",

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>Bodies with input images, which are larger than others.</summary>
+/// <summary>The size limit of bodies with input images, which are larger than others.</summary>
 static class InputBodyLimits
 {
     /// <summary>Lets a route's body hold an image and a mask of the allowed size, as files or as Base64.</summary>

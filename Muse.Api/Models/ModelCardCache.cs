@@ -14,7 +14,7 @@ public sealed class ModelCardCache(Fleet fleet, TimeProvider time)
     public ValueTask<ModelCard?> FindAsync(CancellationToken cancellation)
     {
         var known = latest;
-        // That there is none is not kept: the first requests after a worker's start would go on without it.
+        // The absence of a card is not cached: the first requests after a worker's start would be handled without it.
         if (known?.Card is not null && time.GetElapsedTime(known.At) < MaxAge)
             return new(known.Card);
         // One caller refreshes. The others use the known card.

@@ -140,7 +140,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         WorkerState.Draining => "draining",
         _ => "ready",
     }, worker.Device, worker.StartedAt, worker.At, worker.Slots,
-        [.. worker.Batch.Select(place => new OperationsPlace(place.Place, Shorten(place.JobId)!, place.Index, place.Step, place.Steps))],
+        [.. worker.Batch.Select(slot => new OperationsPlace(slot.Slot, Shorten(slot.JobId)!, slot.Index, slot.Step, slot.Steps))],
         worker.ImagesPerSecond, worker.Completed);
 
     /// <summary>A dead letter in the operators' API.</summary>

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Muse.Api;
 
-/// <summary>The fields that all image requests of Muse and of OpenAI share. Every field but the prompt may be left out. Unknown fields are ignored.</summary>
+/// <summary>The fields that all requests for images share. All but the prompt are optional. Unknown fields are ignored.</summary>
 public abstract record ImageRequestFields
 {
     /// <summary>The prompt.</summary>

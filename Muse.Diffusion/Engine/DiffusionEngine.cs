@@ -78,7 +78,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
             disposing.Token.ThrowIfCancellationRequested();
             running = 3;
             Start("muse encoder", PrepareRequests);
-            Start("muse engine", () =>
+            Start("muse step loop", () =>
             {
                 loop.Run();
                 toDecode.Writer.TryComplete();

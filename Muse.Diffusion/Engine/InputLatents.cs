@@ -40,7 +40,7 @@ sealed record InputLatents(float[]? Clean, float[]? Cells, float[]? Channels)
         return values;
     }
 
-    /// <summary>A cell is generated anew as far as the most masked of its pixels.</summary>
+    /// <summary>The mask's value for each cell: that of its most masked pixel, so that every masked pixel is generated anew.</summary>
     static float[] CellsOf(byte[] mask, int width, LatentShape shape)
     {
         var cells = new float[shape.Height * shape.Width];

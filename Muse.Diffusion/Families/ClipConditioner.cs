@@ -1,12 +1,12 @@
 namespace Muse.Diffusion;
 
 /// <summary>
-/// Conditioning from one or more CLIP text encoders: their states side by side, chunk after chunk, and the pooled embedding of the first
-/// chunk.
+/// Turns a prompt into tensors: tokens in chunks, the hidden states of one or more CLIP text encoders side by side, multiplied by the
+/// prompt's weights, and the pooled embedding of the first chunk.
 /// </summary>
 sealed class ClipConditioner : PromptConditioner
 {
-    // Some three hundred words; the rest is cut off, and the answer says so.
+    // About three hundred words. The rest is cut off, and the response says so.
     const int MaxChunks = 4;
 
     readonly List<(TextEncoder Encoder, string? Pooled)> parts = [];
@@ -38,7 +38,7 @@ sealed class ClipConditioner : PromptConditioner
         maxChunks = tokens is { } count ? Math.Max(1, count / ContextLength) : MaxChunks;
     }
 
-    /// <summary>Whether an absent prompt is all zeros; else it is the encoded empty text.</summary>
+    /// <summary>Whether an absent prompt's tensors are all zeros; else they are those of an empty text.</summary>
     public bool AbsentIsZeros { get; init; }
 
     int ContextLength => parts[0].Encoder.Tokenizer.ContextLength;

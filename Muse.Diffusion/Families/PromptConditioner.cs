@@ -1,6 +1,8 @@
 namespace Muse.Diffusion;
 
-/// <summary>A model family's text encoders, opened: prompts to conditioning. For one thread.</summary>
+/// <summary>
+/// Turns prompts into conditioning with a model's text encoders; <see cref="ClipConditioner"/> does so for CLIP. Not thread-safe.
+/// </summary>
 abstract class PromptConditioner : IDisposable
 {
     /// <summary>Encodes a prompt.</summary>
@@ -8,7 +10,7 @@ abstract class PromptConditioner : IDisposable
     /// <param name="minimumShape">The smallest shape that the result may have; null for any.</param>
     public abstract Conditioning Encode(string? prompt, ConditioningShape? minimumShape);
 
-    /// <summary>Encodes a prompt with weights. A family whose text encoders take none reads its text alone.</summary>
+    /// <summary>Encodes a prompt with weights. A family that does not support weights ignores them.</summary>
     /// <param name="prompt">The prompt.</param>
     /// <param name="minimumShape">The smallest shape that the result may have; null for any.</param>
     public virtual Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? minimumShape) => Encode(prompt.Text, minimumShape);

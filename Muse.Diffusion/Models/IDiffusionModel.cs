@@ -10,7 +10,7 @@ public interface IDiffusionModel : IDisposable
     /// <summary>What the model can do.</summary>
     ModelTraits Traits { get; }
 
-    /// <summary>Whether rows of one step may have different timesteps; if not, they run in groups of equal timestep.</summary>
+    /// <summary>Whether rows of one step may have different timesteps; if not, requests run in groups of equal timestep.</summary>
     bool TimestepPerRow { get; }
 
     /// <summary>
@@ -48,7 +48,7 @@ public interface IDiffusionModel : IDisposable
     /// </param>
     Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null);
 
-    /// <summary>Encodes a prompt with weights. A model whose text encoders take none reads its text alone.</summary>
+    /// <summary>Encodes a prompt with weights. A model that does not support weights ignores them.</summary>
     /// <param name="prompt">The prompt.</param>
     /// <param name="minimumShape">The smallest shape that the result may have; null for any.</param>
     Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? minimumShape = null) => Encode(prompt.Text, minimumShape);

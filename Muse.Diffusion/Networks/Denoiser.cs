@@ -55,7 +55,9 @@ sealed class Denoiser : IDisposable
     public int? Height { get; }
     public int? Width { get; }
 
-    /// <summary>Whether the graph takes any number of timesteps. Whether it works with one per row shows only a run.</summary>
+    /// <summary>
+    /// Whether the graph takes any number of timesteps. Only a run shows whether it works with one per row (<see cref="TimestepProbe"/>).
+    /// </summary>
     public bool TimestepMayVary { get; }
 
     /// <summary>Whether each row is given a timestep of its own.</summary>

@@ -7,8 +7,8 @@ namespace Muse.Diffusion;
 /// </summary>
 sealed class OnnxModel : IDiffusionModel
 {
-    // Images decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it
-    // and the first would wait for the last.
+    // Decoding several images together keeps a GPU busy, unless it has to prepare itself for each number of images. On a CPU it saves
+    // nothing, and the first image would wait for the last.
     const int DecodeBatchOnDevice = 4;
     const string EncoderFolder = "vae_encoder";
 

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>
-/// The state of the system beside the jobs: heartbeats, drain requests, the model card, the autoscaler's decisions, measurements.
+/// What Redis stores besides jobs: heartbeats, drain requests, the model card, the autoscaler's decisions, measurements.
 /// </summary>
 /// <remarks>Every method throws <see cref="QueueUnavailableException"/> while Redis is unavailable.</remarks>
 public sealed class Fleet
@@ -69,7 +69,7 @@ public sealed class Fleet
     public Task AnnounceModelAsync(ModelCard card, CancellationToken cancellation) =>
         connection.TryAsync(database => database.StringSetAsync(Keys.Model, QueueJson.Write(card), CardRetention), cancellation);
 
-    /// <summary>The model card, or null while no worker has stored one.</summary>
+    /// <summary>Reads the model card; null while no worker has stored one.</summary>
     public Task<ModelCard?> FindModelCardAsync(CancellationToken cancellation) =>
         connection.TryAsync(async database => QueueJson.ReadCard(await database.StringGetAsync(Keys.Model)), cancellation);
 
@@ -106,7 +106,7 @@ public sealed class Fleet
             Pending: row[1],
             OldestWaiting: row[2] < 0 ? null : TimeSpan.FromMilliseconds(row[2]),
             Arrivals: row[3],
-            Completed: row[4],
+            Ended: row[4],
             At: DateTimeOffset.FromUnixTimeMilliseconds(row[5]));
     }
 

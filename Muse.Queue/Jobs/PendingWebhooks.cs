@@ -43,7 +43,8 @@ public sealed class PendingWebhooks
         }, cancellation);
 
     /// <summary>
-    /// Stores a delivery that has failed, so that it outlasts this process and the job. The newest 10,000 jobs' are kept, for seven days.
+    /// Stores a delivery that has failed, so that it outlasts this process and the job. At most 10,000 are stored, for seven days after the
+    /// latest; beyond that, nothing is stored.
     /// </summary>
     /// <param name="delivery">The delivery.</param>
     /// <param name="cancellation">Cancels the call.</param>
@@ -74,7 +75,9 @@ public sealed class PendingWebhooks
             return [.. values.Select(QueueJson.ReadDelivery).OfType<WebhookDelivery>().OrderBy(delivery => delivery.FirstTry)];
         }, cancellation);
 
-    /// <summary>Starts the tries of a delivery again. The process that looks next sends it.</summary>
+    /// <summary>
+    /// Resets a delivery to its first try. The next process that calls <see cref="RenewLeasesAsync"/> takes it over and sends it.
+    /// </summary>
     public async Task ResendAsync(WebhookDelivery delivery, CancellationToken cancellation)
     {
         await StoreAsync(delivery with { GivenUp = false, Tries = 0, FirstTry = connection.Time.GetUtcNow() }, cancellation);

@@ -50,6 +50,8 @@ public sealed partial class WorkQueue
     /// <summary>Whether the last report or checkpoint reached Redis.</summary>
     public bool IsReachable { get; private set; } = true;
 
+    /// <summary>Handles a signal.</summary>
+    /// <returns>Whether it ends <see cref="WaitForWorkAsync"/>.</returns>
     bool OnSignal(string signal)
     {
         if (signal.StartsWith(QueueSignals.Cancel, StringComparison.Ordinal))
@@ -61,8 +63,8 @@ public sealed partial class WorkQueue
 
     /// <summary>
     /// Takes up to <paramref name="max"/> images (12 at a time): those of dead workers first, then new ones, interactive before batch.
-    /// It never blocks. Malformed entries become dead letters, images that are cancelled or past their deadline end, and neither is
-    /// returned.
+    /// It never blocks. Not returned: malformed entries, which become dead letters; images past their deadline, which fail; images
+    /// that have ended already.
     /// </summary>
     /// <exception cref="QueueUnavailableException">Redis is unavailable. What it may have delivered comes with the next call.</exception>
     public async Task<IReadOnlyList<WorkItem>> ReadAsync(int max, CancellationToken cancellation)
@@ -151,9 +153,7 @@ public sealed partial class WorkQueue
         return item;
     }
 
-    /// <summary>
-    /// Reads the pixels of an image's input. While Redis is unavailable, it waits.
-    /// </summary>
+    /// <summary>Reads the pixels of an image's input. While Redis is unavailable, it waits.</summary>
     /// <exception cref="InvalidDataException">They are not stored, or not readable.</exception>
     public async Task<InputPixels> ReadInputAsync(WorkItem item, CancellationToken cancellation)
     {
@@ -169,7 +169,7 @@ public sealed partial class WorkQueue
             }
             catch (QueueUnavailableException exception)
             {
-                LogHolding(logger, item.Job.Id, item.Index, exception.Message);
+                LogInputNotRead(logger, item.Job.Id, item.Index, exception.Message);
                 await Task.Delay(RetryInterval, connection.Time, cancellation);
             }
             catch (RedisServerException exception)
@@ -184,7 +184,7 @@ public sealed partial class WorkQueue
     /// <summary>Completes when work was added since the last call, or after <see cref="QueueOptions.SafetyPoll"/>.</summary>
     public Task WaitForWorkAsync(CancellationToken cancellation) => signals.WaitAsync(connection.Options.SafetyPoll, cancellation);
 
-    /// <summary>Renews the leases of the images in work.</summary>
+    /// <summary>Renews the leases of images.</summary>
     /// <returns>Images that no longer belong to this worker (taken over, cancelled, final). Stop working on them.</returns>
     public async Task<IReadOnlyList<WorkItem>> RenewAsync(IReadOnlyCollection<WorkItem> items, CancellationToken cancellation)
     {
@@ -369,4 +369,8 @@ public sealed partial class WorkQueue
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "The result of image {Index} of job {JobId} is held until Redis is back: {Reason}")]
     static partial void LogHolding(ILogger logger, string jobId, int index, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The input of image {Index} of job {JobId} is read again until Redis is back: {Reason}")]
+    static partial void LogInputNotRead(ILogger logger, string jobId, int index, string reason);
 }

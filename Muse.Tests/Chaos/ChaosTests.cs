@@ -190,7 +190,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             rows.Add((crashes is null
                 ? "accepted requests that did not end as succeeded" : "other accepted requests that did not end as succeeded", "0"));
             rows.Add(("images with other bytes than the seed gives without faults, stored or received", "0"));
-            rows.Add(("images accepted / ended, by the atomic counters", $"{measured.Arrivals:N0} / {measured.Completed:N0}"));
+            rows.Add(("images accepted / ended, by the atomic counters", $"{measured.Arrivals:N0} / {measured.Ended:N0}"));
             rows.Add(("entries left in the streams / pending / dead letters / unexpected keys without expiry", "0 / 0 / 0 / 0"));
             var table = string.Concat(rows.Select(row => $"| {row.What} | {row.Count} |\n"));
             var title = $"`appendfsync {sync}`, {Workers} workers, {Clients} clients, seed {Seed}";
