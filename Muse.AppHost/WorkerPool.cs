@@ -51,7 +51,7 @@ sealed partial class WorkerPool(
                 await MeasureAsync(stoppingToken);
                 while (drainRequests.Reader.TryRead(out var index))
                     workers[index].DrainRequested = workers[index].Phase == WorkerPhase.Live;
-                foreach (var worker in progressers.Where(worker => worker.DrainRequested))
+                foreach (var worker in workers.Where(worker => worker.DrainRequested))
                     await DrainAsync(worker, stoppingToken);
                 foreach (var (index, action) in PoolPlan.Decide(wanted, [.. workers.Select(Facts)], time.GetUtcNow()))
                     await ActAsync(workers[index], action, stoppingToken);

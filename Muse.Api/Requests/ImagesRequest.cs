@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 
 namespace Muse.Api;
 
-/// <summary>The body of <c>POST /v1/images/generations</c>: OpenAI's fields, and Muse's own beside them.</summary>
+/// <summary>The body of <c>POST /v1/images/generations</c>: OpenAI's fields and Muse's own.</summary>
 public record ImagesRequest : ImageRequestFields
 {
     /// <summary>url or b64_json.</summary>

@@ -31,7 +31,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     /// <summary>Puts the part of the latent that the mask keeps back; null where all of it is generated.</summary>
     public MaskedLatent? Kept { get; private set; }
 
-    /// <summary>What the denoiser takes of the input image beside the latent; null where it takes nothing.</summary>
+    /// <summary>The mask and the masked image's latent, for a denoiser that takes them besides its latent; null for others.</summary>
     public float[]? ImageChannels { get; private set; }
 
     /// <summary>The index of the next evaluation of the denoiser, counted from the first one of the whole schedule.</summary>

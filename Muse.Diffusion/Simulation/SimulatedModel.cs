@@ -6,8 +6,8 @@ using System.Text;
 namespace Muse.Diffusion;
 
 /// <summary>
-/// A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on prompt, seed
-/// and input image alone and shows neither.
+/// A simulated device: takes a stated time for each step without using the processor, and makes an image that depends only on prompt, seed
+/// and input image, and shows none of them.
 /// </summary>
 /// <remarks>Its rows do not depend on each other, so a request's image is the same to the bit in any batch.</remarks>
 public sealed class SimulatedModel : IDiffusionModel

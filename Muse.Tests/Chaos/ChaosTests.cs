@@ -107,7 +107,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             images += request.Count;
         }
         var measured = await EventuallyAsync(() => reader.Fleet.MeasureAsync(Limit()), m => m is { Waiting: 0, Pending: 0 });
-        Assert.Equal((images, images), (measured.Arrivals, measured.Completed)); // Each was counted once at its start and at its end.
+        Assert.Equal((images, images), (measured.Arrivals, measured.Ended)); // Each was counted once at its start and at its end.
         foreach (var lane in Enum.GetValues<JobPriority>())
             Assert.Equal(0, await reader.Redis.StreamLengthAsync(reader.Keys.Stream(lane)));
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(reader.Redis));

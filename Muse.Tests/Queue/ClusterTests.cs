@@ -80,7 +80,7 @@ public sealed class ClusterTests : IAsyncLifetime
         Assert.Equal(4, (await api.Jobs.ListAsync("ada", null, 10, Limit())).Jobs.Count);
         var measured = await api.Fleet.MeasureAsync(Limit());
         Assert.Equal((0, 0, 6, 6), (measured.Waiting, measured.Pending, measured.Arrivals,
-            measured.Completed)); // The requeued one came and ended twice.
+            measured.Ended)); // The requeued one came and ended twice.
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
         Assert.Single(await MastersOfKeysAsync("{scenes}"));
     }

@@ -187,7 +187,7 @@ public sealed class FleetTests : IAsyncLifetime
         var items = await worker.Work.TakeAsync(2);
         await worker.Work.CompleteAsync(items[0], Finished(), Limit());
         var measured = await api.Fleet.MeasureAsync(Limit());
-        Assert.Equal((3, 1, 5, 1), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
+        Assert.Equal((3, 1, 5, 1), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Ended));
         Assert.InRange(measured.OldestWaiting!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         // The count is right even where Redis' own lag is not, as after a crash.
         await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Batch)!, QueueKeys.Group, "0-1");
@@ -229,6 +229,6 @@ public sealed class FleetTests : IAsyncLifetime
     {
         var measured = await api.Fleet.MeasureAsync(Limit());
         Assert.Equal((0, 0, null, 0, 0),
-            (measured.Waiting, measured.Pending, measured.OldestWaiting, measured.Arrivals, measured.Completed));
+            (measured.Waiting, measured.Pending, measured.OldestWaiting, measured.Arrivals, measured.Ended));
     }
 }

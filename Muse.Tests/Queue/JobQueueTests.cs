@@ -319,7 +319,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.Equal(new QueuePosition(0, null), await api.Jobs.PositionAsync(before.Id, Limit()));
         Assert.Equal(new QueuePosition(1, null), await api.Jobs.PositionAsync(after.Id, Limit()));
         var measured = await api.Fleet.MeasureAsync(Limit());
-        Assert.Equal((3, 0, 303, 300), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
+        Assert.Equal((3, 0, 303, 300), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Ended));
         Assert.Equal([before.Id, after.Id, after.Id], (await worker.Work.TakeAsync(3)).Select(item => item.Job.Id));
     }
 
