@@ -2,7 +2,7 @@
 //
 //   client ──HTTP──▶ api ──stream──▶ redis ◀──batches── worker-0 … worker-N
 //                     ▲────results────┘ ▲
-//                                       └──lag, decisions── autoscaler
+//                                       └──waiting, pending, decisions── autoscaler
 
 using Muse.AppHost;
 using Muse.ServiceDefaults;
@@ -12,11 +12,11 @@ return await ProgramStart.RunAsync("Muse", [], async () =>
     var builder = DistributedApplication.CreateBuilder(args);
     builder.AddQuietConsole();
     var settings = AppHostSettings.Read(builder.Configuration);
-    LoopbackProxy.Bypass(settings.HttpHost);
+    ProxyBypass.AddLoopback(settings.HttpHost);
     if (builder.ExecutionContext.IsRunMode)
         Ports.EnsureFree(settings.HttpPort, "MUSE_HTTP_PORT");
 
-    // The queue and the results: the only place where the others meet.
+    // The queue and the results. The other programs reach each other only through it.
     var redis = builder.AddMuseRedis("redis", settings);
 
     // HTTP in, stream entries out; results in, HTTP out.
@@ -30,7 +30,7 @@ return await ProgramStart.RunAsync("Muse", [], async () =>
         .WithReference(redis)
         .WaitFor(redis);
 
-    // Measures the queue and writes down how many workers there should be.
+    // Measures the queue, decides how many workers there should be, and stores the decision.
     builder.AddProject<Projects.Muse_Autoscaler>("autoscaler")
         .WithBuiltProgram()
         .WithHttpEndpoint()
@@ -68,7 +68,7 @@ return await ProgramStart.RunAsync("Muse", [], async () =>
 
         builder.AddOrderlyShutdown();
 
-        // Starts and stops the workers, one by one, to the number that the autoscaler wrote down.
+        // Starts and stops the workers, one by one, to the number that the autoscaler decided.
         builder.AddWorkerPool(redis, settings);
 
         // The load generator: started by a command in the dashboard, or with the rest by MUSE_LOAD_TESTING=1.

@@ -32,7 +32,7 @@ enum PoolAction
     Drain,
     /// <summary>Stop it.</summary>
     Stop,
-    /// <summary>Don't start it again.</summary>
+    /// <summary>Don't start it again after its back-off.</summary>
     Forget,
 }
 

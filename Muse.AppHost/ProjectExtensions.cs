@@ -85,7 +85,7 @@ static class ProjectExtensions
             return Task.FromResult(CommandResults.Success());
         }, new()
         {
-            Description = "Hand back the images in work, then stop. If a worker is still needed, another one starts.",
+            Description = "Hand back the images in progress, then stop. If a worker is still needed, another one starts.",
             IconName = "ArrowExit",
             UpdateState = context => context.ResourceSnapshot.State?.Text == KnownResourceStates.Running
                 ? ResourceCommandState.Enabled

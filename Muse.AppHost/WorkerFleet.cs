@@ -11,7 +11,7 @@ interface IWorkerFleet
     /// <summary>The heartbeats of the last 15 s.</summary>
     Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation);
     /// <summary>The autoscaler's latest decision, or null.</summary>
-    Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation);
+    Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation);
     /// <summary>Asks a worker to hand back its work.</summary>
     Task RequestDrainAsync(string worker, CancellationToken cancellation);
 }
@@ -26,8 +26,8 @@ sealed class WorkerFleet(IResourceWithConnectionString redis) : IWorkerFleet, ID
         await (await FleetAsync()).WorkersAsync(cancellation);
 
     /// <inheritdoc/>
-    public async Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) =>
-        await (await FleetAsync()).DecisionAsync(cancellation);
+    public async Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation) =>
+        await (await FleetAsync()).LatestDecisionAsync(cancellation);
 
     /// <inheritdoc/>
     public async Task RequestDrainAsync(string worker, CancellationToken cancellation) =>

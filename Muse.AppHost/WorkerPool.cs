@@ -108,7 +108,7 @@ sealed partial class WorkerPool(
         {
             heartbeats = await fleet.WorkersAsync(cancellation);
             // A decision of an earlier run says nothing about this one.
-            if (await fleet.DecisionAsync(cancellation) is { } decision && decision.At >= started)
+            if (await fleet.LatestDecisionAsync(cancellation) is { } decision && decision.At >= started)
             {
                 var number = Math.Clamp(decision.Workers, settings.MinWorkers, settings.MaxWorkers);
                 if (number != wanted)
@@ -159,7 +159,7 @@ sealed partial class WorkerPool(
     }
 
     /// <summary>
-    /// Asks a worker to hand back its work. Without Redis or a heartbeat nothing happens, and the next round tries again.
+    /// Asks a worker to hand back its images. Without Redis or a heartbeat nothing happens, and the loop tries again.
     /// </summary>
     async Task DrainAsync(PoolWorker worker, CancellationToken cancellation)
     {
@@ -192,7 +192,7 @@ sealed partial class WorkerPool(
     [LoggerMessage(1, LogLevel.Information, "Workers wanted: {Wanted} (before: {Before}). {Reason}")]
     partial void LogWanted(int wanted, int before, string reason);
 
-    [LoggerMessage(2, LogLevel.Information, "{Worker} is drained: it hands back {Images} images in work, then it is stopped.")]
+    [LoggerMessage(2, LogLevel.Information, "{Worker} is drained: it hands back {Images} images in progress, then it is stopped.")]
     partial void LogDraining(string worker, int images);
 
     [LoggerMessage(3, LogLevel.Warning, "{Worker} ended unexpectedly with exit code {ExitCode}. It is started again in {Seconds} s.")]

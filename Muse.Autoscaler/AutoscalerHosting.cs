@@ -28,7 +28,7 @@ public static class AutoscalerHosting
     }
 
     /// <summary>
-    /// Opens <see cref="AutoscalerOptions.KedaPort"/> beside the addresses that the application has anyway, where KEDA is the one to act.
+    /// Opens <see cref="AutoscalerOptions.KedaPort"/> in addition to the application's other addresses, if the actor is KEDA.
     /// </summary>
     public static WebApplicationBuilder AddKedaEndpoint(this WebApplicationBuilder builder)
     {
@@ -71,7 +71,7 @@ public static class AutoscalerHosting
 
     /// <summary>The configured policy.</summary>
     public static IScalingPolicy Policy(AutoscalerOptions options) =>
-        options.Policy == StepPolicy.Name ? new StepPolicy(options) : new DrainPolicy(options);
+        options.Policy == StepPolicy.PolicyName ? new StepPolicy(options) : new DrainPolicy(options);
 
     static IScalingActor Actor(IServiceProvider services, AutoscalerOptions options) => options.Actor switch
     {

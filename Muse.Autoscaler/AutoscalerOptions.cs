@@ -20,8 +20,8 @@ public sealed class AutoscalerOptions : IValidatableObject
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The scaling policy: <c>drain</c> (default) or <c>step</c>.</summary>
-    [AllowedValues(DrainPolicy.Name, StepPolicy.Name, ErrorMessage = "The field Policy must be drain or step.")]
-    public string Policy { get; set; } = DrainPolicy.Name;
+    [AllowedValues(DrainPolicy.PolicyName, StepPolicy.PolicyName, ErrorMessage = "The field Policy must be drain or step.")]
+    public string Policy { get; set; } = DrainPolicy.PolicyName;
 
     /// <summary>
     /// Who starts and stops workers: <c>aspire</c> (default: the AppHost's pool reads the decision), <c>kubernetes</c>, <c>keda</c> or

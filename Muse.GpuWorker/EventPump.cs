@@ -6,7 +6,7 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>Writes the engine's events to Redis. Images are encoded and stored beside the loop, so that none waits for another.</summary>
+/// <summary>Writes the engine's events to Redis. Each image is encoded and stored in a task of its own.</summary>
 sealed class EventPump(
     WorkerContext context,
     WorkQueue queue,
@@ -81,7 +81,7 @@ sealed class EventPump(
     }
 
     /// <summary>Sends a report, which may get lost. If another worker has taken the image over, it is cancelled here.</summary>
-    void Report(InFlightImage image, Func<Task<bool>> report) => _ = image.Then(async () =>
+    void Report(InFlightImage image, Func<Task<bool>> report) => _ = image.RunInOrder(async () =>
     {
         try
         {
@@ -105,7 +105,7 @@ sealed class EventPump(
         {
             try
             {
-                await image.Then(end);
+                await image.RunInOrder(end);
                 context.Release(image, outcome);
             }
             catch (Exception exception)
@@ -133,7 +133,7 @@ sealed class EventPump(
         var metadata = new ImageMetadata(ImageParameters.Describe(inFlight.Request, context.Model), options.Value.AiGeneratedMark);
         var bytes = ImageEncoder.Encode(image, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
         var stored = new StoredImage(bytes, item.Job.Format, image.Width, image.Height);
-        var finished = new FinishedImage(stored, completed.Steps, item.StartedAt, completed.PromptCutOff, completed.Flagged);
-        await queue.CompleteAsync(item, finished, giveUp);
+        var result = new CompletedImage(stored, completed.Steps, item.StartedAt, completed.PromptCutOff, completed.Flagged);
+        await queue.CompleteAsync(item, result, giveUp);
     }
 }

@@ -7,14 +7,14 @@ namespace Muse.GpuWorker;
 sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, IOptions<WorkerOptions> options, TimeProvider time,
     ILogger<HeartbeatLoop> logger)
 {
-    /// <summary>The model's card is announced again after this many beats, in case Redis has lost it.</summary>
+    /// <summary>The model's card is announced again after this many heartbeats, in case Redis has lost it.</summary>
     const int AnnounceEvery = 30;
 
     readonly RateMeter meter = new();
-    double seen;
-    long? observed;
+    double lastProgress;
+    long? lastObserved;
 
-    /// <summary>Beats until it is cancelled.</summary>
+    /// <summary>Sends heartbeats until it is cancelled.</summary>
     /// <param name="drain">Drains the worker when that is requested.</param>
     /// <param name="stopping">Ends it.</param>
     public async Task RunAsync(Action drain, CancellationToken stopping)
@@ -26,7 +26,7 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
             {
                 if (beat % AnnounceEvery == 0)
                     await fleet.AnnounceModelAsync(RequestMapping.Card(context.Model), stopping);
-                await BeatAsync(stopping);
+                await SendHeartbeatAsync(stopping);
                 if (context.State != WorkerState.Draining && await fleet.IsDrainRequestedAsync(queue.Worker, stopping))
                     drain();
             }
@@ -40,19 +40,19 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
         }
     }
 
-    public Task BeatAsync(CancellationToken cancellation)
+    public Task SendHeartbeatAsync(CancellationToken cancellation)
     {
         var inEngine = context.InFlight.Where(image => image.InEngine).ToList();
         var (progress, now) = (context.Progress, time.GetTimestamp());
         // Not the interval: a heartbeat comes later if Redis was slow to answer the last one.
-        if (observed is { } last)
+        if (lastObserved is { } last)
         {
-            meter.Observe(progress - seen, time.GetElapsedTime(last, now), worked: inEngine.Count > 0,
+            meter.Observe(progress - lastProgress, time.GetElapsedTime(last, now), worked: inEngine.Count > 0,
                 batchFull: inEngine.Count >= context.Slots);
         }
 
-        (seen, observed) = (progress, now);
-        return fleet.BeatAsync(new WorkerHeartbeat
+        (lastProgress, lastObserved) = (progress, now);
+        return fleet.SendHeartbeatAsync(new WorkerHeartbeat
         {
             Worker = queue.Worker,
             Instance = options.Value.Instance,
@@ -62,7 +62,7 @@ sealed class HeartbeatLoop(WorkerContext context, WorkQueue queue, Fleet fleet, 
             At = time.GetUtcNow(),
             Slots = context.Slots,
             Batch = [.. inEngine.Where(image => image.Slot >= 0).OrderBy(image => image.Slot)
-                .Select(image => new BatchPlace(image.Slot, image.Item.Job.Id, image.Item.Index, image.Step, image.Request.Steps))],
+                .Select(image => new BatchSlot(image.Slot, image.Item.Job.Id, image.Item.Index, image.Step, image.Request.Steps))],
             ImagesPerSecond = meter.ImagesPerSecond,
             Completed = context.Completed,
         }, cancellation);

@@ -22,17 +22,17 @@ sealed class InFlightImage(string id, WorkItem item, GenerationRequest request, 
     public int Step { get; set; }
     /// <summary>Whether the engine still has it. If not, its outcome is being stored in Redis.</summary>
     public bool InEngine { get; set; } = true;
-    /// <summary>The timestamp of the last progress report.</summary>
+    /// <summary>The time of the last progress report, as <see cref="TimeProvider.GetTimestamp"/> gives it.</summary>
     public long Reported { get; set; }
 
-    /// <summary>Whether an action has not ended yet.</summary>
+    /// <summary>Whether an action of <see cref="RunInOrder"/> has not ended yet.</summary>
     public bool IsReporting
     {
         get { lock (gate) return !last.IsCompleted; }
     }
 
     /// <summary>Runs actions one after the other, so that they reach Redis in their order.</summary>
-    public Task Then(Func<Task> next)
+    public Task RunInOrder(Func<Task> next)
     {
         lock (gate)
             return last = After(last);

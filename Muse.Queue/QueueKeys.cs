@@ -4,7 +4,7 @@ namespace Muse.Queue;
 
 /// <summary>The names of all keys and channels of one model's queue, for C# and for the Lua scripts (<see cref="Lua"/>).</summary>
 /// <remarks>
-/// The model's name is the hash tag. On a Redis Cluster all keys of a model lie in one slot, so one script may use them all.
+/// The model's name is the hash tag. On a Redis Cluster all keys of a model are in one hash slot, so one script may use them all.
 /// These keys have no expiry and are bounded: the two streams with their group (<see cref="QueueOptions.MaxLength"/>),
 /// <c>stats</c> (a few counters) and <c>dead</c> (trimmed to 100,000 entries). All others expire.
 /// </remarks>
@@ -34,7 +34,7 @@ sealed class QueueKeys(string model)
     public RedisKey Input(string id) => Prefix.Append("job:" + id + ":input");
 
     /// <summary>
-    /// Data needed only while a job is in work: checkpoints at <c>{index}:checkpoint</c>, previews at <c>{index}:preview</c>.
+    /// Data needed only while a job runs: checkpoints at <c>{index}:checkpoint</c>, previews at <c>{index}:preview</c>.
     /// </summary>
     public RedisKey Work(string id) => Prefix.Append("job:" + id + ":work");
 
@@ -48,7 +48,7 @@ sealed class QueueKeys(string model)
     public RedisKey Interrupted(string owner, string request) => Prefix.Append("interrupted:" + owner + ":" + request);
 
     /// <summary>
-    /// Counters: <c>added:{lane}</c>, <c>completed</c>. <c>capacity</c>: the fleet's measured images per second.
+    /// Counters: <c>added:{lane}</c>, <c>completed</c> (images ended in any way). <c>capacity</c>: the fleet's measured images per second.
     /// <c>called</c>: when work was signalled, until a worker reads.
     /// </summary>
     public RedisKey Stats => Prefix.Append("stats");

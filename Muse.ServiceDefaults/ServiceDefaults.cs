@@ -60,7 +60,7 @@ public static class ServiceDefaultsExtensions
                     .AddSource(builder.Environment.ApplicationName, "Muse.*")
                     .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
                     .AddHttpClientInstrumentation()
-                    .SetSampler(services => new RequestSampler(
+                    .SetSampler(services => new TraceSampler(
                         services.GetRequiredService<IOptions<TelemetryOptions>>().Value.TracesPerSecond,
                         services.GetRequiredService<TimeProvider>())))
                 .UseOtlpExporter();

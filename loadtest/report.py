@@ -145,7 +145,7 @@ def over_time(run, folder):
         ("Images a second", "1/s", [("requested", rates("arrivals"), FAINT), ("completed", rates("completed"), GREEN)], False),
         (f"Time to the image, last {WINDOW} s", "s", [(f"p{percent}", [percentile(wait, percent) for wait in waits], colour)
                                                       for percent, colour in zip(PERCENTILES, (BLUE, ORANGE, PINK))], False),
-        ("Queue", "images", [("waiting", queue("waiting"), ORANGE), ("in work", queue("pending"), GREEN)], False),
+        ("Queue", "images", [("waiting", queue("waiting"), ORANGE), ("in progress", queue("pending"), GREEN)], False),
         ("Batch of the busy workers, mean", "images", [("", [mean(batches(now)) for now in ops], PINK)], False),
         ("Workers", "workers", [("ready", [ready(now) for now in ops], GREEN), ("wanted", decided, INK)], True),
     ]  # fmt: skip
@@ -272,7 +272,7 @@ def page(run, steps, limit, folder):
     failed = [r for r in run.requests if r["fault"]]
     last = run.seconds[-1]["ops"]["queue"]
     first = run.seconds[0]["ops"]["queue"]
-    # The images that were in work at the first record are of these users too.
+    # The images that were in progress at the first record are of these users too.
     accepted, ended = (last[counter] - first["completed"] for counter in ("arrivals", "completed"))
     cut_off = accepted - len(run.requests)
     counts = [ready(second["ops"]) for second in run.seconds]

@@ -16,8 +16,8 @@ public static class Automatic1111Endpoints
         var api = routes.MapGroup($"{Prefix}/v1").WithTags("AUTOMATIC1111").RequireCaller();
         api.MapPost("/txt2img", TextToImageAsync).WithName("txt2img").RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("Generate images from text and wait for them")
-            .WithDescription("Sizes, steps and samplers that the model can't do are brought to the nearest that it can. 'info' names what "
-                + "had no effect. A client that disconnects cancels the job.")
+            .WithDescription("Sizes, steps and samplers that the model does not support are replaced by the nearest. 'info' names the "
+                + "fields without effect. A client that disconnects cancels the job.")
             .Accepts<Automatic1111Body>("application/json").ProducesErrors(400, 401, 404, 409, 413, 415, 429, 500, 503, 504);
         api.MapPost("/img2img", ImageToImageAsync).WithName("img2img").RequireRateLimiting(RateLimits.OpenRequests)
             .AcceptsInputImages(routes.ServiceProvider).WithSummary("Generate images from an image and wait for them")
@@ -48,9 +48,9 @@ public static class Automatic1111Endpoints
     {
         List("/sd-models", "sdModels", "The served model", (ModelNames models) =>
             TypedResults.Ok<IReadOnlyList<CheckpointItem>>([new(models.Served, models.Served, models.Served)]));
-        List("/samplers", "sdSamplers", "The model's samplers", async (ModelDirectory models, CancellationToken cancellation) =>
+        List("/samplers", "sdSamplers", "The model's samplers", async (ModelCardCache models, CancellationToken cancellation) =>
             TypedResults.Ok(Automatic1111Samplers.Of(await models.FindAsync(cancellation))));
-        List("/schedulers", "sdSchedulers", "The model's schedules", async (ModelDirectory models, CancellationToken cancellation) =>
+        List("/schedulers", "sdSchedulers", "The model's schedules", async (ModelCardCache models, CancellationToken cancellation) =>
             TypedResults.Ok(Automatic1111Samplers.Schedules(await models.FindAsync(cancellation))));
         List("/upscalers", "sdUpscalers", "None", () => TypedResults.Ok<IReadOnlyList<UpscalerItem>>([new("None")]));
         List("/embeddings", "sdEmbeddings", "None", () =>

@@ -3,9 +3,9 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>The jobs that a caller has submitted through AUTOMATIC1111's API, whichever API process has accepted them.</summary>
-public sealed class Automatic1111Jobs(JobQueue queue, ModelDirectory models, TimeProvider time)
+public sealed class Automatic1111Jobs(JobQueue queue, ModelCardCache models, TimeProvider time)
 {
-    /// <summary>How many of a caller's latest jobs are looked at.</summary>
+    /// <summary>How many of a caller's latest jobs are searched.</summary>
     const int Latest = 50;
 
     /// <summary>The caller's oldest unfinished job, which is the present one; null where there is none.</summary>
@@ -21,7 +21,7 @@ public sealed class Automatic1111Jobs(JobQueue queue, ModelDirectory models, Tim
     {
         if (await CurrentAsync(owner, cancellation) is not { } job)
             return new() { State = new() };
-        // A job that waits has begun as far as its caller is concerned.
+        // Front ends take a progress of 0 for no job, so a job that waits has a little more.
         const double Least = 0.01;
         var (step, steps) = (job.Images.Sum(image => image.Step), job.Images.Sum(image => image.Steps));
         var progress = Math.Clamp(steps > 0 ? (double)step / steps : 0, Least, 1);

@@ -5,8 +5,10 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Turns requests of AUTOMATIC1111's API into the fields of the jobs API. Values that the model can't do are brought to the
-/// nearest that it can, and a warning says so.</summary>
+/// <summary>
+/// Turns requests of AUTOMATIC1111's API into the fields of the jobs API. Values that the model does not support are replaced by the
+/// nearest supported ones, with a warning.
+/// </summary>
 public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
 {
     /// <summary>How the ids of these jobs begin, by which progress and interrupt find them.</summary>
@@ -20,9 +22,11 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
     /// <summary>Options that a request may override with effect.</summary>
     static readonly string[] ReadOptions = ["sd_model_checkpoint", "samples_format", "emphasis"];
 
-    /// <summary>Fields about saving files and restoring options on the server's side, which mean nothing to a server that keeps
-    /// neither; and those that front ends add for themselves.</summary>
-    static readonly string[] Meaningless =
+    /// <summary>
+    /// Fields that are ignored without a warning: about saving files and restoring options on the server, and those that front ends add for
+    /// their own use.
+    /// </summary>
+    static readonly string[] IgnoredWithoutWarning =
         ["save_images", "do_not_save_samples", "do_not_save_grid", "override_settings_restore_afterwards", "url", "auth"];
 
     /// <summary>Parses a request with the parser of all other requests.</summary>
@@ -42,7 +46,7 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
         var count = Limited("batch_size", body.BatchSize ?? 1, 1, Limits.MaxCount, warnings)
             * Limited("n_iter", body.NIter ?? 1, 1, Limits.MaxCount, warnings);
         var steps = body.Steps is { } asked ? (int?)Limited("steps", asked, 1, card?.MaxSteps ?? 1000, warnings) : null;
-        NameOthers(body, warnings);
+        WarnOfFieldsWithoutEffect(body, warnings);
         if (card is null && ((body.Width ?? body.Height) is not null || body.SamplerName is { Length: > 0 }))
             warnings.Add("No worker has announced the model yet, so its own size and sampler were used.");
         return new()
@@ -93,7 +97,7 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
 
     static string? Size(Automatic1111Body body, ModelCard? card, bool hasImage, List<string> warnings)
     {
-        // Without a size an image keeps its own shape. A model that is not known yet makes its own size.
+        // Without a size, an input image keeps its aspect ratio. Before a worker has announced the model, the worker's default is used.
         if (card is null || (body.Width is null && body.Height is null))
             return null;
         const int Largest = 100_000;
@@ -106,7 +110,7 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
                 $"The model does not support the size {width}x{height}; {size.Item1}x{size.Item2} was used instead."));
         }
         if (hasImage && body.Others?.TryGetValue("resize_mode", out var mode) == true && mode.ValueKind == JsonValueKind.Number)
-            warnings.Add("'resize_mode' has no effect here: an image of another shape is cut in the middle.");
+            warnings.Add("'resize_mode' has no effect here: an image of another aspect ratio is cropped around its centre.");
         return string.Create(CultureInfo.InvariantCulture, $"{size.Item1}x{size.Item2}");
 
         bool Fits(int side) => side >= card.MinSize && side <= card.MaxSize && side % card.SizeMultiple == 0;
@@ -122,7 +126,7 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
         return null;
     }
 
-    /// <summary>The strength; at least what leaves one step.</summary>
+    /// <summary>The strength; at least so much that one step runs.</summary>
     static double Strength(decimal? asked, int steps, List<string> warnings)
     {
         const double Rounding = 1 + 1e-9;
@@ -131,7 +135,7 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
         if (limited != strength)
         {
             warnings.Add(string.Create(CultureInfo.InvariantCulture,
-                $"'denoising_strength' was {strength}; {limited:0.###} was used, of which {steps} steps leave one or more."));
+                $"'denoising_strength' was {strength}; {limited:0.###} was used: with {steps} steps, a smaller one runs none."));
         }
         return limited;
     }
@@ -144,11 +148,11 @@ public sealed class Automatic1111Mapping(IOptions<ApiOptions> options)
         return limited;
     }
 
-    /// <summary>Names what was sent and has no effect. What is off, empty or absent is not worth a sentence.</summary>
-    static void NameOthers(Automatic1111Body body, List<string> warnings)
+    /// <summary>Adds a warning that names the fields without effect, except those that are off or empty.</summary>
+    static void WarnOfFieldsWithoutEffect(Automatic1111Body body, List<string> warnings)
     {
         const int Most = 50, LongestName = 60;
-        var names = (body.Others ?? []).Where(field => !Meaningless.Contains(field.Key) && field.Key != "resize_mode")
+        var names = (body.Others ?? []).Where(field => !IgnoredWithoutWarning.Contains(field.Key) && field.Key != "resize_mode")
             .Concat((body.OverrideSettings ?? []).Where(option => !ReadOptions.Contains(option.Key))
                 .Select(option => KeyValuePair.Create($"override_settings.{option.Key}", option.Value)))
             .Where(field => IsSet(field.Value))

@@ -22,7 +22,7 @@ static class Automatic1111Samplers
         ["flow_euler"] = "Euler",
     };
 
-    /// <summary>Samplers by their names in the form of <see cref="Bare"/>. Those that Muse lacks have the nearest one.</summary>
+    /// <summary>Muse's samplers by the web UI's names in the form of <see cref="Normalize"/>.</summary>
     static readonly Dictionary<string, string> Known = new()
     {
         ["euler"] = "euler",
@@ -39,6 +39,7 @@ static class Automatic1111Samplers
         ["dpm++2msde"] = "dpmpp_2m_sde",
     };
 
+    /// <summary>The nearest sampler for each one of the web UI that Muse lacks.</summary>
     static readonly Dictionary<string, string> Nearest = new()
     {
         ["ddimcfg++"] = "ddim",
@@ -84,7 +85,7 @@ static class Automatic1111Samplers
     {
         if (card is not { Samplers: [var own, ..] })
             return null;
-        var (bare, wanted) = (Bare(name ?? ""), Bare(schedule ?? ""));
+        var (bare, wanted) = (Normalize(name ?? ""), Normalize(schedule ?? ""));
         foreach (var suffix in (string[])["karras", "exponential"])
         {
             // Before the web UI's version 1.9 the schedule was a part of the sampler's name.
@@ -116,7 +117,7 @@ static class Automatic1111Samplers
     static bool IsKarras(string sampler) => sampler.EndsWith(Karras, StringComparison.Ordinal);
 
     /// <summary>A name without case, spaces, hyphens and underscores, and without the prefix k_ of older versions.</summary>
-    static string Bare(string name)
+    static string Normalize(string name)
     {
         var bare = string.Concat(name.Take(100).Where(c => c is not (' ' or '-' or '_'))).ToLowerInvariant()
             .Replace("dpmpp", "dpm++", StringComparison.Ordinal);

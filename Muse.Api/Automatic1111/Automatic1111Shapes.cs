@@ -16,7 +16,7 @@ public sealed record Automatic1111Error(string Error, string Detail, string Body
 /// <summary>The response of <c>txt2img</c> and <c>img2img</c>. <see cref="Automatic1111Response"/> writes it in pieces.</summary>
 /// <param name="Images">The files as Base64.</param>
 /// <param name="Parameters">The request, without its images.</param>
-/// <param name="Info">What was made, as a text of JSON.</param>
+/// <param name="Info">What was generated, as a string with JSON in it.</param>
 public sealed record Automatic1111Images(IReadOnlyList<string> Images, Automatic1111Body Parameters, string Info);
 
 /// <summary>The JSON in <see cref="Automatic1111Images.Info"/>.</summary>
@@ -84,7 +84,7 @@ public sealed record Automatic1111Info
     public required IReadOnlyList<string> Warnings { get; init; }
 }
 
-/// <summary>The options, of which only the model's name tells something.</summary>
+/// <summary>The options. All but the model's name are constants.</summary>
 public sealed record Automatic1111Options
 {
     /// <summary>The served model.</summary>
@@ -111,7 +111,7 @@ public sealed record Automatic1111OptionsBody(string? SdModelCheckpoint = null);
 /// <summary>A model.</summary>
 /// <param name="Title">Its name.</param>
 /// <param name="ModelName">Its name.</param>
-/// <param name="Filename">Its name: where it lies is nobody's business.</param>
+/// <param name="Filename">Its name; the path is not shown.</param>
 public sealed record CheckpointItem(string Title, string ModelName, string Filename)
 {
     /// <summary>Not known.</summary>

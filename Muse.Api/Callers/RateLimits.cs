@@ -18,12 +18,12 @@ public sealed class RateLimits(JobQueue queue, IOptions<ApiOptions> options)
 
     /// <summary>Counts the images of a request.</summary>
     /// <returns>The error of a caller that has reached its limit, or null.</returns>
-    public async ValueTask<ApiError?> CountAsync(Caller caller, int images, CancellationToken cancellation)
+    public async ValueTask<ApiError?> CountAgainstLimitAsync(Caller caller, int images, CancellationToken cancellation)
     {
         if (!limits.Enabled || caller.IsOperator)
             return null;
         var (limit, window) = caller.HasKey ? (limits.KeyRequests, limits.KeyWindow) : (limits.AnonymousRequests, limits.AnonymousWindow);
-        return await queue.CountAsync(Partition(caller.Owner), images, limit, window, cancellation) is { } retryAfter
+        return await queue.CountAgainstLimitAsync(Partition(caller.Owner), images, limit, window, cancellation) is { } retryAfter
             ? ApiError.RateLimited(retryAfter)
             : null;
     }

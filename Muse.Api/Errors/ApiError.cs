@@ -54,15 +54,15 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
     public static readonly ApiError TooManyOpenRequests = new(429, "too_many_open_requests",
         "You have too many open requests. Close some, or try again after the time in Retry-After.", RetryAfter: TimeSpan.FromSeconds(5));
 
-    /// <summary>The queue is longer than the server can work off in time.</summary>
+    /// <summary>The queue is longer than the workers can complete in time.</summary>
     public static ApiError QueueFull(TimeSpan retryAfter, TimeSpan estimatedWait) => new(429, "queue_full",
         $"The queue is full: an image would wait about {Math.Ceiling(estimatedWait.TotalSeconds):0} s. Try again after the time in "
             + $"Retry-After.",
         RetryAfter: retryAfter);
 
-    /// <summary>No worker has said yet what the model can do, which an input image depends on.</summary>
+    /// <summary>No worker has announced the model yet. Its sizes are needed for a request with an input image.</summary>
     public static readonly ApiError NoModelYet = new(503, "model_not_ready",
-        "No worker has announced the model yet, so an image can't be brought to its size. Try again shortly.",
+        "No worker has announced the model yet, so the size of the images can't be chosen. Try again shortly.",
         RetryAfter: TimeSpan.FromSeconds(5));
 
     /// <summary>Redis can't be reached.</summary>

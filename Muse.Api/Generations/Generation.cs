@@ -101,7 +101,7 @@ public sealed record GenerationImage
     public string? Worker { get; init; }
     /// <summary>The end of the prompt that is beyond the model's limit.</summary>
     public string? PromptCutOff { get; init; }
-    /// <summary>Whether the safety checker blurred it.</summary>
+    /// <summary>Whether the safety checker flagged it; it is black then.</summary>
     public bool? Flagged { get; init; }
     /// <summary>Why it failed.</summary>
     public GenerationError? Error { get; init; }

@@ -128,7 +128,7 @@ public static class GenerationsEndpoints
             : (ApiErrorResult)ApiError.NotFound("job");
 
     static async Task<Results<FileContentHttpResult, ApiErrorResult>> PreviewAsync(string id, int index, HttpContext context,
-        JobQueue queue, ModelDirectory models)
+        JobQueue queue, ModelCardCache models)
     {
         if (await FindAsync(id, context, queue) is not { } job || index < 0 || index >= job.Images.Count
             || await models.ChecksSafetyAsync(context.RequestAborted)

@@ -27,7 +27,7 @@ public static partial class ApiHosting
             json.SerializerOptions.NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.Strict;
         });
         builder.Services
-            .AddSingleton<ModelDirectory>()
+            .AddSingleton<ModelCardCache>()
             .AddSingleton<ModelNames>()
             .AddSingleton<WebhookRules>()
             .AddSingleton<WebhookSchedule>()

@@ -6,7 +6,7 @@ namespace Muse.Api;
 /// <summary>OpenAI's images API.</summary>
 public static class ImagesEndpoints
 {
-    /// <summary>Maps <c>POST /v1/images/generations</c> and the links of its responses.</summary>
+    /// <summary>Maps <c>POST /v1/images/generations</c> and <c>/edits</c>, and the links of their responses.</summary>
     public static void MapImages(this IEndpointRouteBuilder routes)
     {
         var images = routes.MapGroup("/v1/images").WithTags("Images");

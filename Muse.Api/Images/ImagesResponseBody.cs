@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 namespace Muse.Api;
 
 /// <summary>
-/// The response of <c>POST /v1/images/generations</c>. <see cref="ImagesResponse"/> writes it in pieces; the OpenAPI document and the tests
-/// read this shape.
+/// The response of <c>POST /v1/images/generations</c> and <c>/edits</c>. <see cref="ImagesResponse"/> writes it in pieces; the OpenAPI
+/// document and the tests use this record.
 /// </summary>
 public sealed record ImagesResponseBody
 {
@@ -46,18 +46,25 @@ public sealed record ImageData
     public required ulong Seed { get; init; }
     /// <summary>The end of the prompt that is beyond the model's limit.</summary>
     public string? PromptCutOff { get; init; }
-    /// <summary>Whether the safety checker blurred it.</summary>
+    /// <summary>Whether the safety checker flagged it; it is black then.</summary>
     public bool? Flagged { get; init; }
 }
 
 /// <summary>A count of tokens.</summary>
-/// <param name="InputTokens">Words of the prompt.</param>
+/// <param name="InputTokens">Words of the prompt, and patches of 8 by 8 pixels of the input image.</param>
 /// <param name="OutputTokens">Patches of 8 by 8 pixels generated.</param>
 /// <param name="TotalTokens">Their sum.</param>
 /// <param name="InputTokensDetails">The input in detail.</param>
-public sealed record TokenUsage(int InputTokens, long OutputTokens, long TotalTokens, InputTokenDetails InputTokensDetails);
+/// <param name="OutputTokensDetails">The output in detail.</param>
+public sealed record TokenUsage(long InputTokens, long OutputTokens, long TotalTokens, InputTokenDetails InputTokensDetails,
+    OutputTokenDetails OutputTokensDetails);
 
 /// <summary>A count of input tokens.</summary>
 /// <param name="TextTokens">Words of the prompt.</param>
-/// <param name="ImageTokens">Always 0.</param>
-public sealed record InputTokenDetails(int TextTokens, int ImageTokens);
+/// <param name="ImageTokens">Patches of 8 by 8 pixels of the input image; 0 without one.</param>
+public sealed record InputTokenDetails(int TextTokens, long ImageTokens);
+
+/// <summary>A count of output tokens.</summary>
+/// <param name="ImageTokens">Patches of 8 by 8 pixels generated.</param>
+/// <param name="TextTokens">Always 0.</param>
+public sealed record OutputTokenDetails(long ImageTokens, int TextTokens);

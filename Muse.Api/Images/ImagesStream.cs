@@ -15,7 +15,7 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
         var services = httpContext.RequestServices;
         var queue = services.GetRequiredService<JobQueue>();
         var connections = services.GetRequiredService<WaitingConnections>();
-        var previews = await services.GetRequiredService<ModelDirectory>().ChecksSafetyAsync(httpContext.RequestAborted) ? 0 : partials;
+        var previews = await services.GetRequiredService<ModelCardCache>().ChecksSafetyAsync(httpContext.RequestAborted) ? 0 : partials;
         connections.Add(request.JobId);
         var final = false;
         try

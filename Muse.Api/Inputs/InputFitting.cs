@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace Muse.Api;
 
-/// <summary>Where an input image lies in the image that the model works on.</summary>
+/// <summary>Where an input image is placed in the image that the model works on.</summary>
 /// <param name="Width">Width of the model's image, pixels.</param>
 /// <param name="Height">Height of the model's image, pixels.</param>
 /// <param name="ContentWidth">Width of the input in it, from the left, pixels; the rest is padding.</param>
@@ -17,8 +17,8 @@ static class InputFitting
     const double AreaKept = 2;
 
     /// <summary>
-    /// Where an input lies if the request names no size: its aspect ratio is kept, its area brought near to what the model was trained on,
-    /// and the sides padded to the model's multiples.
+    /// Where an input is placed if the request names no size. Its aspect ratio is kept, its area is brought near to the model's default,
+    /// and its sides are padded to the model's multiples.
     /// </summary>
     public static InputPlacement Place(int width, int height, ModelCard card)
     {
@@ -34,8 +34,8 @@ static class InputFitting
     }
 
     /// <summary>
-    /// The pixels of the model's image. An input of another aspect ratio than the content is cut to it, in the middle; the padding repeats
-    /// the edge, and a mask keeps it.
+    /// The pixels of the model's image. An input of another aspect ratio than the content is cropped around its centre. The padding repeats
+    /// the edge, and is not masked.
     /// </summary>
     public static InputPixels Fit(DecodedInput input, InputPlacement placement)
     {
@@ -64,7 +64,7 @@ static class InputFitting
             return pixels;
         var info = new SKImageInfo(input.Width, input.Height, color, SKAlphaType.Opaque);
         var crop = Crop(input, width, height);
-        // Smaller by averages of what falls on a pixel, larger by a cubic.
+        // Averages where it becomes smaller, a cubic where it becomes larger.
         var sampling = crop.Width > width || crop.Height > height
             ? new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear)
             : new SKSamplingOptions(SKCubicResampler.Mitchell);

@@ -173,7 +173,7 @@ public sealed class InputImageDecoder(IOptions<ApiOptions> options)
         return mask.AsSpan().ContainsAnyExcept((byte)0) ? mask : null;
     }
 
-    /// <summary>The pixels without transparency: as the colours stand in the file, since a transparent part is a mask.</summary>
+    /// <summary>The pixels with full alpha. Transparent ones keep their colour in the file: transparency is a mask here.</summary>
     static byte[] Opaque(SKBitmap bitmap)
     {
         var pixels = bitmap.GetPixelSpan().ToArray();

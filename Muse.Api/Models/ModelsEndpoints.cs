@@ -14,10 +14,10 @@ public static class ModelsEndpoints
         models.MapGet("/{model}", GetAsync).WithName("retrieveModel").WithSummary("One model by name").ProducesOpenAIErrors(404);
     }
 
-    static async Task<Ok<ModelList>> ListAsync(ModelDirectory models, ModelNames names, CancellationToken cancellation) =>
+    static async Task<Ok<ModelList>> ListAsync(ModelCardCache models, ModelNames names, CancellationToken cancellation) =>
         TypedResults.Ok(new ModelList("list", [Describe(names.Served, names.Served, await models.FindAsync(cancellation))]));
 
-    static async Task<Results<Ok<ModelDescription>, ApiErrorResult>> GetAsync(string model, ModelDirectory models, ModelNames names,
+    static async Task<Results<Ok<ModelDescription>, ApiErrorResult>> GetAsync(string model, ModelCardCache models, ModelNames names,
         CancellationToken cancellation) =>
         names.Contains(model)
             ? TypedResults.Ok(Describe(model, names.Served, await models.FindAsync(cancellation)))

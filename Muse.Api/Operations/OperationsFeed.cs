@@ -100,7 +100,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         var now = new OperationsNow
         {
             At = queue.At,
-            Queue = new(queue.Waiting, queue.Pending, queue.OldestWaiting?.TotalSeconds, queue.Arrivals, queue.Completed),
+            Queue = new(queue.Waiting, queue.Pending, queue.OldestWaiting?.TotalSeconds, queue.Arrivals, queue.Ended),
             ImagesPerSecond = Rate(queue),
             WaitP50 = p50,
             WaitP95 = p95,
@@ -131,7 +131,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
             measured.Dequeue();
         var first = measured.Peek();
         var seconds = (queue.At - first.At).TotalSeconds;
-        return seconds > 0 ? Math.Max(0, queue.Completed - first.Completed) / seconds : null;
+        return seconds > 0 ? Math.Max(0, queue.Ended - first.Ended) / seconds : null;
     }
 
     static OperationsWorker Show(WorkerHeartbeat worker) => new(worker.Worker, worker.Instance, worker.State switch
@@ -140,7 +140,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         WorkerState.Draining => "draining",
         _ => "ready",
     }, worker.Device, worker.StartedAt, worker.At, worker.Slots,
-        [.. worker.Batch.Select(place => new OperationsPlace(place.Place, Shorten(place.JobId)!, place.Index, place.Step, place.Steps))],
+        [.. worker.Batch.Select(slot => new OperationsPlace(slot.Slot, Shorten(slot.JobId)!, slot.Index, slot.Step, slot.Steps))],
         worker.ImagesPerSecond, worker.Completed);
 
     /// <summary>A dead letter in the operators' API.</summary>

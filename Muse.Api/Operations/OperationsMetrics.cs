@@ -19,8 +19,8 @@ public sealed class OperationsMetrics
         Gauge("muse.queue.pending", "{picture}", "Images in progress.", now => now.Queue.Pending);
         Gauge("muse.queue.oldest_wait", "s", "Waiting time of the oldest waiting image.", now => now.Queue.OldestWaitingSeconds ?? 0);
         Gauge("muse.workers", "{worker}", "Workers with a heartbeat in the last 15 s.", now => now.Workers.Count);
-        Gauge("muse.workers.places", "{picture}", "Batch places of all workers.", now => now.Workers.Sum(worker => worker.Slots));
-        Gauge("muse.workers.places.taken", "{picture}", "Occupied batch places of all workers.", now =>
+        Gauge("muse.workers.places", "{picture}", "Slots of all workers.", now => now.Workers.Sum(worker => worker.Slots));
+        Gauge("muse.workers.places.taken", "{picture}", "Occupied slots of all workers.", now =>
             now.Workers.Sum(worker => worker.Batch.Count));
         Gauge("muse.dead_letters", "{picture}", "Dead letters, counted up to 50.", now => now.DeadLetters.Count);
         meter.CreateObservableCounter("muse.pictures.arrived", () => Measure(now => now.Queue.Arrivals), "{picture}",

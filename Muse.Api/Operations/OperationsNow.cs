@@ -44,7 +44,7 @@ public sealed record OperationsQueue(long Waiting, long Pending, double? OldestW
 /// <param name="StartedAt">When it started.</param>
 /// <param name="At">When it sent its latest heartbeat.</param>
 /// <param name="Slots">Most images at once.</param>
-/// <param name="Batch">The occupied places of its batch.</param>
+/// <param name="Batch">The occupied slots of its batch.</param>
 /// <param name="ImagesPerSecond">Measured while busy.</param>
 /// <param name="Completed">Images completed since it started.</param>
 public sealed record OperationsWorker(string Worker, string? Instance, string State, string Device, DateTimeOffset StartedAt,
@@ -52,7 +52,7 @@ public sealed record OperationsWorker(string Worker, string? Instance, string St
     [property: JsonPropertyName("pictures_per_second")] double? ImagesPerSecond, [property: JsonPropertyName("painted")] long Completed);
 
 /// <summary>An occupied place in a batch. The job's id is shortened, as the whole id would give access to the job's images.</summary>
-/// <param name="Place">0 to slots - 1.</param>
+/// <param name="Place">The slot, 0 to slots - 1.</param>
 /// <param name="JobId">The beginning of the job's id.</param>
 /// <param name="Index">Which of its images.</param>
 /// <param name="Step">Steps done.</param>

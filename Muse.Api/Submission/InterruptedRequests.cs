@@ -4,7 +4,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Jobs whose response was not delivered, kept for the retry of clients that count their retries.</summary>
-/// <remarks>Each job is given to one retry only. A request that was refused or answered leaves nothing to find.</remarks>
+/// <remarks>Each job is given to one retry only. Nothing is kept for a request that was rejected or whose response was delivered.</remarks>
 public sealed partial class InterruptedRequests(
     JobQueue queue,
     AbandonedJobs abandoned,

@@ -5,10 +5,10 @@ using Muse.Queue;
 
 namespace Muse.Api;
 
-/// <summary>Turns an HTTP request into a job of the queue, the same way for all three APIs: read, parse, submit.</summary>
+/// <summary>Turns an HTTP request into a job of the queue, in the same way for all APIs: read, parse, submit.</summary>
 public sealed class JobSubmission(
     JobParser parser,
-    ModelDirectory models,
+    ModelCardCache models,
     JobQueue queue,
     RateLimits limits,
     InterruptedRequests interrupted,
@@ -18,7 +18,7 @@ public sealed class JobSubmission(
 {
     /// <summary>Submits a request.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="type">The shape of its body.</param>
+    /// <param name="type">The type of its body.</param>
     /// <param name="parse">How the body becomes a job.</param>
     public async Task<(TRequest? Body, SubmissionResult Result)> SubmitAsync<TRequest>(HttpContext context, JsonTypeInfo<TRequest> type,
         Func<JobParser, TRequest, ModelCard?, JobOrigin, ParsedRequest> parse) where TRequest : class
@@ -45,7 +45,7 @@ public sealed class JobSubmission(
         var job = parsed.Job!;
         if (identity.IsRetry && await interrupted.ClaimAsync(owner, identity, context.RequestAborted) is { } earlier)
             return Accept(earlier);
-        if (await limits.CountAsync(caller, job.Count, context.RequestAborted) is { } limited)
+        if (await limits.CountAgainstLimitAsync(caller, job.Count, context.RequestAborted) is { } limited)
             return new SubmissionResult.Rejected(limited);
         return await SubmitAsync(job, parsed.Input, identity, context.RequestAborted) switch
         {
@@ -64,8 +64,8 @@ public sealed class JobSubmission(
     }
 
     /// <summary>
-    /// Submits the job. If the client disconnects or the queue is unavailable, the job may still be accepted, and is cancelled
-    /// then.
+    /// Submits the job. If the client disconnects or Redis does not answer, the job may have been accepted all the same, so it is
+    /// cancelled.
     /// </summary>
     async Task<SubmitOutcome> SubmitAsync(ImageJob job, InputPixels? input, RequestIdentity identity, CancellationToken disconnected)
     {

@@ -35,14 +35,14 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(pending.KeepEvery, time);
+        using var timer = new PeriodicTimer(pending.RenewalInterval, time);
         try
         {
             do
             {
                 try
                 {
-                    foreach (var jobId in await pending.KeepAsync(held.Keys, stoppingToken))
+                    foreach (var jobId in await pending.RenewLeasesAsync(held.Keys, stoppingToken))
                         SendWhenFinished(jobId);
                 }
                 catch (QueueUnavailableException exception)
@@ -66,7 +66,7 @@ public sealed partial class WebhookSender(JobQueue queue, PendingWebhooks pendin
         try
         {
             if (unsent.Length > 0)
-                await pending.LeaveAsync(unsent, CancellationToken.None);
+                await pending.ReleaseLeasesAsync(unsent, CancellationToken.None);
         }
         catch (QueueUnavailableException exception)
         {

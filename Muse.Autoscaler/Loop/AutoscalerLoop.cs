@@ -17,7 +17,7 @@ public sealed class AutoscalerLoop(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        Log.Started(logger, policy.Title, options.MinWorkers, options.MaxWorkers, options.Interval, options.Actor);
+        Log.Started(logger, policy.Name, options.MinWorkers, options.MaxWorkers, options.Interval, options.Actor);
         while (!stoppingToken.IsCancellationRequested)
         {
             await TickAsync(stoppingToken);
@@ -34,8 +34,8 @@ public sealed class AutoscalerLoop(
             var current = desired ??= await RestoreAsync(cancellation);
             var snapshot = await gauge.MeasureAsync(current, cancellation) with { Recommended = [.. recommended] };
             var advice = policy.Decide(snapshot, clock.Now);
-            var decision = new ScalingDecision(advice.Workers, advice.Reason, time.GetUtcNow(), policy.Title, snapshot.Queue);
-            await fleet.DecideAsync(decision, cancellation);
+            var decision = new ScalingDecision(advice.Workers, advice.Reason, time.GetUtcNow(), policy.Name, snapshot.Queue);
+            await fleet.StoreDecisionAsync(decision, cancellation);
             Remember(advice);
             desired = decision.Workers;
             latest.Set(decision);
@@ -53,7 +53,7 @@ public sealed class AutoscalerLoop(
     /// <summary>The number to start from: the last stored decision, or the minimum.</summary>
     async Task<int> RestoreAsync(CancellationToken cancellation)
     {
-        var earlier = await fleet.DecisionAsync(cancellation);
+        var earlier = await fleet.LatestDecisionAsync(cancellation);
         var workers = Math.Clamp(earlier?.Workers ?? options.MinWorkers, options.MinWorkers, options.MaxWorkers);
         // Counts as needed until now, so that a restart does not scale down.
         recommended.Add(new(clock.Now, workers));

@@ -12,7 +12,7 @@ public sealed class AutoscalerMetrics : IHostedService
         Gauge("muse.autoscaler.workers.desired", "{worker}", "Workers wanted.", decision => decision.Workers);
         Gauge("muse.autoscaler.pictures.waiting", "{picture}", "Images that no worker has taken yet.",
             decision => decision.Measured.Waiting);
-        Gauge("muse.autoscaler.pictures.pending", "{picture}", "Images in work.", decision => decision.Measured.Pending);
+        Gauge("muse.autoscaler.pictures.pending", "{picture}", "Images in progress.", decision => decision.Measured.Pending);
         Gauge("muse.autoscaler.oldest.wait", "s", "Waiting time of the oldest waiting image.",
             decision => decision.Measured.OldestWaiting?.TotalSeconds ?? 0);
 

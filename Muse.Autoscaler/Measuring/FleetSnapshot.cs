@@ -19,12 +19,12 @@ public sealed record FleetSnapshot
     public required IReadOnlyList<WorkerFacts> Workers { get; init; }
     /// <summary>The number decided last.</summary>
     public required int Desired { get; init; }
-    /// <summary>Earlier recommendations, before any hold; newest last.</summary>
+    /// <summary>Earlier values of <see cref="ScalingAdvice.Recommended"/>, newest last.</summary>
     public IReadOnlyList<Recommendation> Recommended { get; init; } = [];
     /// <summary>Why this measurement is not reliable enough to scale down, or null.</summary>
     public string? ScaleDownBlocker { get; init; }
 
-    /// <summary>Images waiting and in work.</summary>
+    /// <summary>Images waiting and in progress.</summary>
     public long Backlog => Queue.Waiting + Queue.Pending;
 }
 

@@ -7,10 +7,10 @@ public interface IFleet
     Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation);
     /// <inheritdoc cref="Fleet.WorkersAsync"/>
     Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation);
-    /// <inheritdoc cref="Fleet.DecideAsync"/>
-    Task DecideAsync(ScalingDecision decision, CancellationToken cancellation);
-    /// <inheritdoc cref="Fleet.DecisionAsync"/>
-    Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.StoreDecisionAsync"/>
+    Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.LatestDecisionAsync"/>
+    Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation);
     /// <inheritdoc cref="Fleet.WaitForChangeAsync"/>
     Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation);
 }
@@ -23,9 +23,10 @@ public sealed class RedisFleet(Fleet fleet) : IFleet
     /// <inheritdoc/>
     public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) => fleet.WorkersAsync(cancellation);
     /// <inheritdoc/>
-    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation) => fleet.DecideAsync(decision, cancellation);
+    public Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation) =>
+        fleet.StoreDecisionAsync(decision, cancellation);
     /// <inheritdoc/>
-    public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) => fleet.DecisionAsync(cancellation);
+    public Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation) => fleet.LatestDecisionAsync(cancellation);
     /// <inheritdoc/>
     public Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => fleet.WaitForChangeAsync(atMost, cancellation);
 }

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Muse.Autoscaler;
 
-/// <summary>As few workers as complete everything that waits and arrives within the target time.</summary>
+/// <summary>
+/// As few workers as complete everything that waits and arrives within the target time. "Drain" is the queue's here, not a worker's.
+/// </summary>
 /// <remarks>
 /// With a worker's measured rate μ, arrivals λ and a target T, n workers complete a first-come queue of L images in L / nμ,
 /// and the queue does not grow while nμ ≥ λ. So n ≥ max(L / μT, λ / μ). L is the current backlog and the backlog at the time when
@@ -13,10 +15,10 @@ namespace Muse.Autoscaler;
 public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
 {
     /// <summary>Its name in the settings.</summary>
-    public const string Name = "drain";
+    public const string PolicyName = "drain";
 
     /// <inheritdoc/>
-    public string Title => Name;
+    public string Name => PolicyName;
 
     /// <inheritdoc/>
     public ScalingAdvice Decide(FleetSnapshot snapshot, DateTimeOffset now)
@@ -24,7 +26,7 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
         var current = Math.Clamp(snapshot.Desired, options.MinWorkers, options.MaxWorkers);
         var stuck = snapshot.Workers.Count(worker => worker.Stuck);
         var (up, down, why) = Need(snapshot);
-        // A worker that never became ready does no work: request a replacement on top.
+        // A worker that never became ready does no work: request a replacement for it.
         if (stuck > 0)
             why += Invariant($", and {stuck} that never became ready do no work");
         var target = up + stuck > current ? up + stuck : Math.Min(current, down + stuck);
@@ -46,7 +48,7 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
     (int Up, int Down, string Why) Need(FleetSnapshot snapshot)
     {
         var backlog = snapshot.Backlog;
-        var what = Invariant($"{snapshot.Queue.Waiting} waiting and {snapshot.Queue.Pending} in work");
+        var what = Invariant($"{snapshot.Queue.Waiting} waiting and {snapshot.Queue.Pending} in progress");
         if (backlog == 0 && snapshot.Arrivals is null or 0)
             return (0, 0, $"{what}, none arriving");
         if (snapshot.WorkerRate is not { } rate)
@@ -84,7 +86,9 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
         return snapshot.Backlog + Math.Max(0, arrivals * ahead - completed);
     }
 
-    /// <summary>The lowest number that the window, the images in work and the reliability of the measurement allow.</summary>
+    /// <summary>
+    /// The lowest number that the stabilisation window, the images in progress and the reliability of the measurement allow.
+    /// </summary>
     (int Workers, string Why) HoldDown(FleetSnapshot snapshot, int wanted, DateTimeOffset now)
     {
         if (snapshot.ScaleDownBlocker is { } blocker)
@@ -98,7 +102,7 @@ public sealed class DrainPolicy(AutoscalerOptions options) : IScalingPolicy
             return (most, Invariant($"it has to hold for {options.StabilisationWindow.TotalSeconds:0} s"));
         return most > inFlight
             ? (Math.Max(most, wanted), Invariant($"{most} were needed within {options.StabilisationWindow.TotalSeconds:0} s"))
-            : (Math.Max(inFlight, wanted), Invariant($"the {snapshot.Queue.Pending} in work need {inFlight} × {snapshot.Slots} places"));
+            : (Math.Max(inFlight, wanted), Invariant($"the {snapshot.Queue.Pending} in progress need {inFlight} × {snapshot.Slots} slots"));
     }
 
     // Tolerates rounding errors just above a whole number.

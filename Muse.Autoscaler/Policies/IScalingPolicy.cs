@@ -4,7 +4,7 @@ namespace Muse.Autoscaler;
 public interface IScalingPolicy
 {
     /// <summary>Its name in the settings and in every decision.</summary>
-    string Title { get; }
+    string Name { get; }
 
     /// <summary>Decides how many workers are wanted.</summary>
     /// <param name="snapshot">The measurement.</param>
@@ -15,7 +15,8 @@ public interface IScalingPolicy
 /// <summary>A policy's result.</summary>
 /// <param name="Workers">Workers wanted.</param>
 /// <param name="Recommended">
-/// The number before it was held up by the window or an unreliable measurement. The loop keeps it for later decisions.
+/// The number that the measurement alone asks for. <c>Workers</c> may be higher, because of the stabilisation window or an unreliable
+/// measurement. The loop keeps it for later decisions.
 /// </param>
 /// <param name="Reason">A sentence with the numbers in it.</param>
 public readonly record struct ScalingAdvice(int Workers, int Recommended, string Reason);

@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>A request as the batcher sees it.</summary>
+/// <summary>What the batcher knows of a request, in the batch or waiting for it. A <see cref="Slot"/> is one.</summary>
 public abstract class BatchMember
 {
     /// <summary>What its rows must share with the others of a step.</summary>
@@ -15,8 +15,8 @@ public abstract class BatchMember
     /// <summary>Whether all its evaluations are done.</summary>
     public abstract bool Finished { get; }
 
-    /// <summary>Whether it is to leave at the next step whatever its state.</summary>
-    public abstract bool Cancelled { get; }
+    /// <summary>Whether it was cancelled or has failed, and so leaves at the next step.</summary>
+    public abstract bool Aborted { get; }
 
     /// <summary>Its slot in the batch, from 0; -1 while it waits.</summary>
     public int SlotIndex { get; internal set; } = -1;
@@ -24,6 +24,6 @@ public abstract class BatchMember
     internal long LastRan { get; set; }
     internal TimeSpan Arrived { get; set; }
 
-    /// <summary>How many that came later have joined before it.</summary>
+    /// <summary>How many members that arrived later have joined before it.</summary>
     internal int Overtaken { get; set; }
 }

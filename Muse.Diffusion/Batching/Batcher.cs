@@ -8,7 +8,7 @@ namespace Muse.Diffusion;
 /// </remarks>
 /// <param name="maxBatchSize">Most members at once.</param>
 /// <param name="maxRows">Most rows in one step; a member that needs more by itself runs alone.</param>
-/// <param name="mode">Whether members come and go at every step, or together.</param>
+/// <param name="mode">Whether members join and leave at every step, or together.</param>
 /// <param name="batchDelay">In static mode, how long a batch that is not full waits for more requests.</param>
 /// <param name="equalTimesteps">Whether all rows of one step must have the same timestep.</param>
 public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode, TimeSpan batchDelay, bool equalTimesteps)
@@ -50,9 +50,9 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
             waiting.Remove(member);
     }
 
-    /// <summary>Remembers that this many rows of a size did not fit: from now on at most half as many run together.</summary>
+    /// <summary>Halves the row limit of a size, because this many rows did not fit into the device's memory.</summary>
     /// <returns>The new limit.</returns>
-    public int Halve(int width, int height, int rows) => learnedLimits[(width, height)] = Math.Max(1, rows / 2);
+    public int HalveRowLimit(int width, int height, int rows) => learnedLimits[(width, height)] = Math.Max(1, rows / 2);
 
     /// <summary>Most rows that one step of a size may have.</summary>
     public int RowLimit(int width, int height) => Math.Min(maxRows, learnedLimits.GetValueOrDefault((width, height), int.MaxValue));
@@ -62,8 +62,8 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
     public StepPlan<T> Plan(TimeSpan now)
     {
         plan.Clear();
-        RemoveEnded(members);
-        RemoveEnded(waiting);
+        RemoveAborted(members);
+        RemoveAborted(waiting);
         RemoveFinished();
         if (mode == BatchingMode.Continuous)
             JoinContinuously();
@@ -73,13 +73,13 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         return plan;
     }
 
-    void RemoveEnded(List<T> from)
+    void RemoveAborted(List<T> from)
     {
         for (var i = 0; i < from.Count; i++)
         {
-            if (from[i].Cancelled)
+            if (from[i].Aborted)
             {
-                plan.Ended.Add(from[i]);
+                plan.Aborted.Add(from[i]);
                 from.RemoveAt(i--);
             }
         }
@@ -99,7 +99,7 @@ public sealed class Batcher<T>(int maxBatchSize, int maxRows, BatchingMode mode,
         }
     }
 
-    // A candidate whose rows don't fit is passed over, not waited for: only others of its own key take the rows that it needs.
+    // A candidate whose rows don't fit does not block those behind it: only members with its own key use the rows that it needs.
     void JoinContinuously()
     {
         for (var i = 0; i < waiting.Count && members.Count < maxBatchSize; i++)

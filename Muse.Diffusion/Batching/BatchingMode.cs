@@ -5,6 +5,6 @@ public enum BatchingMode
 {
     /// <summary>Requests join and leave at every step.</summary>
     Continuous,
-    /// <summary>Requests enter and leave together: what continuous batching is measured against.</summary>
+    /// <summary>Requests join and leave together. Benchmarks compare continuous batching with it.</summary>
     Static,
 }

@@ -4,7 +4,7 @@ namespace Muse.Diffusion;
 public sealed class StepPlan<T> where T : BatchMember
 {
     /// <summary>Cancelled or failed members, removed from the batch or from those that wait for it.</summary>
-    public List<T> Ended { get; } = [];
+    public List<T> Aborted { get; } = [];
     /// <summary>Members whose last evaluation is done, removed from the batch.</summary>
     public List<T> Finished { get; } = [];
     /// <summary>Members that have joined.</summary>
@@ -18,7 +18,7 @@ public sealed class StepPlan<T> where T : BatchMember
 
     internal void Clear()
     {
-        Ended.Clear();
+        Aborted.Clear();
         Finished.Clear();
         Joined.Clear();
         Running.Clear();

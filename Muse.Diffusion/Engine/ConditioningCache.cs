@@ -9,9 +9,9 @@ sealed class ConditioningCache(int capacity)
 
     /// <summary>What a conditioning depends on.</summary>
     /// <param name="Text">The prompt; null for one that is absent.</param>
-    /// <param name="Like">The smallest shape that it may have; null for any.</param>
+    /// <param name="MinimumShape">The smallest shape that it may have; null for any.</param>
     /// <param name="Weighted">Whether the syntax of weights in it is read.</param>
-    public readonly record struct Key(string? Text, ConditioningShape? Like, bool Weighted = false);
+    public readonly record struct Key(string? Text, ConditioningShape? MinimumShape, bool Weighted = false);
 
     public Conditioning GetOrAdd(Key key, Func<Key, Conditioning> encode)
     {

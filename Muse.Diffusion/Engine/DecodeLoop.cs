@@ -28,7 +28,7 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         for (var i = 0; i < ready.Count && together.Count < maxTogether; i++)
         {
             var slot = ready[i];
-            if (slot.Cancelled)
+            if (slot.Aborted)
                 engine.EndDecoding(slot, new EngineEvent.Cancelled(slot.Request.Id));
             else if (together.Count == 0 || together[0].Shape == slot.Shape)
                 together.Add(slot);

@@ -78,7 +78,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
             disposing.Token.ThrowIfCancellationRequested();
             running = 3;
             Start("muse encoder", PrepareRequests);
-            Start("muse engine", () =>
+            Start("muse step loop", () =>
             {
                 loop.Run();
                 toDecode.Writer.TryComplete();
@@ -239,7 +239,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
     {
         foreach (var slot in Receive(toEncode.Reader))
         {
-            if (!slot.Cancelled && !draining)
+            if (!slot.Aborted && !draining)
                 preparation.Prepare(slot);
             toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Prepared, slot));
         }

@@ -1,7 +1,7 @@
 namespace Muse.Diffusion;
 
 /// <summary>What happens to a request in the engine. The last four end it: exactly one of them comes for every request taken.</summary>
-/// <remarks>Steps are counted as they run: a run from an image counts those after its start alone.</remarks>
+/// <remarks>Steps are those that run: where a run starts from an image, the steps before its start do not count.</remarks>
 /// <param name="RequestId">The request's <see cref="GenerationRequest.Id"/>.</param>
 public abstract record EngineEvent(string RequestId)
 {

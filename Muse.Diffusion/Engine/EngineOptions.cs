@@ -13,7 +13,7 @@ public sealed class EngineOptions
     [Range(1, 512)]
     public int MaxRows { get; set; } = 24;
 
-    /// <summary>Whether requests join and leave at every step, or enter and leave together. Default continuous.</summary>
+    /// <summary>Whether requests join and leave at every step, or join and leave together. Default continuous.</summary>
     public BatchingMode Mode { get; set; } = BatchingMode.Continuous;
 
     /// <summary>In static mode, how long a batch that is not full waits for more requests. Default 50 ms.</summary>

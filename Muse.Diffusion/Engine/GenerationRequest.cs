@@ -9,7 +9,7 @@ public sealed record GenerationRequest
     public required string Id { get; init; }
     /// <summary>What the image shows.</summary>
     public required string Prompt { get; init; }
-    /// <summary>What to keep out. Null is absent, which some models treat differently from an empty text.</summary>
+    /// <summary>What the image must not show. Null is absent, which some models treat differently from an empty text.</summary>
     public string? NegativePrompt { get; init; }
     /// <summary>Whether weights such as <c>(red:1.3)</c> are read in both prompts (<see cref="WeightedPrompt"/>); else they are
     /// text.</summary>

@@ -3,7 +3,7 @@ namespace Muse.Diffusion;
 /// <summary>The latents of an input image.</summary>
 /// <param name="Clean">The image's latent; null where the run does not need it.</param>
 /// <param name="Cells">How much of each cell of the latent is generated anew, 0 to 1; null without a mask.</param>
-/// <param name="Channels">The mask and the latent of the image with a hole, for a denoiser that takes them; null for others.</param>
+/// <param name="Channels">The mask and the latent of the masked image, for a denoiser that takes them; null for others.</param>
 sealed record InputLatents(float[]? Clean, float[]? Cells, float[]? Channels)
 {
     /// <summary>
@@ -40,7 +40,7 @@ sealed record InputLatents(float[]? Clean, float[]? Cells, float[]? Channels)
         return values;
     }
 
-    /// <summary>A cell is generated anew as far as the most masked of its pixels.</summary>
+    /// <summary>The mask's value for each cell: that of its most masked pixel, so that every masked pixel is generated anew.</summary>
     static float[] CellsOf(byte[] mask, int width, LatentShape shape)
     {
         var cells = new float[shape.Height * shape.Width];

@@ -55,10 +55,10 @@ sealed class RequestPreparation(IDiffusionModel model, EngineOptions options, Ti
         return negative.Shape == positive.Shape ? (positive, negative) : (Encode(request.Prompt, weighted, negative.Shape), negative);
     }
 
-    Conditioning Encode(string? text, bool weighted, ConditioningShape? like = null) =>
-        conditionings.GetOrAdd(new(text, like, weighted && text is not null), key => key.Weighted
-            ? model.EncodeWeighted(WeightedPrompt.Parse(key.Text!), key.Like)
-            : model.Encode(key.Text, key.Like));
+    Conditioning Encode(string? text, bool weighted, ConditioningShape? minimumShape = null) =>
+        conditionings.GetOrAdd(new(text, minimumShape, weighted && text is not null), key => key.Weighted
+            ? model.EncodeWeighted(WeightedPrompt.Parse(key.Text!), key.MinimumShape)
+            : model.Encode(key.Text, key.MinimumShape));
 
     (Sampler, SamplerPlan) PlanFor(GenerationRequest request, LatentShape latent)
     {

@@ -5,7 +5,7 @@ namespace Muse.Diffusion;
 
 /// <summary>One request's state in the engine: its latent, its sampler's history and its conditioning.</summary>
 /// <remarks>
-/// It is handed from thread to thread: encoder, engine, decoder. Other threads may call <see cref="Cancel"/> alone.
+/// It is handed from thread to thread: encoder, step loop, decoder. Other threads may only call <see cref="Cancel"/>.
 /// </remarks>
 sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, long submittedAt) : BatchMember
 {
@@ -28,13 +28,13 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     public float[] Latent { get; private set; } = null!;
     public float[] History { get; private set; } = null!;
 
-    /// <summary>The part of the latent that a mask keeps; null where the whole of it is generated.</summary>
+    /// <summary>Puts the part of the latent that the mask keeps back; null where all of it is generated.</summary>
     public MaskedLatent? Kept { get; private set; }
 
-    /// <summary>What the denoiser takes of the input image beside the latent; null where it takes nothing.</summary>
+    /// <summary>The mask and the masked image's latent, for a denoiser that takes them besides its latent; null for others.</summary>
     public float[]? ImageChannels { get; private set; }
 
-    /// <summary>The next evaluation of the denoiser, counted from the schedule's first.</summary>
+    /// <summary>The index of the next evaluation of the denoiser, counted from the first one of the whole schedule.</summary>
     public int Evaluation { get; set; }
 
     /// <summary>Why it failed; null unless it did. It leaves at the next plan.</summary>
@@ -49,7 +49,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
     /// <summary>Whether its prompts are encoded and its latent is initialised.</summary>
     public bool Ready => Latent is not null;
 
-    /// <summary>Steps that run: of a run from an image, those after its start.</summary>
+    /// <summary>Steps that run: fewer than the whole schedule has where the run starts from an image.</summary>
     public int Steps => Plan.StepsToRun;
 
     /// <summary>Steps done, as the caller counts them: Heun takes two evaluations for one.</summary>
@@ -71,7 +71,7 @@ sealed class Slot(GenerationRequest request, ReadOnlyMemory<byte> checkpoint, lo
 
     public override float Timestep => Plan.Timesteps[Evaluation];
     public override bool Finished => Evaluation == Plan.Timesteps.Length;
-    public override bool Cancelled => cancelled || Failure is not null;
+    public override bool Aborted => cancelled || Failure is not null;
 
     public void Cancel() => cancelled = true;
 

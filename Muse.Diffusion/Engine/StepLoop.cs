@@ -105,9 +105,9 @@ sealed class StepLoop
     // Releases the slots that the last step finished, and those that were cancelled or failed since.
     void Release(StepPlan<Slot> plan)
     {
-        if (plan.Ended.Count + plan.Finished.Count + plan.Joined.Count > 0)
+        if (plan.Aborted.Count + plan.Finished.Count + plan.Joined.Count > 0)
             EndBatchSpan();
-        foreach (var slot in plan.Ended)
+        foreach (var slot in plan.Aborted)
         {
             EngineTelemetry.End(slot.Span, slot.Failure);
             engine.End(slot, slot.Failure is { } failure ? Failed(slot, failure) : new EngineEvent.Cancelled(slot.Request.Id));
@@ -198,7 +198,7 @@ sealed class StepLoop
             return; // The padding did not fit; the next try has less padding.
         if (slots.Count > 1)
         {
-            EngineLog.RowsHalved(logger, rows, request.Width, request.Height, batcher.Halve(request.Width, request.Height, rows));
+            EngineLog.RowsHalved(logger, rows, request.Width, request.Height, batcher.HalveRowLimit(request.Width, request.Height, rows));
         }
         else if (besideDecoder)
         {
@@ -321,14 +321,14 @@ sealed class StepLoop
             var slot = slots[0];
             batcher.Remove(slot);
             EngineTelemetry.End(slot.Span, slot.Failure);
-            if (slot.Ready && slot.Finished && !slot.Cancelled)
+            if (slot.Ready && slot.Finished && !slot.Aborted)
             {
                 engine.HandToDecoder(slot);
                 continue;
             }
             var step = slot.Ready ? slot.Step : SlotState.StepOf(slot.Checkpoint.Span);
             EngineEvent last = slot.Failure is { } failure ? Failed(slot, failure)
-                : slot.Cancelled ? new EngineEvent.Cancelled(slot.Request.Id)
+                : slot.Aborted ? new EngineEvent.Cancelled(slot.Request.Id)
                 : new EngineEvent.HandedBack(slot.Request.Id, step, slot.Save());
             engine.End(slot, last);
         }

@@ -65,7 +65,8 @@ sealed class WarmUp(IDiffusionModel model, EngineOptions options, TimeProvider t
         }
         catch (DeviceMemoryException) when (rows > MinRows)
         {
-            EngineLog.RowsHalved(logger, rows, condition.Width, condition.Height, batcher.Halve(condition.Width, condition.Height, rows));
+            var limit = batcher.HalveRowLimit(condition.Width, condition.Height, rows);
+            EngineLog.RowsHalved(logger, rows, condition.Width, condition.Height, limit);
             return false;
         }
     }

@@ -1,12 +1,12 @@
 namespace Muse.Diffusion;
 
 /// <summary>
-/// Conditioning from one or more CLIP text encoders: their states side by side, chunk after chunk, and the pooled embedding of the first
-/// chunk.
+/// Turns a prompt into tensors: tokens in chunks, the hidden states of one or more CLIP text encoders side by side, multiplied by the
+/// prompt's weights, and the pooled embedding of the first chunk.
 /// </summary>
 sealed class ClipConditioner : PromptConditioner
 {
-    // Some three hundred words; the rest is cut off, and the answer says so.
+    // About three hundred words. The rest is cut off, and the response says so.
     const int MaxChunks = 4;
 
     readonly List<(TextEncoder Encoder, string? Pooled)> parts = [];
@@ -38,23 +38,23 @@ sealed class ClipConditioner : PromptConditioner
         maxChunks = tokens is { } count ? Math.Max(1, count / ContextLength) : MaxChunks;
     }
 
-    /// <summary>Whether an absent prompt is all zeros; else it is the encoded empty text.</summary>
+    /// <summary>Whether an absent prompt's tensors are all zeros; else they are those of an empty text.</summary>
     public bool AbsentIsZeros { get; init; }
 
     int ContextLength => parts[0].Encoder.Tokenizer.ContextLength;
 
     /// <inheritdoc/>
-    public override Conditioning Encode(string? prompt, ConditioningShape? like) =>
-        Encode([new WeightedText(prompt ?? "")], like, isAbsent: prompt is null);
+    public override Conditioning Encode(string? prompt, ConditioningShape? minimumShape) =>
+        Encode([new WeightedText(prompt ?? "")], minimumShape, isAbsent: prompt is null);
 
     /// <inheritdoc/>
-    public override Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like) =>
-        Encode(prompt.Runs, like, isAbsent: false);
+    public override Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? minimumShape) =>
+        Encode(prompt.Runs, minimumShape, isAbsent: false);
 
-    Conditioning Encode(IReadOnlyList<WeightedText> prompt, ConditioningShape? like, bool isAbsent)
+    Conditioning Encode(IReadOnlyList<WeightedText> prompt, ConditioningShape? minimumShape, bool isAbsent)
     {
         var chunks = parts.ConvertAll(part => part.Encoder.Tokenizer.Chunk(prompt, maxChunks));
-        var count = Math.Max(chunks.Max(c => c.Chunks.Count), like is null ? 1 : like.Tensors[0][0] / ContextLength);
+        var count = Math.Max(chunks.Max(c => c.Chunks.Count), minimumShape is null ? 1 : minimumShape.Tensors[0][0] / ContextLength);
         var encoded = parts.Select((part, i) => Encode(part.Encoder, chunks[i].PadTo(count))).ToList();
 
         var widths = encoded.ConvertAll(chunk => chunk[0].Hidden.Length / ContextLength);

@@ -33,7 +33,7 @@ sealed record DenoiserInput
     public string LengthHint { get; init; } = "";
 
     /// <summary>
-    /// Channels behind the latent's: one of the mask, and those of the latent of the image with a hole (dedicated inpainting models). 0
+    /// Channels behind the latent's: one of the mask, and those of the latent of the masked image (dedicated inpainting models). 0
     /// where the denoiser takes the latent alone.
     /// </summary>
     public int ImageChannels { get; private init; }
@@ -46,7 +46,7 @@ sealed record DenoiserInput
 
     /// <summary>The latent; its shape is the <see cref="LatentCodec"/>'s.</summary>
     /// <param name="name">The input's name in the graph.</param>
-    /// <param name="imageChannels">Channels behind the latent's, for the mask and the latent of the image with a hole.</param>
+    /// <param name="imageChannels">Channels behind the latent's, for the mask and the latent of the masked image.</param>
     public static DenoiserInput Latent(string name, int imageChannels = 0) =>
         new(name, InputSource.Latent) { ImageChannels = imageChannels };
 

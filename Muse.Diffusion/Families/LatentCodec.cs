@@ -10,16 +10,16 @@ sealed record LatentCodec
     /// <summary>Channels where neither graph says how many.</summary>
     public int Channels { get; init; } = 4;
 
-    /// <summary>How many pixels a cell of the latent is wide and high.</summary>
+    /// <summary>How many pixels a cell of the latent is wide and high (diffusers: vae_scale_factor).</summary>
     public required int PixelsPerCell { get; init; }
 
     /// <summary>Width and height of an image must be multiples of this, pixels.</summary>
     public required int SizeMultiple { get; init; }
 
-    /// <summary>The decoder's latent is divided by this.</summary>
+    /// <summary>A latent is divided by this before it is decoded (diffusers: scaling_factor).</summary>
     public required float Scale { get; init; }
 
-    /// <summary>Added to the decoder's latent after the division.</summary>
+    /// <summary>Added to a latent after that division (diffusers: shift_factor).</summary>
     public float Shift { get; init; }
 
     /// <summary>
@@ -30,7 +30,10 @@ sealed record LatentCodec
     /// <summary>The standard deviation of each channel in the decoder's units.</summary>
     public float[]? Deviation { get; init; }
 
-    /// <summary>Whether the decoder overflows in half precision, so that the single-precision one is taken where there are both.</summary>
+    /// <summary>
+    /// Whether the decoder overflows in half precision, so that the single-precision one is used where there are both (diffusers:
+    /// force_upcast).
+    /// </summary>
     public bool Upcast { get; init; }
 
     /// <summary>The denoiser takes a token for each square of this many cells a side; 1 where it takes the latent as it is.</summary>
@@ -42,7 +45,7 @@ sealed record LatentCodec
         : [rows, latent.Height / PatchSize * (latent.Width / PatchSize), latent.Channels * PatchSize * PatchSize];
 
     /// <summary>
-    /// Arranges channels × height × width as tokens of patches, channel first inside a patch. Nothing to do with patches of one cell.
+    /// Arranges channels × height × width as tokens of patches, channel first inside a patch. Changes nothing where a patch is one cell.
     /// </summary>
     public void Pack(LatentShape latent, Span<float> values) => Arrange(latent, values, pack: true);
 

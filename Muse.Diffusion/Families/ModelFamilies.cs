@@ -1,6 +1,9 @@
 namespace Muse.Diffusion;
 
-/// <summary>The families of models, the most special first. A new kind of model adds its file and its line here.</summary>
+/// <summary>
+/// The families of models, the most specific first. A new kind of model (SD3, FLUX) adds its subclass of <see cref="ModelFamily"/> and its
+/// line to <see cref="All"/>. If its denoiser is a transformer, <see cref="DenoiserOf"/> returns that folder instead of refusing it.
+/// </summary>
 static class ModelFamilies
 {
     /// <summary>All families.</summary>
@@ -28,6 +31,6 @@ static class ModelFamilies
             if (recognize(folder, denoiserInputs) is { } family)
                 return family;
         }
-        throw folder.Refused("model_index.json", "is of no kind of model that Muse knows.");
+        throw folder.Refused("model_index.json", "is of no kind of model that Muse supports.");
     }
 }

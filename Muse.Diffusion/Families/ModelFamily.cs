@@ -1,8 +1,8 @@
 namespace Muse.Diffusion;
 
 /// <summary>
-/// What one kind of model, as a folder holds it, needs that others don't. Each kind is one subclass; nothing outside this folder asks which
-/// it is.
+/// What differs between kinds of models: inputs, latents, text encoders, defaults. Each kind is one subclass, listed in
+/// <see cref="ModelFamilies"/>; no code outside this folder asks which kind a model is.
 /// </summary>
 /// <param name="folder">The folder.</param>
 abstract class ModelFamily(ModelFolder folder)
@@ -41,7 +41,7 @@ abstract class ModelFamily(ModelFolder folder)
     /// <summary>Guidance scale where neither the request nor the folder says.</summary>
     public virtual float DefaultGuidanceScale => 7.5f;
 
-    /// <summary>What is served otherwise than the folder's files say, in sentences.</summary>
+    /// <summary>Where Muse does not do what the folder's files say, each in a sentence.</summary>
     public virtual IEnumerable<string> Warnings => Scheduler.Warnings;
 
     /// <summary>Opens the text encoders.</summary>

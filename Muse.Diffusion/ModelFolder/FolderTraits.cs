@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>What a model folder can do: what it says under <c>_muse</c>, or else what its family is known for.</summary>
+/// <summary>What a model folder can do: what it says under <c>_muse</c>, or else its family's defaults.</summary>
 static class FolderTraits
 {
     /// <param name="family">The folder's family.</param>
@@ -74,7 +74,7 @@ static class FolderTraits
 
     static int? Most(int? a, int? b) => a is { } width && b is { } height ? Math.Max(width, height) : null;
 
-    // What the folder says can't make the UNet take a size that it can't halve.
+    // The least common multiple: the folder may ask for larger steps, and the UNet must still be able to halve every size.
     static int Multiple(int? said, int needed)
     {
         if (said is not { } multiple)

@@ -1,6 +1,6 @@
 namespace Muse.Diffusion;
 
-/// <summary>An encoded prompt: the named tensors that a denoiser takes beside its latent. Immutable, shared between requests.</summary>
+/// <summary>An encoded prompt: the named tensors that a denoiser takes besides its latent. Immutable, shared between requests.</summary>
 public sealed class Conditioning
 {
     /// <summary>Makes a conditioning.</summary>

@@ -6,10 +6,10 @@ public abstract class DenoiserBatch
     /// <summary>How many rows run: the requested ones, and perhaps padding behind them.</summary>
     public abstract int RowsRun { get; }
 
-    /// <summary>Where the row's latent goes, as the sampler scaled it; <see cref="LatentShape.Length"/> values.</summary>
+    /// <summary>The buffer for the row's latent, as the sampler scaled it; <see cref="LatentShape.Length"/> values.</summary>
     public abstract Span<float> Input(int row);
 
-    /// <summary>Sets what the row is denoised towards.</summary>
+    /// <summary>Sets the row's timestep, conditioning and further inputs.</summary>
     public abstract void SetCondition(int row, in RowCondition condition);
 
     /// <summary>Runs the denoiser over all rows.</summary>

@@ -10,7 +10,7 @@ public interface IDiffusionModel : IDisposable
     /// <summary>What the model can do.</summary>
     ModelTraits Traits { get; }
 
-    /// <summary>Whether rows of one step may have different timesteps; if not, they run in groups of equal timestep.</summary>
+    /// <summary>Whether rows of one step may have different timesteps; if not, requests run in groups of equal timestep.</summary>
     bool TimestepPerRow { get; }
 
     /// <summary>
@@ -43,14 +43,15 @@ public interface IDiffusionModel : IDisposable
     /// <summary>Encodes a prompt.</summary>
     /// <param name="prompt">Any text; null for a negative prompt that is absent, which some models treat differently from an empty
     /// one.</param>
-    /// <param name="like">A conditioning whose shape the result must have at least, so that both prompts of a request can be equally long;
-    /// null for none.</param>
-    Conditioning Encode(string? prompt, ConditioningShape? like = null);
+    /// <param name="minimumShape">
+    /// The smallest shape that the result may have, so that both prompts of a request can be equally long; null for any.
+    /// </param>
+    Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null);
 
-    /// <summary>Encodes a prompt with weights. A model whose text encoders take none reads its text alone.</summary>
+    /// <summary>Encodes a prompt with weights. A model that does not support weights ignores them.</summary>
     /// <param name="prompt">The prompt.</param>
-    /// <param name="like">A conditioning whose shape the result must have at least; null for none.</param>
-    Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like = null) => Encode(prompt.Text, like);
+    /// <param name="minimumShape">The smallest shape that the result may have; null for any.</param>
+    Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? minimumShape = null) => Encode(prompt.Text, minimumShape);
 
     /// <summary>
     /// Encodes an image as a clean latent, arranged and scaled as the sampler keeps it: the inverse of <see cref="Decode"/>, as far as the
@@ -58,13 +59,13 @@ public interface IDiffusionModel : IDisposable
     /// </summary>
     /// <param name="latent">The latent of the image's size.</param>
     /// <param name="image">The image.</param>
-    /// <param name="hole">One byte for each pixel: from 128 on the encoder sees grey instead of the image. Empty where it sees all of
+    /// <param name="mask">One byte for each pixel: from 128 on the encoder sees grey instead of the image. Empty where it sees all of
     /// it.</param>
-    /// <param name="noise">Where the encoder's noise comes from: draw -2, with a hole -3.</param>
+    /// <param name="noise">Where the encoder's noise comes from: draw -2, for a masked image -3.</param>
     /// <returns><see cref="LatentShape.Length"/> values.</returns>
     /// <exception cref="NotSupportedException">The model has no image encoder (<see cref="ModelTraits.ImageInput"/>).</exception>
     /// <exception cref="DeviceMemoryException">The image does not fit into the device's memory.</exception>
-    float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
+    float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> mask, INoiseSource noise) =>
         throw new NotSupportedException($"The model '{Traits.Name}' has no image encoder.");
 
     /// <summary>

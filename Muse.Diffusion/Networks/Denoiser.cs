@@ -47,7 +47,7 @@ sealed class Denoiser : IDisposable
 
     public LatentCodec Latents { get; }
 
-    /// <summary>Channels that it takes behind the latent's, for the mask and the latent of the image with a hole; 0 for none.</summary>
+    /// <summary>Channels that it takes behind the latent's, for the mask and the latent of the masked image; 0 for none.</summary>
     public int ImageChannels { get; }
 
     /// <summary>What the graph fixes of the latent's shape; null for what may vary.</summary>
@@ -55,7 +55,9 @@ sealed class Denoiser : IDisposable
     public int? Height { get; }
     public int? Width { get; }
 
-    /// <summary>Whether the graph takes any number of timesteps. Whether it works with one per row shows only a run.</summary>
+    /// <summary>
+    /// Whether the graph takes any number of timesteps. Only a run shows whether it works with one per row (<see cref="TimestepProbe"/>).
+    /// </summary>
     public bool TimestepMayVary { get; }
 
     /// <summary>Whether each row is given a timestep of its own.</summary>

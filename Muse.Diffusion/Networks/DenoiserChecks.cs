@@ -52,7 +52,7 @@ static class DenoiserChecks
         if (latent.Dimensions[channels] is { } takes && output.Dimensions[channels] is { } gives && takes != gives + imageChannels)
         {
             var reason = imageChannels > 0
-                ? $"unet/config.json says that {imageChannels} are for a mask and an image with a hole"
+                ? $"unet/config.json says that {imageChannels} are for a mask and a masked image"
                 : takes == 2 * gives + 1
                 ? "unet/config.json is to say it as 'in_channels', as that of inpainting models does"
                 : takes > gives

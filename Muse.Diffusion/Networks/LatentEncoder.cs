@@ -16,8 +16,8 @@ sealed class LatentEncoder : IDisposable
     // What the encoder sees is compared with itself at this size, pixels.
     const int ProbeSize = 64;
 
-    /// <summary>From this mask value on, a pixel is in the hole.</summary>
-    public const byte HoleFrom = 128;
+    /// <summary>Pixels with this mask value or a higher one are grey for the encoder.</summary>
+    public const byte MaskThreshold = 128;
 
     readonly Graph graph;
     readonly LatentCodec latents;
@@ -61,23 +61,23 @@ sealed class LatentEncoder : IDisposable
     /// <summary>Encodes an image.</summary>
     /// <param name="shape">The latent's shape.</param>
     /// <param name="image">The image.</param>
-    /// <param name="hole">One byte for each pixel; from <see cref="HoleFrom"/> on it is grey. Empty for no hole.</param>
+    /// <param name="mask">One byte for each pixel; from <see cref="MaskThreshold"/> on it is grey. Empty for no mask.</param>
     /// <param name="noise">Where the sample's noise comes from.</param>
     /// <returns>The latent as the sampler keeps it.</returns>
-    public float[] Encode(LatentShape shape, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise)
+    public float[] Encode(LatentShape shape, RgbImage image, ReadOnlySpan<byte> mask, INoiseSource noise)
     {
         if (input.Dimensions[2] is { } high && high != image.Height || input.Dimensions[3] is { } wide && wide != image.Width)
         {
             throw graph.Refused($"takes images of {input.Dimensions[3]}x{input.Dimensions[2]} alone; "
                 + $"this one is {image.Width}x{image.Height}.");
         }
-        var values = Run(Planes(image, hole), image.Width, image.Height);
+        var values = Run(Planes(image, mask), image.Width, image.Height);
         if (values.Length != (GivesParameters ? 2 : 1) * shape.Length)
         {
             throw graph.Refused($"gives {values.Length} values for an image of {image.Width}x{image.Height}; for a latent of "
                 + $"{shape.Channels}×{shape.Height}×{shape.Width} there should be {(GivesParameters ? 2 : 1) * shape.Length}.");
         }
-        var latent = GivesParameters ? SampleGaussian(values, hole.IsEmpty ? -2 : -3, noise) : values;
+        var latent = GivesParameters ? SampleGaussian(values, mask.IsEmpty ? -2 : -3, noise) : values;
         if (!TensorPrimitives.IsFiniteAll<float>(latent))
             throw graph.Refused("gives values that are not numbers: it overflows, as some encoders do in half precision.");
         latents.FromEncoder(shape, latent);
@@ -87,13 +87,13 @@ sealed class LatentEncoder : IDisposable
     public void Dispose() => run.Dispose();
 
     // From interleaved bytes to planes of -1 to 1.
-    static float[] Planes(RgbImage image, ReadOnlySpan<byte> hole)
+    static float[] Planes(RgbImage image, ReadOnlySpan<byte> mask)
     {
         var count = image.Width * image.Height;
         var planes = new float[3 * count];
         for (var i = 0; i < count; i++)
         {
-            if (!hole.IsEmpty && hole[i] >= HoleFrom)
+            if (!mask.IsEmpty && mask[i] >= MaskThreshold)
                 continue;
             for (var c = 0; c < 3; c++)
                 planes[c * count + i] = image.Pixels[3 * i + c] / 127.5f - 1;

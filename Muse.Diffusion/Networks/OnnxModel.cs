@@ -7,8 +7,8 @@ namespace Muse.Diffusion;
 /// </summary>
 sealed class OnnxModel : IDiffusionModel
 {
-    // Images decoded together keep a GPU busy, unless it would have to prepare itself for each number of them; a CPU gains nothing by it
-    // and the first would wait for the last.
+    // Decoding several images together keeps a GPU busy, unless it has to prepare itself for each number of images. On a CPU it saves
+    // nothing, and the first image would wait for the last.
     const int DecodeBatchOnDevice = 4;
     const string EncoderFolder = "vae_encoder";
 
@@ -100,10 +100,11 @@ sealed class OnnxModel : IDiffusionModel
         new(channels, height / family.Latents.PixelsPerCell, width / family.Latents.PixelsPerCell);
 
     /// <inheritdoc/>
-    public Conditioning Encode(string? prompt, ConditioningShape? like = null) => conditioner.Encode(prompt, like);
+    public Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null) => conditioner.Encode(prompt, minimumShape);
 
     /// <inheritdoc/>
-    public Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? like = null) => conditioner.EncodeWeighted(prompt, like);
+    public Conditioning EncodeWeighted(WeightedPrompt prompt, ConditioningShape? minimumShape = null) =>
+        conditioner.EncodeWeighted(prompt, minimumShape);
 
     /// <inheritdoc/>
     public void Pack(LatentShape latent, Span<float> values) => family.Latents.Pack(latent, values);
@@ -113,9 +114,9 @@ sealed class OnnxModel : IDiffusionModel
         denoiser.PrepareBatch(latent, conditioning, rows);
 
     /// <inheritdoc/>
-    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) => encoder is null
+    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> mask, INoiseSource noise) => encoder is null
         ? throw new NotSupportedException($"The model '{Traits.Name}' has no image encoder.")
-        : encoder.Value.Encode(latent, image, hole, noise);
+        : encoder.Value.Encode(latent, image, mask, noise);
 
     /// <inheritdoc/>
     public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => decoder.Decode(latent, latents);

@@ -5,7 +5,7 @@ public interface INoiseSource
 {
     /// <summary>
     /// Fills the buffer with the noise of evaluation <paramref name="evaluation"/>, from position <paramref name="start"/> of the latent
-    /// on. -1 is the initial latent, -2 the image encoder, -3 the image encoder with a hole.
+    /// on. -1 is the initial latent, -2 the image encoder, -3 the image encoder for a masked image.
     /// </summary>
     void Fill(int evaluation, int start, Span<float> destination);
 

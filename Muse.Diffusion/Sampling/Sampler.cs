@@ -18,7 +18,7 @@ public abstract class Sampler(PredictionType predictionType)
     /// <summary>What the denoiser's output means.</summary>
     private protected PredictionType PredictionType => predictionType;
 
-    /// <summary>The plan of a run: everything that depends on nothing else. Cached by the caller.</summary>
+    /// <summary>The plan of a run: all that does not depend on the latent, the prediction or the noise. Cached by the caller.</summary>
     /// <param name="steps">Steps of the whole schedule.</param>
     /// <param name="shape">The latent's shape; some models shift their noise levels by it.</param>
     /// <param name="strength">How far the run goes back towards noise, from above 0 to 1 (pure noise); a run from an image takes about this
@@ -48,8 +48,8 @@ public abstract class Sampler(PredictionType predictionType)
     private protected virtual int FirstEvaluation(SamplerPlan plan, int step) => step;
 
     /// <summary>
-    /// Whether a step is whole after evaluation <paramref name="i"/>; in between, the sample is only where the denoiser is to be evaluated
-    /// once more.
+    /// Whether evaluation <paramref name="i"/> is the last of its step. After another one, the sample is an intermediate point, at which
+    /// the denoiser is evaluated again.
     /// </summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>
     /// <param name="i">Evaluation.</param>
@@ -81,8 +81,7 @@ public abstract class Sampler(PredictionType predictionType)
         INoiseSource noise);
 
     /// <summary>
-    /// Writes the clean latent x₀ that the denoiser predicts at evaluation <paramref name="i"/>: what the image would be if the run ended
-    /// there.
+    /// Writes the clean latent x₀ that the denoiser predicts at evaluation <paramref name="i"/> (diffusers: pred_original_sample).
     /// </summary>
     /// <param name="plan">From <see cref="Plan"/>.</param>
     /// <param name="i">Evaluation.</param>
@@ -109,6 +108,6 @@ public abstract class Sampler(PredictionType predictionType)
     /// <summary>The clean sample x₀, out of the sample and the prediction at an evaluation.</summary>
     private protected LinearCombination X0(SamplerPlan plan, int i) => LinearCombination.X0(predictionType, plan.Levels[i]);
 
-    /// <summary>Elements that a step works on at a time, so that what it needs in between lies on the stack.</summary>
+    /// <summary>Elements that a step works on at a time, so that its temporary values are on the stack.</summary>
     private protected const int BlockLength = 1024;
 }

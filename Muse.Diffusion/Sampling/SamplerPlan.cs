@@ -9,7 +9,7 @@ public record SamplerPlan
     public required float[] Timesteps { get; init; }
     /// <summary>The noise level of each evaluation and the last one's target; empty for algorithms in alpha terms.</summary>
     public required float[] Sigmas { get; init; }
-    /// <summary>What the sample holds at each evaluation.</summary>
+    /// <summary>How much of the clean latent and of noise the sample has at each evaluation.</summary>
     public required NoiseLevel[] Levels { get; init; }
     /// <summary>The standard deviation of the initial latent of a run from pure noise.</summary>
     public required float InitNoiseSigma { get; init; }

@@ -39,7 +39,7 @@ public static class Samplers
     };
 
     /// <summary>
-    /// Other spellings that people and programs use, in the form of <see cref="Bare"/>; each is a name of <see cref="Names"/>.
+    /// Other spellings that people and programs use, in the form of <see cref="Normalize"/>; each is a name of <see cref="Names"/>.
     /// </summary>
     static readonly Dictionary<string, string> Aliases = new()
     {
@@ -68,7 +68,7 @@ public static class Samplers
     static Samplers()
     {
         foreach (var name in Names)
-            Aliases.TryAdd(Bare(name), name);
+            Aliases.TryAdd(Normalize(name), name);
     }
 
     /// <summary>The samplers that suit a model, its own first. Flow models and latent consistency models have one each.</summary>
@@ -115,7 +115,7 @@ public static class Samplers
     }
 
     /// <summary>The name of <see cref="Names"/> that a spelling stands for; null when it stands for none.</summary>
-    public static string? CanonicalName(string spelling) => Aliases.GetValueOrDefault(Bare(spelling));
+    public static string? CanonicalName(string spelling) => Aliases.GetValueOrDefault(Normalize(spelling));
 
     /// <summary>The sampler that a diffusers class names: its own, or the nearest; null when nothing is known of the class.</summary>
     internal static string? ForClass(string className) =>
@@ -132,5 +132,5 @@ public static class Samplers
     };
 
     /// <summary>A spelling without case, spaces, hyphens and underscores.</summary>
-    static string Bare(string spelling) => string.Concat(spelling.Where(c => c is not (' ' or '-' or '_'))).ToLowerInvariant();
+    static string Normalize(string spelling) => string.Concat(spelling.Where(c => c is not (' ' or '-' or '_'))).ToLowerInvariant();
 }

@@ -6,8 +6,8 @@ using System.Text;
 namespace Muse.Diffusion;
 
 /// <summary>
-/// A stand-in for a device: takes a stated time for each step without using the processor, and gives an image that depends on prompt, seed
-/// and input image alone and shows neither.
+/// A simulated device: takes a stated time for each step without using the processor, and makes an image that depends only on prompt, seed
+/// and input image, and shows none of them.
 /// </summary>
 /// <remarks>Its rows do not depend on each other, so a request's image is the same to the bit in any batch.</remarks>
 public sealed class SimulatedModel : IDiffusionModel
@@ -91,7 +91,7 @@ public sealed class SimulatedModel : IDiffusionModel
     public LatentShape GetLatentShape(int width, int height) => new(Channels, height / PixelsPerCell, width / PixelsPerCell);
 
     /// <inheritdoc/>
-    public Conditioning Encode(string? prompt, ConditioningShape? like = null)
+    public Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(prompt ?? ""));
         return new Conditioning([new("prompt", Array.ConvertAll(hash, b => b / 128f - 1), hash.Length)]);
@@ -109,14 +109,14 @@ public sealed class SimulatedModel : IDiffusionModel
     }
 
     /// <summary>The mean colour of each cell: what <see cref="Preview"/> shows as that colour. Takes no simulated time.</summary>
-    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise)
+    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> mask, INoiseSource noise)
     {
         var values = new float[latent.Length];
         var cells = latent.Height * latent.Width;
         var share = 1f / (64 * PixelsPerCell * PixelsPerCell);
         for (var i = 0; i < image.Width * image.Height; i++)
         {
-            if (!hole.IsEmpty && hole[i] >= LatentEncoder.HoleFrom)
+            if (!mask.IsEmpty && mask[i] >= LatentEncoder.MaskThreshold)
                 continue;
             var cell = i / image.Width / PixelsPerCell * latent.Width + i % image.Width / PixelsPerCell;
             for (var c = 0; c < 3; c++)

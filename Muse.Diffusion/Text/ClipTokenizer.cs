@@ -85,7 +85,7 @@ public sealed class ClipTokenizer
         {
             var text = Composed(runs[run].Text);
             var lowered = Lowered(text);
-            // In the last chunk there is nothing to begin.
+            // After the last chunk that is allowed, BREAK begins none.
             if (runs[run].StartsChunk && chunks.Count < maxChunks)
                 chunks.Add([]);
             foreach (var word in Words(text, lowered))

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace Muse.Queue;
 
 /// <summary>
-/// The state of the system beside the jobs: heartbeats, drain requests, the model card, the autoscaler's decisions, measurements.
+/// What Redis stores besides jobs: heartbeats, drain requests, the model card, the autoscaler's decisions, measurements.
 /// </summary>
 /// <remarks>Every method throws <see cref="QueueUnavailableException"/> while Redis is unavailable.</remarks>
 public sealed class Fleet
@@ -27,8 +27,8 @@ public sealed class Fleet
     QueueKeys Keys => connection.Keys;
 
     /// <summary>Stores a worker's heartbeat. The worker is removed 15 s after its last one.</summary>
-    public Task BeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) =>
-        connection.RunAsync(QueueScripts.Beat, cancellation, heartbeat.Worker, QueueJson.Write(heartbeat),
+    public Task SendHeartbeatAsync(WorkerHeartbeat heartbeat, CancellationToken cancellation) =>
+        connection.RunAsync(QueueScripts.Heartbeat, cancellation, heartbeat.Worker, QueueJson.Write(heartbeat),
             heartbeat.ImagesPerSecond is { } rate && double.IsFinite(rate) ? QueueConnection.Number(rate) : "");
 
     /// <summary>Removes a worker at once.</summary>
@@ -69,12 +69,12 @@ public sealed class Fleet
     public Task AnnounceModelAsync(ModelCard card, CancellationToken cancellation) =>
         connection.TryAsync(database => database.StringSetAsync(Keys.Model, QueueJson.Write(card), CardRetention), cancellation);
 
-    /// <summary>The model card, or null while no worker has stored one.</summary>
-    public Task<ModelCard?> ModelAsync(CancellationToken cancellation) =>
+    /// <summary>Reads the model card; null while no worker has stored one.</summary>
+    public Task<ModelCard?> FindModelCardAsync(CancellationToken cancellation) =>
         connection.TryAsync(async database => QueueJson.ReadCard(await database.StringGetAsync(Keys.Model)), cancellation);
 
     /// <summary>Stores the autoscaler's decision. The last 1,000 are kept, for seven days.</summary>
-    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation) =>
+    public Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
             var transaction = database.CreateTransaction();
@@ -86,7 +86,7 @@ public sealed class Fleet
         }, cancellation);
 
     /// <summary>The latest decision, or null.</summary>
-    public async Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) =>
+    public async Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation) =>
         (await DecisionsAsync(1, cancellation)).FirstOrDefault();
 
     /// <summary>Past decisions, newest first.</summary>
@@ -106,7 +106,7 @@ public sealed class Fleet
             Pending: row[1],
             OldestWaiting: row[2] < 0 ? null : TimeSpan.FromMilliseconds(row[2]),
             Arrivals: row[3],
-            Completed: row[4],
+            Ended: row[4],
             At: DateTimeOffset.FromUnixTimeMilliseconds(row[5]));
     }
 

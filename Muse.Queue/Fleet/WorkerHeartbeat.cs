@@ -20,7 +20,7 @@ public sealed record WorkerHeartbeat
     /// <summary>Images in a full batch.</summary>
     public required int Slots { get; init; }
     /// <summary>The images in the batch.</summary>
-    public required IReadOnlyList<BatchPlace> Batch { get; init; }
+    public required IReadOnlyList<BatchSlot> Batch { get; init; }
     /// <summary>Images per second with a full batch, measured by <see cref="RateMeter"/>; null until measured.</summary>
     [JsonPropertyName("PicturesPerSecond")]
     public double? ImagesPerSecond { get; init; }
@@ -29,13 +29,13 @@ public sealed record WorkerHeartbeat
     public long Completed { get; init; }
 }
 
-/// <summary>One image in a worker's batch.</summary>
-/// <param name="Place">Its row in the batch, 0 to <c>Slots - 1</c>.</param>
+/// <summary>An occupied slot of a worker's batch.</summary>
+/// <param name="Slot">Its slot in the batch, 0 to <c>Slots - 1</c>.</param>
 /// <param name="JobId">Its job.</param>
 /// <param name="Index">Its index in the job.</param>
 /// <param name="Step">Steps done.</param>
 /// <param name="Steps">Steps in all.</param>
-public sealed record BatchPlace(int Place, string JobId, int Index, int Step, int Steps);
+public sealed record BatchSlot([property: JsonPropertyName("Place")] int Slot, string JobId, int Index, int Step, int Steps);
 
 /// <summary>The state of a worker.</summary>
 public enum WorkerState

@@ -87,7 +87,7 @@ public enum OutputFormat
     Webp,
 }
 
-/// <summary>The lane of the queue.</summary>
+/// <summary>The lane of the queue: each is a stream of its own (<see cref="LanePolicy"/>).</summary>
 public enum JobPriority
 {
     /// <summary>A client waits for the images.</summary>

@@ -152,7 +152,7 @@ sealed partial class JobEvents(QueueConnection connection, ILogger<JobEvents> lo
                 for (var i = 0; i < chunk.Length; i++)
                 {
                     var values = reads[i].Result;
-                    if (JobRecord.State(values[1]) is { } state && values[0].TryParse(out long revision))
+                    if (JobHash.State(values[1]) is { } state && values[0].TryParse(out long revision))
                         chunk[i].Value.Notify(revision, state);
                     else
                         chunk[i].Value.Notify(long.MaxValue, JobState.Failed); // The job is gone. The listener reads it and finds nothing.

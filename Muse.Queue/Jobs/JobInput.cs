@@ -1,8 +1,8 @@
 namespace Muse.Queue;
 
 /// <summary>
-/// The image that a job starts from, as its request describes it. Its pixels are stored beside the job (<see cref="InputPixels"/>) and have
-/// the job's width and height.
+/// The image that a job starts from, as its request describes it. Its pixels are stored in a hash of their own (<see cref="InputPixels"/>)
+/// and have the job's width and height.
 /// </summary>
 public sealed record JobInput
 {

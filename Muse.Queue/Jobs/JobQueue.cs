@@ -103,18 +103,18 @@ public sealed class JobQueue
 
     /// <summary>Reads a job, or null if it does not exist or has expired.</summary>
     public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) =>
-        connection.TryAsync(async database => JobRecord.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
+        connection.TryAsync(async database => JobHash.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
 
     /// <summary>Reads the state and the images of a known job in one round trip.</summary>
     Task<FinishedJob?> FindWithImagesAsync(ImageJob job, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
-            var fields = database.HashGetAsync(Keys.Job(job.Id), JobRecord.Fields(job));
-            var images = database.HashGetAsync(Keys.Images(job.Id), JobRecord.ImageFields(job));
-            var (snapshot, stored) = (JobRecord.Read(job, await fields), await images);
+            var fields = database.HashGetAsync(Keys.Job(job.Id), JobHash.Fields(job));
+            var images = database.HashGetAsync(Keys.Images(job.Id), JobHash.ImageFields(job));
+            var (snapshot, stored) = (JobHash.Read(job, await fields), await images);
             if (snapshot is null)
                 return null;
-            var read = snapshot.Images.Select(image => JobRecord.Image(stored[2 * image.Index], stored[2 * image.Index + 1]));
+            var read = snapshot.Images.Select(image => JobHash.Image(stored[2 * image.Index], stored[2 * image.Index + 1]));
             return new FinishedJob(snapshot, [.. read]);
         }, cancellation);
 
@@ -217,7 +217,7 @@ public sealed class JobQueue
         connection.TryAsync(async database =>
         {
             var values = await database.HashGetAsync(key, [field, $"{index}:info"]);
-            return JobRecord.Image(values[0], values[1]);
+            return JobHash.Image(values[0], values[1]);
         }, cancellation);
 
     /// <summary>
@@ -249,10 +249,11 @@ public sealed class JobQueue
     /// <param name="window">The length of the window.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>Null if the images are allowed; else the time until the next window begins.</returns>
-    public async Task<TimeSpan?> CountAsync(string owner, int images, int limit, TimeSpan window, CancellationToken cancellation)
+    public async Task<TimeSpan?> CountAgainstLimitAsync(
+        string owner, int images, int limit, TimeSpan window, CancellationToken cancellation)
     {
         var untilNextWindow = (long)await connection.RunAsync(
-            QueueScripts.Count, cancellation, owner, images, limit, (long)window.TotalMilliseconds);
+            QueueScripts.RateLimit, cancellation, owner, images, limit, (long)window.TotalMilliseconds);
         return untilNextWindow < 0 ? null : TimeSpan.FromMilliseconds(untilNextWindow);
     }
 
@@ -299,7 +300,7 @@ public sealed class JobQueue
                 var hashes = await Task.WhenAll(names.Select(name => database.HashGetAllAsync(Keys.Job(IdOf(name)))));
                 for (var i = 0; i < names.Length; i++)
                 {
-                    if (JobRecord.Read(hashes[i]) is { } job)
+                    if (JobHash.Read(hashes[i]) is { } job)
                     {
                         jobs.Add(job);
                         continue;

@@ -80,7 +80,7 @@ public sealed record ImageSnapshot
     /// <summary>The end of the prompt that the model could not read; null if it read all.</summary>
     public string? PromptCutOff { get; init; }
 
-    /// <summary>Whether the safety checker blurred it.</summary>
+    /// <summary>Whether the safety checker flagged it; it is black then.</summary>
     public bool Flagged { get; init; }
 
     /// <summary>Why it failed.</summary>

@@ -21,14 +21,14 @@ public sealed class PendingWebhooks
 
     internal PendingWebhooks(QueueConnection connection) => this.connection = connection;
 
-    /// <summary>How often to call <see cref="KeepAsync"/>: three times per lease.</summary>
-    public TimeSpan KeepEvery => connection.Options.WebhookLease / 3;
+    /// <summary>How often to call <see cref="RenewLeasesAsync"/>: three times per lease.</summary>
+    public TimeSpan RenewalInterval => connection.Options.WebhookLease / 3;
 
     /// <summary>Renews the leases of this process and takes over jobs whose lease ran out.</summary>
     /// <param name="held">Jobs whose webhook this process will call.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>Jobs that this process has taken over.</returns>
-    public async Task<IReadOnlyList<string>> KeepAsync(IEnumerable<string> held, CancellationToken cancellation) =>
+    public async Task<IReadOnlyList<string>> RenewLeasesAsync(IEnumerable<string> held, CancellationToken cancellation) =>
         (string[])(await connection.RunAsync(QueueScripts.Webhooks, cancellation,
             [(long)connection.Options.WebhookLease.TotalMilliseconds, MaxTaken, .. held.Select(id => (RedisValue)id)]))!;
 
@@ -43,7 +43,8 @@ public sealed class PendingWebhooks
         }, cancellation);
 
     /// <summary>
-    /// Stores a delivery that has failed, so that it outlasts this process and the job. The newest 10,000 jobs' are kept, for seven days.
+    /// Stores a delivery that has failed, so that it outlasts this process and the job. At most 10,000 are stored, for seven days after the
+    /// latest; beyond that, nothing is stored.
     /// </summary>
     /// <param name="delivery">The delivery.</param>
     /// <param name="cancellation">Cancels the call.</param>
@@ -74,7 +75,9 @@ public sealed class PendingWebhooks
             return [.. values.Select(QueueJson.ReadDelivery).OfType<WebhookDelivery>().OrderBy(delivery => delivery.FirstTry)];
         }, cancellation);
 
-    /// <summary>Starts the tries of a delivery again. The process that looks next sends it.</summary>
+    /// <summary>
+    /// Resets a delivery to its first try. The next process that calls <see cref="RenewLeasesAsync"/> takes it over and sends it.
+    /// </summary>
     public async Task ResendAsync(WebhookDelivery delivery, CancellationToken cancellation)
     {
         await StoreAsync(delivery with { GivenUp = false, Tries = 0, FirstTry = connection.Time.GetUtcNow() }, cancellation);
@@ -82,7 +85,7 @@ public sealed class PendingWebhooks
     }
 
     /// <summary>Ends the leases at once, so that another process takes the jobs over.</summary>
-    public Task LeaveAsync(IEnumerable<string> held, CancellationToken cancellation) =>
+    public Task ReleaseLeasesAsync(IEnumerable<string> held, CancellationToken cancellation) =>
         connection.TryAsync(database => database.SortedSetUpdateAsync(
             connection.Keys.Webhooks, [.. held.Select(id => new SortedSetEntry(id, 0))], SortedSetWhen.Exists), cancellation);
 }

@@ -98,8 +98,8 @@ sealed class QueueConnection
 
     /// <summary>A sentence if there is no connection because Redis refuses the user or the password; else null.</summary>
     /// <remarks>
-    /// The exception of a command says that there is no connection; why the last attempt failed is inside of it. That is the reply to a
-    /// command after the handshake, NOAUTH, for a wrong password too.
+    /// The exception of a command says only that there is no connection. One of its inner exceptions says why the last attempt to connect
+    /// failed. For a wrong password that is NOAUTH, too: the reply to the first command after the handshake.
     /// </remarks>
     string? FindRefusedUser(Exception? exception) => exception switch
     {

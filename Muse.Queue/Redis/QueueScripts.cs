@@ -8,7 +8,7 @@ static class QueueScripts
     static readonly string Common = QueueKeys.Lua + Read("common");
 
     public static readonly QueueScript Submit = Script("submit");
-    public static readonly QueueScript Count = Script("count");
+    public static readonly QueueScript RateLimit = Script("ratelimit");
     public static readonly QueueScript Cancel = Script("cancel");
     public static readonly QueueScript Position = Script("position");
     public static readonly QueueScript Take = Script("take");
@@ -19,7 +19,7 @@ static class QueueScripts
     public static readonly QueueScript Fail = Script("fail");
     public static readonly QueueScript DeadLetter = Script("deadletter");
     public static readonly QueueScript HandBack = Script("handback");
-    public static readonly QueueScript Beat = Script("beat");
+    public static readonly QueueScript Heartbeat = Script("heartbeat");
     public static readonly QueueScript Leave = Script("leave");
     public static readonly QueueScript Measure = Script("measure");
     public static readonly QueueScript Probe = Script("probe");

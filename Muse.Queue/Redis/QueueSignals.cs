@@ -68,7 +68,7 @@ sealed partial class QueueSignals(QueueConnection connection, ILogger<QueueSigna
     }
 
     /// <summary>Adds a subscription.</summary>
-    /// <param name="filter">Which signals end its wait. Runs on the reading loop, so it must be fast.</param>
+    /// <param name="filter">Handles a signal and returns whether it ends the wait. Runs on the reading loop, so it must be fast.</param>
     public Subscription Subscribe(Func<string, bool> filter)
     {
         var subscription = new Subscription(this, filter);

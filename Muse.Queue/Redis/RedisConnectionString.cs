@@ -20,7 +20,7 @@ sealed class RedisConnectionString
     /// </summary>
     public string StackExchange { get; }
 
-    /// <summary>Sets what the URI says beside the endpoint.</summary>
+    /// <summary>Sets what the URI says besides the endpoint.</summary>
     public void Apply(ConfigurationOptions options) => applyUri(options);
 
     /// <summary>Reads a connection string.</summary>

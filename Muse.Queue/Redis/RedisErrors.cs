@@ -4,7 +4,7 @@ namespace Muse.Queue;
 static class RedisErrors
 {
     /// <summary>The oldest supported version: <c>XPENDING … IDLE</c> is new in it.</summary>
-    const string LeastVersion = "6.2";
+    const string MinimumVersion = "6.2";
 
     /// <summary>Errors after which the same command may succeed later. Some need an operator, who can act while Muse runs.</summary>
     static readonly string[] Transient =
@@ -17,7 +17,7 @@ static class RedisErrors
     const string DeniedInScript = "ERR The user executing the script can't ";
 
     /// <summary>Whether the same command may succeed later.</summary>
-    public static bool IsTransient(string reply) => IsDenied(reply) || Transient.Any(code => Has(reply, code));
+    public static bool IsTransient(string reply) => IsDenied(reply) || Transient.Any(code => HasCode(reply, code));
 
     /// <summary>A sentence for an operator who has to change Redis' configuration, or null.</summary>
     public static string? Explain(string reply) => reply switch
@@ -31,7 +31,7 @@ static class RedisErrors
         _ when IsUserRefused(reply) => "Redis requires another user or password. Set them in ConnectionStrings:redis.",
         _ when reply.Contains("syntax error", StringComparison.Ordinal) || reply.Contains("nknown Redis command", StringComparison.Ordinal)
             || reply.Contains("unknown command", StringComparison.Ordinal) =>
-            $"Redis does not support a command that Muse needs. Muse needs Redis {LeastVersion} or newer: {reply}",
+            $"Redis does not support a command that Muse needs. Muse needs Redis {MinimumVersion} or newer: {reply}",
         _ => null,
     };
 
@@ -40,12 +40,12 @@ static class RedisErrors
     public static bool IsUserRefused(string text) =>
         text.Contains("WRONGPASS", StringComparison.Ordinal) || text.Contains("NOAUTH", StringComparison.Ordinal);
 
-    static bool IsDenied(string reply) => Has(reply, "NOPERM") || reply.Contains(DeniedInScript[4..], StringComparison.Ordinal);
+    static bool IsDenied(string reply) => HasCode(reply, "NOPERM") || reply.Contains(DeniedInScript[4..], StringComparison.Ordinal);
 
     /// <summary>
     /// Whether a reply has an error code: at its start, or, before Redis 7, after a dash within the error of a script
     /// (<c>ERR Error running script … @user_script: 12: -OOM command not allowed …</c>).
     /// </summary>
-    static bool Has(string reply, string code) =>
+    static bool HasCode(string reply, string code) =>
         reply.StartsWith(code, StringComparison.Ordinal) || reply.Contains($" -{code} ", StringComparison.Ordinal);
 }

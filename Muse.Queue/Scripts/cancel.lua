@@ -12,7 +12,7 @@ for index = 0, tonumber(count) - 1 do
   if not is_final(image_state) then
     remove_entry(lane, entry)
     if not begun then
-      -- The lowest ordinals are forgotten first: what waits is behind them.
+      -- Entries that still wait have higher ordinals, so the lowest ones may be dropped.
       local cancelled = CANCELLED_ENTRIES[lane]
       redis.call('ZADD', cancelled, ordinal, entry)
       redis.call('ZREMRANGEBYRANK', cancelled, 0, -MAX_CANCELLED - 1)

@@ -41,7 +41,7 @@ local function read_fields(pairs_of_entry)
   return fields
 end
 
--- Whether an image is in work on this worker.
+-- Whether an image runs on this worker.
 local function runs_on(id, index, worker)
   local found = redis.call('HMGET', job_key(id), index .. ':state', index .. ':worker')
   return found[1] == RUNNING and found[2] == worker
@@ -70,7 +70,7 @@ local function add_dead_letter(lane, entry, id, index, reason)
     'job', id, 'index', index, 'lane', lane, 'entry', entry, 'reason', reason)
 end
 
-local completed = 0
+local ended = 0 -- Images that this script has ended.
 
 -- Ends an image that is not final. The last one ends the job and sets the expiry of its keys.
 -- `fields` are further fields of the job to write.
@@ -95,7 +95,7 @@ local function end_image(id, index, state, result, retention, fields)
     if job_state == FAILED then redis.call('PEXPIRE', input_key(id), retention) else redis.call('DEL', input_key(id)) end
   end
   redis.call('HSET', job, unpack(fields))
-  completed = completed + 1
+  ended = ended + 1
   local work = work_key(id)
   if redis.call('EXISTS', work) == 1 then
     redis.call('HDEL', work, index .. ':checkpoint')
@@ -112,7 +112,7 @@ local function finish()
       redis.call('XDEL', STREAMS[lane], unpack(entries))
     end
   end
-  if completed > 0 then redis.call('HINCRBY', STATS, 'completed', completed) end
+  if ended > 0 then redis.call('HINCRBY', STATS, 'completed', ended) end
   if #notifications > 0 then redis.call('PUBLISH', EVENTS, table.concat(notifications, '\n')) end
 end
 

@@ -12,7 +12,7 @@ end
 if not ordinal then return false end
 local waiting = measure(lane)
 local behind = tonumber(redis.call('HGET', STATS, 'added:' .. lane)) - ordinal - 1
--- Neither count includes images that were cancelled before they were begun.
+-- `waiting` does not include images that were cancelled before they were begun, so `behind` must not either.
 behind = behind - redis.call('ZCOUNT', CANCELLED_ENTRIES[lane], '(' .. string.format('%.0f', ordinal), '+inf')
 local ahead = math.max(0, waiting - behind - 1)
 if lane == BATCH then ahead = ahead + measure(INTERACTIVE) end

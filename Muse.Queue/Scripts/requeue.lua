@@ -20,7 +20,7 @@ redis.call('PEXPIRE', job, unfinished)
 redis.call('PEXPIRE', images_key(id), unfinished)
 redis.call('PEXPIRE', input_key(id), unfinished)
 redis.call('XDEL', DEAD, letter)
--- A requeued job ends once more, so its webhook is sent once more, by the API process that looks next.
+-- A requeued job ends once more, so its webhook is sent once more, by the next API process that renews its leases.
 if string.find(redis.call('HGET', job, 'job') or '', '"Webhook":', 1, true) then redis.call('ZADD', WEBHOOKS, 0, id) end
 changed(id, QUEUED)
 redis.call('PUBLISH', SIGNALS, SIGNAL_WORK)

@@ -1,4 +1,4 @@
--- Accepts jobs, or returns for each why not: idempotency, admission, hash, entries, owner's index and signal in one atomic step.
+-- Accepts or rejects each job: idempotency, admission, hash, entries, the caller's list of jobs and signal in one atomic step.
 local unfinished, max_wait, max_length, owner_limit = arguments(4)
 max_wait, max_length, owner_limit = tonumber(max_wait), tonumber(max_length), tonumber(owner_limit)
 local SIGNAL_AGAIN = 100 -- Milliseconds.

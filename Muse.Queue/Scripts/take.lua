@@ -1,5 +1,5 @@
 -- Takes images for a worker and marks them as begun: first those whose lease ran out, then new ones.
--- One script, so that every delivered image is also marked, and one round trip lies between a signal and the engine.
+-- Reading and marking are one script: no image is delivered without being marked, and a worker needs one round trip to get work.
 local retention, worker, free_slots, batch_share, lease, max_deliveries, look_for_abandoned, recover,
   poisoned, deadline_exceeded, unreadable, json_limit = arguments(12)
 free_slots, batch_share = tonumber(free_slots), tonumber(batch_share)
@@ -17,7 +17,7 @@ local function text(value) return string.sub(tostring(value or ''), 1, 64) end
 -- Starts a delivered entry, or ends it: as a dead letter, because its image is final already, or because its deadline has passed.
 local function begin(lane, entry, fields, deliveries)
   local id, index = fields.job, fields.index
-  -- The one place that sends an entry to the dead letters. A result ends the image as failed too.
+  -- Sends the entry to the dead letters. With a result, its image fails too.
   local function dead_letter(reason, result)
     if result then end_image(id, index, FAILED, result, retention) end
     add_dead_letter(lane, entry, text(id), text(index), reason)
@@ -59,7 +59,7 @@ local function begin(lane, entry, fields, deliveries)
   taken[#taken + 1] = { lane, entry, deliveries, id, index, json, checkpoint, begun or at_text, waited }
 end
 
--- A damaged job may make any command fail. That must not undo what the script took besides.
+-- A damaged job may make any command fail. The other images that the script takes must not be lost then.
 local function try_begin(lane, entry, fields, deliveries)
   examined = examined + 1
   local before = #taken
@@ -70,7 +70,7 @@ local function try_begin(lane, entry, fields, deliveries)
   remove_entry(lane, entry)
 end
 
--- Takes over a pending entry (a row of XPENDING).
+-- Takes over a pending entry (a row of XPENDING), for example one of a worker that died.
 local function claim(lane, pending, counts_as_delivery)
   local entry, deliveries = pending[1], pending[4]
   local command = { 'XCLAIM', STREAMS[lane], GROUP, worker, 0, entry }

@@ -1,6 +1,9 @@
 namespace Muse.Queue;
 
-/// <summary>Interactive before batch, without starving batch: of every <see cref="Cycle"/> slots, one is offered to batch first.</summary>
+/// <summary>
+/// Which lane a worker's free slots are for: interactive before batch, without starving batch. Of every <see cref="Cycle"/> slots, one is
+/// offered to batch first.
+/// </summary>
 static class LanePolicy
 {
     /// <summary>One of this many slots is offered to batch first.</summary>

@@ -31,7 +31,7 @@ public sealed partial class WorkQueue
     internal WorkQueue(QueueConnection connection, QueueSignals signals, ILogger<WorkQueue> logger)
     {
         (this.connection, this.logger) = (connection, logger);
-        this.signals = signals.Subscribe(Filter);
+        this.signals = signals.Subscribe(OnSignal);
         completions = new(CompleteTogetherAsync, MaxRead);
     }
 
@@ -50,7 +50,9 @@ public sealed partial class WorkQueue
     /// <summary>Whether the last report or checkpoint reached Redis.</summary>
     public bool IsReachable { get; private set; } = true;
 
-    bool Filter(string signal)
+    /// <summary>Handles a signal.</summary>
+    /// <returns>Whether it ends <see cref="WaitForWorkAsync"/>.</returns>
+    bool OnSignal(string signal)
     {
         if (signal.StartsWith(QueueSignals.Cancel, StringComparison.Ordinal))
             cancellations.Writer.TryWrite(signal[QueueSignals.Cancel.Length..]);
@@ -61,8 +63,8 @@ public sealed partial class WorkQueue
 
     /// <summary>
     /// Takes up to <paramref name="max"/> images (12 at a time): those of dead workers first, then new ones, interactive before batch.
-    /// It never blocks. Malformed entries become dead letters, images that are cancelled or past their deadline end, and neither is
-    /// returned.
+    /// It never blocks. Not returned: malformed entries, which become dead letters; images past their deadline, which fail; images
+    /// that have ended already.
     /// </summary>
     /// <exception cref="QueueUnavailableException">Redis is unavailable. What it may have delivered comes with the next call.</exception>
     public async Task<IReadOnlyList<WorkItem>> ReadAsync(int max, CancellationToken cancellation)
@@ -151,9 +153,7 @@ public sealed partial class WorkQueue
         return item;
     }
 
-    /// <summary>
-    /// Reads the pixels of an image's input. While Redis is unavailable, it waits.
-    /// </summary>
+    /// <summary>Reads the pixels of an image's input. While Redis is unavailable, it waits.</summary>
     /// <exception cref="InvalidDataException">They are not stored, or not readable.</exception>
     public async Task<InputPixels> ReadInputAsync(WorkItem item, CancellationToken cancellation)
     {
@@ -169,7 +169,7 @@ public sealed partial class WorkQueue
             }
             catch (QueueUnavailableException exception)
             {
-                LogHolding(logger, item.Job.Id, item.Index, exception.Message);
+                LogInputNotRead(logger, item.Job.Id, item.Index, exception.Message);
                 await Task.Delay(RetryInterval, connection.Time, cancellation);
             }
             catch (RedisServerException exception)
@@ -184,7 +184,7 @@ public sealed partial class WorkQueue
     /// <summary>Completes when work was added since the last call, or after <see cref="QueueOptions.SafetyPoll"/>.</summary>
     public Task WaitForWorkAsync(CancellationToken cancellation) => signals.WaitAsync(connection.Options.SafetyPoll, cancellation);
 
-    /// <summary>Renews the leases of the images in work.</summary>
+    /// <summary>Renews the leases of images.</summary>
     /// <returns>Images that no longer belong to this worker (taken over, cancelled, final). Stop working on them.</returns>
     public async Task<IReadOnlyList<WorkItem>> RenewAsync(IReadOnlyCollection<WorkItem> items, CancellationToken cancellation)
     {
@@ -206,7 +206,7 @@ public sealed partial class WorkQueue
         WhileOwnedAsync(QueueScripts.Report, item,
             QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker, step, steps,
             preview is null ? RedisValue.EmptyString : (RedisValue)preview.Bytes,
-            preview is null ? RedisValue.EmptyString : JobRecord.Info(preview));
+            preview is null ? RedisValue.EmptyString : JobHash.Info(preview));
 
     /// <summary>
     /// Stores an image's state, from which another worker can resume. A checkpoint may get lost while Redis is unavailable.
@@ -242,13 +242,13 @@ public sealed partial class WorkQueue
     /// Stores the image and ends its entry, unless another worker was first. While Redis is unavailable, it waits and holds the result.
     /// </summary>
     /// <returns>Whether this call's image was stored.</returns>
-    public async Task<bool> CompleteAsync(WorkItem item, FinishedImage image, CancellationToken cancellation)
+    public async Task<bool> CompleteAsync(WorkItem item, CompletedImage image, CancellationToken cancellation)
     {
         var stored = image.Image;
         var result = new ImageResult(image.Steps, stored.Width, stored.Height, image.PromptCutOff, image.Flagged);
         var lane = QueueKeys.Lane(item.Lane);
         RedisValue[] fields =
-            [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobRecord.Info(stored), stored.Bytes];
+            [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobHash.Info(stored), stored.Bytes];
         var isFirst = await ReleaseAfterAsync(item, EndAsync(async () =>
         {
             var storing = stored.Bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);
@@ -369,4 +369,8 @@ public sealed partial class WorkQueue
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "The result of image {Index} of job {JobId} is held until Redis is back: {Reason}")]
     static partial void LogHolding(ILogger logger, string jobId, int index, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The input of image {Index} of job {JobId} is read again until Redis is back: {Reason}")]
+    static partial void LogInputNotRead(ILogger logger, string jobId, int index, string reason);
 }

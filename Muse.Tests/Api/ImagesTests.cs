@@ -209,7 +209,7 @@ public sealed class ImagesTests : IAsyncLifetime
         await using var busy = await ApiServer.StartAsync(settings: new Dictionary<string, string> { ["Queue:MaxWait"] = "00:00:10" },
             withoutWorker: true);
         // A fleet that generates one image in two seconds.
-        await busy.Services.GetRequiredService<Fleet>().BeatAsync(Queue.FleetTests.Beat("slow", imagesPerSecond: 0.5), default);
+        await busy.Services.GetRequiredService<Fleet>().SendHeartbeatAsync(Queue.FleetTests.Beat("slow", imagesPerSecond: 0.5), default);
         using var first = await busy.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox", n = 7 });
         Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
 

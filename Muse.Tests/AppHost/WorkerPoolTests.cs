@@ -171,7 +171,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
             StartedAt = DateTimeOffset.UtcNow,
             At = DateTimeOffset.UtcNow,
             Slots = 12,
-            Batch = [.. Enumerable.Range(0, batch).Select(place => new BatchPlace(place, "job", 0, 1, 20))],
+            Batch = [.. Enumerable.Range(0, batch).Select(place => new BatchSlot(place, "job", 0, 1, 20))],
         };
 
         public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation)
@@ -184,7 +184,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
             return Task.FromResult<IReadOnlyList<WorkerHeartbeat>>([.. heartbeats.Values]);
         }
 
-        public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation) => Task.FromResult(decision);
+        public Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation) => Task.FromResult(decision);
 
         public Task RequestDrainAsync(string worker, CancellationToken cancellation)
         {

@@ -34,7 +34,7 @@ sealed class FakeFleet(TimeProvider time) : IFleet
         StartedAt = at - TimeSpan.FromSeconds(age),
         At = at,
         Slots = 12,
-        Batch = [.. Enumerable.Range(0, busy).Select(place => new BatchPlace(place, "job", 0, 1, 20))],
+        Batch = [.. Enumerable.Range(0, busy).Select(place => new BatchSlot(place, "job", 0, 1, 20))],
         ImagesPerSecond = rate,
     };
 
@@ -44,7 +44,7 @@ sealed class FakeFleet(TimeProvider time) : IFleet
     public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) =>
         Result<IReadOnlyList<WorkerHeartbeat>>([.. Workers]);
 
-    public Task DecideAsync(ScalingDecision decision, CancellationToken cancellation)
+    public Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation)
     {
         if (Failure is not null)
             return Task.FromException(Failure);
@@ -53,7 +53,7 @@ sealed class FakeFleet(TimeProvider time) : IFleet
         return Task.CompletedTask;
     }
 
-    public Task<ScalingDecision?> DecisionAsync(CancellationToken cancellation)
+    public Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation)
     {
         lock (Decisions)
             return Result(Decisions.LastOrDefault());

@@ -107,7 +107,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             images += request.Count;
         }
         var measured = await EventuallyAsync(() => reader.Fleet.MeasureAsync(Limit()), m => m is { Waiting: 0, Pending: 0 });
-        Assert.Equal((images, images), (measured.Arrivals, measured.Completed)); // Each was counted once at its start and at its end.
+        Assert.Equal((images, images), (measured.Arrivals, measured.Ended)); // Each was counted once at its start and at its end.
         foreach (var lane in Enum.GetValues<JobPriority>())
             Assert.Equal(0, await reader.Redis.StreamLengthAsync(reader.Keys.Stream(lane)));
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(reader.Redis));
@@ -190,7 +190,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             rows.Add((crashes is null
                 ? "accepted requests that did not end as succeeded" : "other accepted requests that did not end as succeeded", "0"));
             rows.Add(("images with other bytes than the seed gives without faults, stored or received", "0"));
-            rows.Add(("images accepted / ended, by the atomic counters", $"{measured.Arrivals:N0} / {measured.Completed:N0}"));
+            rows.Add(("images accepted / ended, by the atomic counters", $"{measured.Arrivals:N0} / {measured.Ended:N0}"));
             rows.Add(("entries left in the streams / pending / dead letters / unexpected keys without expiry", "0 / 0 / 0 / 0"));
             var table = string.Concat(rows.Select(row => $"| {row.What} | {row.Count} |\n"));
             var title = $"`appendfsync {sync}`, {Workers} workers, {Clients} clients, seed {Seed}";

@@ -48,11 +48,11 @@ public sealed class LoopTests
             NullLogger<HeartbeatLoop>.Instance);
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         context.Add((await worker.Work.TakeAsync(1))[0]); // The batch is full.
-        await loop.BeatAsync(Limit());
+        await loop.SendHeartbeatAsync(Limit());
         // Redis did not answer for five seconds, in which the worker made five images.
         time.Advance(TimeSpan.FromSeconds(5));
         context.AddProgress(5);
-        await loop.BeatAsync(Limit());
+        await loop.SendHeartbeatAsync(Limit());
         Assert.Equal(1, (await api.Fleet.WorkersAsync(Limit()))[0].ImagesPerSecond);
     }
 }

@@ -23,7 +23,7 @@ public sealed class OpsPageTests(Browser browser)
         var taken = visit.Page.Locator(".slot.taken");
         for (var images = 0; images <= 12; images += 4)
         {
-            await BeatAsync(server, images);
+            await SendHeartbeatAsync(server, images);
             await Expect(taken).ToHaveCountAsync(images);
         }
         await Expect(visit.Page.Locator(".slot")).ToHaveCountAsync(12);
@@ -31,7 +31,7 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(visit.Page.Locator(".slot .hidden").Nth(2)).ToHaveTextAsync("place 3: image 1 of job job2, step 3 of 20");
         await Expect(visit.Page.Locator("#busy")).ToHaveTextAsync("12");
         await Expect(visit.Page.Locator(".worker")).ToContainTextAsync("simulated");
-        await BeatAsync(server, 5);
+        await SendHeartbeatAsync(server, 5);
         await Expect(taken).ToHaveCountAsync(5);
         visit.AssertNoProblems();
     }
@@ -59,8 +59,8 @@ public sealed class OpsPageTests(Browser browser)
         await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
         var fleet = server.Services.GetRequiredService<Fleet>();
         var at = DateTimeOffset.UtcNow;
-        await DecideAsync(1, "Nothing waits.", at.AddSeconds(-30));
-        await DecideAsync(3, "40 <b>images</b> wait.", at);
+        await StoreDecisionAsync(1, "Nothing waits.", at.AddSeconds(-30));
+        await StoreDecisionAsync(3, "40 <b>images</b> wait.", at);
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#decision")).ToContainTextAsync("3 workers wanted");
@@ -69,8 +69,8 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(visit.Page.Locator("#decisions")).ToContainTextAsync("Nothing waits.");
         visit.AssertNoProblems();
 
-        Task DecideAsync(int workers, string reason, DateTimeOffset when) =>
-            fleet.DecideAsync(new(workers, reason, when, "drain", new(0, 0, null, 0, 0, when)), default);
+        Task StoreDecisionAsync(int workers, string reason, DateTimeOffset when) =>
+            fleet.StoreDecisionAsync(new(workers, reason, when, "drain", new(0, 0, null, 0, 0, when)), default);
     }
 
     [SkippableFact]
@@ -131,7 +131,7 @@ public sealed class OpsPageTests(Browser browser)
         visit.AllowConsoleErrors("ERR_FAILED");
         await visit.Page.RouteAsync("**/uPlot.iife.min.js", route => route.AbortAsync());
         await visit.Page.GotoAsync("/ops");
-        await BeatAsync(server, 7);
+        await SendHeartbeatAsync(server, 7);
         await Expect(visit.Page.Locator(".slot.taken")).ToHaveCountAsync(7);
         await Expect(visit.Page.Locator("#charts-note")).ToContainTextAsync("could not be loaded");
         await Expect(visit.Page.Locator("#charts")).ToContainTextAsync("now 0, at most 0, at least 0");
@@ -150,10 +150,10 @@ public sealed class OpsPageTests(Browser browser)
     }
 
     /// <summary>Sends a worker's heartbeat with this many images in its batch, each of its own job, at steps 1, 2, 3 and so on.</summary>
-    static Task BeatAsync(ApiServer server, int images)
+    static Task SendHeartbeatAsync(ApiServer server, int images)
     {
         var now = DateTimeOffset.UtcNow;
-        return server.Services.GetRequiredService<Fleet>().BeatAsync(new()
+        return server.Services.GetRequiredService<Fleet>().SendHeartbeatAsync(new()
         {
             Worker = "worker-1",
             State = WorkerState.Ready,
@@ -161,7 +161,7 @@ public sealed class OpsPageTests(Browser browser)
             StartedAt = now.AddMinutes(-5),
             At = now,
             Slots = 12,
-            Batch = [.. Enumerable.Range(0, images).Select(place => new BatchPlace(place, $"job{place}", 0, place + 1, 20))],
+            Batch = [.. Enumerable.Range(0, images).Select(place => new BatchSlot(place, $"job{place}", 0, place + 1, 20))],
         }, default);
     }
 }

@@ -80,7 +80,7 @@ public sealed class ClusterTests : IAsyncLifetime
         Assert.Equal(4, (await api.Jobs.ListAsync("ada", null, 10, Limit())).Jobs.Count);
         var measured = await api.Fleet.MeasureAsync(Limit());
         Assert.Equal((0, 0, 6, 6), (measured.Waiting, measured.Pending, measured.Arrivals,
-            measured.Completed)); // The requeued one came and ended twice.
+            measured.Ended)); // The requeued one came and ended twice.
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
         Assert.Single(await MastersOfKeysAsync("{scenes}"));
     }
@@ -90,8 +90,8 @@ public sealed class ClusterTests : IAsyncLifetime
     {
         await api.Jobs.SubmitAsync(Job(count: 3), null, Limit());
         await first.Work.TakeAsync(1);
-        await first.Fleet.BeatAsync(FleetTests.Beat("w1", 1.5), Limit());
-        await second.Fleet.BeatAsync(FleetTests.Beat("w2"), Limit());
+        await first.Fleet.SendHeartbeatAsync(FleetTests.Beat("w1", 1.5), Limit());
+        await second.Fleet.SendHeartbeatAsync(FleetTests.Beat("w2"), Limit());
         await second.Fleet.AnnounceModelAsync(new ModelCard
         {
             Name = "scenes",
@@ -105,7 +105,7 @@ public sealed class ClusterTests : IAsyncLifetime
             DefaultGuidanceScale = 5,
             Samplers = ["euler"],
         }, Limit());
-        Assert.Equal("scenes", (await api.Fleet.ModelAsync(Limit()))!.Name);
+        Assert.Equal("scenes", (await api.Fleet.FindModelCardAsync(Limit()))!.Name);
 
         var gauge =
             new FleetGauge(new RedisFleet(api.Fleet), Options.Create(new AutoscalerOptions()), new MonotonicClock(TimeProvider.System),
@@ -116,9 +116,9 @@ public sealed class ClusterTests : IAsyncLifetime
 
         await second.Fleet.WaitForChangeAsync(TimeSpan.FromMilliseconds(1), Limit()); // Listens from now on.
         var change = second.Fleet.WaitForChangeAsync(TimeSpan.FromHours(1), Limit());
-        await api.Fleet.DecideAsync(new ScalingDecision(2, "because", seen.Queue.At, "test", seen.Queue), Limit());
+        await api.Fleet.StoreDecisionAsync(new ScalingDecision(2, "because", seen.Queue.At, "test", seen.Queue), Limit());
         await change;
-        Assert.Equal("because", (await second.Fleet.DecisionAsync(Limit()))!.Reason);
+        Assert.Equal("because", (await second.Fleet.LatestDecisionAsync(Limit()))!.Reason);
 
         await api.Fleet.RequestDrainAsync("w1", Limit());
         Assert.True(await first.Fleet.IsDrainRequestedAsync("w1", Limit()));
@@ -161,7 +161,7 @@ public sealed class ClusterTests : IAsyncLifetime
         using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
         await AllAreAsync("OK");
         Assert.Equal("OK", await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 })));
-        await EventuallyAsync(() => api.Fleet.DecisionAsync(Limit()), decision => decision is not null);
+        await EventuallyAsync(() => api.Fleet.LatestDecisionAsync(Limit()), decision => decision is not null);
 
         var master = fixture.Cluster.Masters.Single(node => node.Port == MastersOfKeysAsync("{scenes}").GetAwaiter().GetResult().Single());
         await master.KillAsync();

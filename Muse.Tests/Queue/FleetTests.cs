@@ -31,7 +31,7 @@ public sealed class FleetTests : IAsyncLifetime
         StartedAt = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
         At = new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero),
         Slots = 12,
-        Batch = [new BatchPlace(3, "job", 1, 4, 20)],
+        Batch = [new BatchSlot(3, "job", 1, 4, 20)],
         ImagesPerSecond = imagesPerSecond,
         Completed = 5,
     };
@@ -39,12 +39,12 @@ public sealed class FleetTests : IAsyncLifetime
     [RedisFact]
     public async Task A_worker_is_listed_while_it_beats_and_gone_once_it_leaves()
     {
-        await worker.Fleet.BeatAsync(Beat("w1", 1.5), Limit());
-        await worker.Fleet.BeatAsync(Beat("w2"), Limit());
+        await worker.Fleet.SendHeartbeatAsync(Beat("w1", 1.5), Limit());
+        await worker.Fleet.SendHeartbeatAsync(Beat("w2"), Limit());
         var listed = await api.Fleet.WorkersAsync(Limit());
         Assert.Equal(["w1", "w2"], listed.Select(w => w.Worker).Order());
         var first = listed.Single(w => w.Worker == "w1");
-        Assert.Equal((1.5, 12, WorkerState.Ready, new BatchPlace(3, "job", 1, 4, 20)),
+        Assert.Equal((1.5, 12, WorkerState.Ready, new BatchSlot(3, "job", 1, 4, 20)),
             (first.ImagesPerSecond, first.Slots, first.State, Assert.Single(first.Batch)));
         await worker.Fleet.LeaveAsync("w1", Limit());
         Assert.Equal("w2", Assert.Single(await api.Fleet.WorkersAsync(Limit())).Worker);
@@ -55,13 +55,13 @@ public sealed class FleetTests : IAsyncLifetime
     {
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         var item = (await worker.Work.TakeAsync(1))[0];
-        await worker.Fleet.BeatAsync(Beat(worker.Work.Worker), Limit());
+        await worker.Fleet.SendHeartbeatAsync(Beat(worker.Work.Worker), Limit());
         await worker.Fleet.LeaveAsync(worker.Work.Worker, Limit());
-        await api.Fleet.BeatAsync(Beat("other"), Limit());
+        await api.Fleet.SendHeartbeatAsync(Beat("other"), Limit());
         // What it holds must be taken over first: deleting a consumer drops what it holds.
         Assert.Equal(1, (await api.Fleet.MeasureAsync(Limit())).Pending);
         await worker.Work.CompleteAsync(item, Finished(), Limit());
-        await api.Fleet.BeatAsync(Beat("other"), Limit());
+        await api.Fleet.SendHeartbeatAsync(Beat("other"), Limit());
         Assert.Empty(await api.Redis.StreamConsumerInfoAsync(api.Keys.Stream(JobPriority.Interactive), QueueKeys.Group));
     }
 
@@ -70,7 +70,7 @@ public sealed class FleetTests : IAsyncLifetime
     {
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         await worker.Work.CompleteAsync((await worker.Work.TakeAsync(1))[0], Finished(), Limit());
-        await worker.Fleet.BeatAsync(Beat(worker.Work.Worker), Limit());
+        await worker.Fleet.SendHeartbeatAsync(Beat(worker.Work.Worker), Limit());
         await worker.Fleet.LeaveAsync(worker.Work.Worker, Limit());
         Assert.Empty(await ConsumersAsync());
     }
@@ -84,16 +84,16 @@ public sealed class FleetTests : IAsyncLifetime
         await idle.Work.CompleteAsync((await idle.Work.TakeAsync(1))[0], Finished(), Limit());
         var item = (await worker.Work.TakeAsync(1))[0];
         foreach (var departed in (QueueFixture.Program[])[idle, worker])
-            await api.Fleet.BeatAsync(Beat(departed.Work.Worker), Limit());
+            await api.Fleet.SendHeartbeatAsync(Beat(departed.Work.Worker), Limit());
         // Nothing ran for ten minutes: all that is known of workers has expired.
         await api.Redis.KeyDeleteAsync([api.Keys.Fleet, api.Keys.Seen, api.Keys.Prefix.Append("fleet:speeds")]);
 
         var next = fixture.Start(("Lease", "00:00:01"));
-        await next.Fleet.BeatAsync(Beat(next.Work.Worker), Limit());
+        await next.Fleet.SendHeartbeatAsync(Beat(next.Work.Worker), Limit());
         Assert.Equal([worker.Work.Worker], await ConsumersAsync());
         var taken = (await next.Work.TakeAsync(1))[0];
         Assert.Equal(item.Id, taken.Id);
-        await next.Fleet.BeatAsync(Beat(next.Work.Worker), Limit());
+        await next.Fleet.SendHeartbeatAsync(Beat(next.Work.Worker), Limit());
         Assert.Equal([next.Work.Worker], await ConsumersAsync());
     }
 
@@ -103,8 +103,8 @@ public sealed class FleetTests : IAsyncLifetime
     [RedisFact]
     public async Task The_rate_of_a_worker_that_has_left_no_longer_counts()
     {
-        await worker.Fleet.BeatAsync(Beat("slow", 0.001), Limit());
-        await worker.Fleet.BeatAsync(Beat("fast", 0.003), Limit());
+        await worker.Fleet.SendHeartbeatAsync(Beat("slow", 0.001), Limit());
+        await worker.Fleet.SendHeartbeatAsync(Beat("fast", 0.003), Limit());
         var (first, second) = (Job(), Job());
         await api.Jobs.SubmitAsync(first, null, Limit());
         Assert.IsType<SubmitOutcome.QueueFull>(await api.Jobs.SubmitAsync(second, null, Limit())); // It would wait for 250 s.
@@ -121,7 +121,7 @@ public sealed class FleetTests : IAsyncLifetime
     [RedisFact]
     public async Task The_rate_of_workers_that_crashed_all_together_no_longer_counts()
     {
-        await worker.Fleet.BeatAsync(Beat("crashed", 0.001), Limit());
+        await worker.Fleet.SendHeartbeatAsync(Beat("crashed", 0.001), Limit());
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         var waiting = Job();
         Assert.IsType<SubmitOutcome.QueueFull>(await api.Jobs.SubmitAsync(waiting, null, Limit()));
@@ -144,7 +144,7 @@ public sealed class FleetTests : IAsyncLifetime
     [RedisFact]
     public async Task The_models_card_is_what_a_worker_announced()
     {
-        Assert.Null(await api.Fleet.ModelAsync(Limit()));
+        Assert.Null(await api.Fleet.FindModelCardAsync(Limit()));
         var card = new ModelCard
         {
             Name = "scenes",
@@ -159,7 +159,7 @@ public sealed class FleetTests : IAsyncLifetime
             Samplers = ["euler", "ddim"],
         };
         await worker.Fleet.AnnounceModelAsync(card, Limit());
-        var read = await api.Fleet.ModelAsync(Limit());
+        var read = await api.Fleet.FindModelCardAsync(Limit());
         Assert.Equal(card.Samplers, read!.Samplers);
         Assert.Equal(card, read with { Samplers = card.Samplers });
     }
@@ -167,16 +167,16 @@ public sealed class FleetTests : IAsyncLifetime
     [RedisFact]
     public async Task Decisions_come_newest_first_and_wake_those_who_wait_for_a_change()
     {
-        Assert.Null(await api.Fleet.DecisionAsync(Limit()));
+        Assert.Null(await api.Fleet.LatestDecisionAsync(Limit()));
         var measured = await api.Fleet.MeasureAsync(Limit());
         await worker.Fleet.WaitForChangeAsync(TimeSpan.FromMilliseconds(1), Limit()); // Listens from now on.
         var change = worker.Fleet.WaitForChangeAsync(TimeSpan.FromHours(1), Limit());
         for (var i = 1; i <= 3; i++)
-            await api.Fleet.DecideAsync(new ScalingDecision(i, $"because {i}", measured.At, "test", measured), Limit());
+            await api.Fleet.StoreDecisionAsync(new ScalingDecision(i, $"because {i}", measured.At, "test", measured), Limit());
         await change;
-        Assert.Equal("because 3", (await worker.Fleet.DecisionAsync(Limit()))!.Reason);
+        Assert.Equal("because 3", (await worker.Fleet.LatestDecisionAsync(Limit()))!.Reason);
         Assert.Equal([3, 2], (await worker.Fleet.DecisionsAsync(2, Limit())).Select(decision => decision.Workers));
-        Assert.Equal(measured, (await worker.Fleet.DecisionAsync(Limit()))!.Measured);
+        Assert.Equal(measured, (await worker.Fleet.LatestDecisionAsync(Limit()))!.Measured);
     }
 
     [RedisFact]
@@ -187,7 +187,7 @@ public sealed class FleetTests : IAsyncLifetime
         var items = await worker.Work.TakeAsync(2);
         await worker.Work.CompleteAsync(items[0], Finished(), Limit());
         var measured = await api.Fleet.MeasureAsync(Limit());
-        Assert.Equal((3, 1, 5, 1), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
+        Assert.Equal((3, 1, 5, 1), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Ended));
         Assert.InRange(measured.OldestWaiting!.Value, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         // The count is right even where Redis' own lag is not, as after a crash.
         await api.Redis.ExecuteAsync("XGROUP", "SETID", (string)api.Keys.Stream(JobPriority.Batch)!, QueueKeys.Group, "0-1");
@@ -229,6 +229,6 @@ public sealed class FleetTests : IAsyncLifetime
     {
         var measured = await api.Fleet.MeasureAsync(Limit());
         Assert.Equal((0, 0, null, 0, 0),
-            (measured.Waiting, measured.Pending, measured.OldestWaiting, measured.Arrivals, measured.Completed));
+            (measured.Waiting, measured.Pending, measured.OldestWaiting, measured.Arrivals, measured.Ended));
     }
 }

@@ -136,7 +136,7 @@ public sealed class ForeignRedisTests
         var waiting = api.Jobs.WaitWithImagesAsync(job, Limit());
         await worker.Work.CompleteAsync((await worker.Work.TakeAsync(1)).Single(), Finished("red"), Limit());
         Assert.Equal("red", (await waiting)!.Images[0]!.Text());
-        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", 1.5), Limit());
+        await worker.Fleet.SendHeartbeatAsync(FleetTests.Beat("w1", 1.5), Limit());
         Assert.Single(await api.Fleet.WorkersAsync(Limit()));
     }
 

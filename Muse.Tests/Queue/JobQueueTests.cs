@@ -271,7 +271,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         foreach (var job in jobs)
             await api.Jobs.SubmitAsync(job, null, Limit());
         Assert.Equal(new QueuePosition(8, null), await api.Jobs.PositionAsync(jobs[4].Id, Limit()));
-        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", imagesPerSecond: 2), Limit());
+        await worker.Fleet.SendHeartbeatAsync(FleetTests.Beat("w1", imagesPerSecond: 2), Limit());
         await worker.Work.TakeAsync(3);
         Assert.Equal(new QueuePosition(5, TimeSpan.FromSeconds(2.5)), await api.Jobs.PositionAsync(jobs[4].Id, Limit()));
         Assert.Equal(new QueuePosition(0, TimeSpan.Zero), await api.Jobs.PositionAsync(jobs[1].Id, Limit()));
@@ -319,7 +319,7 @@ public sealed class JobQueueTests : IAsyncLifetime
         Assert.Equal(new QueuePosition(0, null), await api.Jobs.PositionAsync(before.Id, Limit()));
         Assert.Equal(new QueuePosition(1, null), await api.Jobs.PositionAsync(after.Id, Limit()));
         var measured = await api.Fleet.MeasureAsync(Limit());
-        Assert.Equal((3, 0, 303, 300), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Completed));
+        Assert.Equal((3, 0, 303, 300), (measured.Waiting, measured.Pending, measured.Arrivals, measured.Ended));
         Assert.Equal([before.Id, after.Id, after.Id], (await worker.Work.TakeAsync(3)).Select(item => item.Job.Id));
     }
 
@@ -344,21 +344,21 @@ public sealed class JobQueueTests : IAsyncLifetime
     public async Task A_refused_request_takes_nothing_of_a_limit_from_others_that_count_at_the_same_time()
     {
         var window = TimeSpan.FromHours(1);
-        Assert.Null(await api.Jobs.CountAsync("ada", 95, 100, window, Limit()));
+        Assert.Null(await api.Jobs.CountAgainstLimitAsync("ada", 95, 100, window, Limit()));
         var other = fixture.Start();
-        var refused = Enumerable.Range(0, 200).Select(_ => other.Jobs.CountAsync("ada", 10, 100, window, Limit())).ToList();
+        var refused = Enumerable.Range(0, 200).Select(_ => other.Jobs.CountAgainstLimitAsync("ada", 10, 100, window, Limit())).ToList();
         for (var i = 0; i < 5; i++)
-            Assert.Null(await api.Jobs.CountAsync("ada", 1, 100, window, Limit()));
+            Assert.Null(await api.Jobs.CountAgainstLimitAsync("ada", 1, 100, window, Limit()));
         Assert.All(await Task.WhenAll(refused), retryAfter => Assert.InRange(retryAfter!.Value, TimeSpan.FromSeconds(1), window));
-        Assert.NotNull(await api.Jobs.CountAsync("ada", 1, 100, window, Limit()));
+        Assert.NotNull(await api.Jobs.CountAgainstLimitAsync("ada", 1, 100, window, Limit()));
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
     }
 
     [RedisFact]
     public async Task A_request_that_alone_exceeds_the_limit_is_paid_for_with_as_many_windows_as_it_needs()
     {
-        Assert.Null(await api.Jobs.CountAsync("ada", 10, 1, TimeSpan.FromHours(1), Limit()));
-        var retryAfter = (await api.Jobs.CountAsync("ada", 1, 1, TimeSpan.FromHours(1), Limit()))!.Value;
+        Assert.Null(await api.Jobs.CountAgainstLimitAsync("ada", 10, 1, TimeSpan.FromHours(1), Limit()));
+        var retryAfter = (await api.Jobs.CountAgainstLimitAsync("ada", 1, 1, TimeSpan.FromHours(1), Limit()))!.Value;
         Assert.InRange(retryAfter, TimeSpan.FromHours(9), TimeSpan.FromHours(10));
     }
 
@@ -366,13 +366,13 @@ public sealed class JobQueueTests : IAsyncLifetime
     public async Task What_would_wait_longer_than_promised_is_refused_with_the_time_to_come_back()
     {
         var strict = fixture.Start(("MaxWait", "00:00:02"));
-        await worker.Fleet.BeatAsync(FleetTests.Beat("w1", imagesPerSecond: 2), Limit());
+        await worker.Fleet.SendHeartbeatAsync(FleetTests.Beat("w1", imagesPerSecond: 2), Limit());
         await strict.Jobs.SubmitAsync(Job(count: 10), null, Limit());
         var refused = Assert.IsType<SubmitOutcome.QueueFull>(await strict.Jobs.SubmitAsync(Job(), null, Limit()));
         Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(3)), (refused.EstimatedWait, refused.RetryAfter));
         // A second worker like the first halves the wait.
-        await worker.Fleet.BeatAsync(FleetTests.Beat("w2"), Limit());
-        await worker.Fleet.BeatAsync(FleetTests.Beat("w3"), Limit());
+        await worker.Fleet.SendHeartbeatAsync(FleetTests.Beat("w2"), Limit());
+        await worker.Fleet.SendHeartbeatAsync(FleetTests.Beat("w3"), Limit());
         Assert.IsType<SubmitOutcome.Accepted>(await strict.Jobs.SubmitAsync(Job(), null, Limit()));
     }
 

@@ -94,7 +94,7 @@ public static class Samples
             BeginWithin = beginWithin,
         };
 
-    public static FinishedImage Finished(string content = "image", int steps = 20) =>
+    public static CompletedImage Finished(string content = "image", int steps = 20) =>
         new(new StoredImage(System.Text.Encoding.UTF8.GetBytes(content), OutputFormat.Png, 128, 64), steps,
             TimeProvider.System.GetUtcNow());
 

@@ -51,7 +51,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
         Assert.False(await first.Work.CompleteAsync(item, Finished("too late"), Limit()));
         Assert.Equal("the one", (await api.Jobs.FindImageAsync(item.Job.Id, 0, Limit()))!.Text());
         var measured = await api.Fleet.MeasureAsync(Limit());
-        Assert.Equal((0, 0, 1), (measured.Waiting, measured.Pending, measured.Completed));
+        Assert.Equal((0, 0, 1), (measured.Waiting, measured.Pending, measured.Ended));
     }
 
     [RedisFact]

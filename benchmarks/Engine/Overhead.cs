@@ -21,9 +21,9 @@ static class Overhead
         public int StepsPerTurn => model.StepsPerTurn;
         public Sampler CreateSampler(string? name) => model.CreateSampler(name);
         public LatentShape GetLatentShape(int width, int height) => model.GetLatentShape(width, height);
-        public Conditioning Encode(string? prompt, ConditioningShape? like = null) => model.Encode(prompt, like);
-        public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
-            model.EncodeImage(latent, image, hole, noise);
+        public Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null) => model.Encode(prompt, minimumShape);
+        public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> mask, INoiseSource noise) =>
+            model.EncodeImage(latent, image, mask, noise);
         public bool IsFlagged(RgbImage image) => model.IsFlagged(image);
         public void Pack(LatentShape latent, Span<float> values) => model.Pack(latent, values);
         public DenoiserBatch PrepareBatch(LatentShape latent, ConditioningShape conditioning, int rows) =>

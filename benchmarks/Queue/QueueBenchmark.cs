@@ -82,7 +82,7 @@ static class QueueBenchmark
         }
     }
 
-    static FinishedImage Image() => new(new StoredImage(new byte[ImageBytes], OutputFormat.Png, 8, 8), 1, default);
+    static CompletedImage Image() => new(new StoredImage(new byte[ImageBytes], OutputFormat.Png, 8, 8), 1, default);
 
     static async Task LatencyAsync(Report report, JobQueue jobs, WorkQueue work)
     {

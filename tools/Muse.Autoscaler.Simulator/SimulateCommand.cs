@@ -24,7 +24,7 @@ public static class SimulateCommand
         {
             var options = Arguments.Parse(arguments, Usage);
             var policy = options.Text("policy", "both");
-            string[] policies = policy == "both" ? [DrainPolicy.Name, StepPolicy.Name] : [policy];
+            string[] policies = policy == "both" ? [DrainPolicy.PolicyName, StepPolicy.PolicyName] : [policy];
             var records = policies.Select(name => Simulation.Run(Settings(options, name))).ToList();
             var folder = options.Text("out", "");
             options.RejectUnknown();

@@ -54,7 +54,7 @@ public sealed class AutoscalerLoopTests
         var decision = Assert.Single(fleet.Decisions);
         Assert.Equal((4, "drain", time.GetUtcNow(), 100L), (decision.Workers, decision.Policy, decision.At, decision.Measured.Waiting));
         Assert.Equal([4], actor.Requested);
-        Assert.Contains(lines.All, line => line.StartsWith("4 workers: 100 waiting and 12 in work"));
+        Assert.Contains(lines.All, line => line.StartsWith("4 workers: 100 waiting and 12 in progress"));
     }
 
     [Fact]

@@ -84,7 +84,7 @@ public class DrainPolicyTests
     {
         var advice = Decide(Facts.Of(desired: 4, waiting: 0, pending: 30, arrivals: 1).Steadily(1, Window));
         Assert.Equal(3, advice.Workers);
-        Assert.Contains("30 in work need 3 × 12 places", advice.Reason);
+        Assert.Contains("30 in progress need 3 × 12 slots", advice.Reason);
     }
 
     [Fact]
@@ -133,6 +133,6 @@ public class DrainPolicyTests
 
     [Fact]
     public void The_reason_has_the_numbers_in_it() => Assert.Equal(
-        "376 waiting and 24 in work, 7.5 arriving a second, 3.75 a second per worker, 10 s allowed: up from 2 to 12.",
+        "376 waiting and 24 in progress, 7.5 arriving a second, 3.75 a second per worker, 10 s allowed: up from 2 to 12.",
         Decide(Facts.Of(desired: 2, waiting: 376, pending: 24, arrivals: 7.5)).Reason);
 }

@@ -49,6 +49,6 @@ public class StepPolicyTests
     public void The_reason_has_the_numbers_in_it()
     {
         var reason = new StepPolicy(new()).Decide(Facts.Of(desired: 2, waiting: 20, pending: 24), Facts.Now).Reason;
-        Assert.Equal("44 requests are more than 2 × 12 = 24: one more, 3", reason);
+        Assert.Equal("44 images are more than 2 × 12 = 24: one more, 3", reason);
     }
 }

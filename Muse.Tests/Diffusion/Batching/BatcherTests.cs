@@ -17,7 +17,7 @@ public class BatcherTests
         public override int Rows => rows;
         public override float Timestep => evaluations - Done;
         public override bool Finished => Done == evaluations;
-        public override bool Cancelled => IsCancelled;
+        public override bool Aborted => IsCancelled;
         public override string ToString() => name;
     }
 
@@ -123,7 +123,7 @@ public class BatcherTests
         Step(batcher);
         running.IsCancelled = waiting.IsCancelled = true;
         var plan = Step(batcher);
-        Assert.Equal(("running waiting", "next"), (Names(plan.Ended), Names(plan.Running)));
+        Assert.Equal(("running waiting", "next"), (Names(plan.Aborted), Names(plan.Running)));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public class BatcherTests
         foreach (var name in new[] { "a", "b", "c", "d" })
             batcher.Add(new(name, 9), default);
         batcher.Plan(default);
-        Assert.Equal(4, batcher.Halve(512, 512, 8));
+        Assert.Equal(4, batcher.HalveRowLimit(512, 512, 8));
         Assert.Equal(["a b", "c d", "a b"], Enumerable.Range(0, 3).Select(_ => Names(Step(batcher).Running)));
         Assert.Equal((4, 24), (batcher.RowLimit(512, 512), batcher.RowLimit(256, 256)));
     }
@@ -213,7 +213,7 @@ public class BatcherTests
         Step(batcher);
         longer.IsCancelled = true;
         var plan = Step(batcher);
-        Assert.Equal(("long", "short"), (Names(plan.Ended), Names(plan.Finished)));
+        Assert.Equal(("long", "short"), (Names(plan.Aborted), Names(plan.Finished)));
     }
 
     static readonly Gen<(int At, int Steps, int Rows, int Size, int Cancel)> Arrival =
@@ -246,8 +246,8 @@ public class BatcherTests
                 Assert.True(plan.Running.Select(r => r.Key).Distinct().Count() <= 1);
                 Assert.True(!equalTimesteps || plan.Running.Select(r => r.Timestep).Distinct().Count() <= 1);
                 Assert.Equal(batcher.Members.Count, batcher.Members.Select(m => m.SlotIndex).Distinct().Count());
-                Assert.DoesNotContain(plan.Running, r => r.Cancelled || r.Finished);
-                foreach (var request in plan.Ended.Concat(plan.Finished))
+                Assert.DoesNotContain(plan.Running, r => r.Aborted || r.Finished);
+                foreach (var request in plan.Aborted.Concat(plan.Finished))
                     Assert.True(gone.Add(request), "It left twice.");
                 foreach (var member in batcher.Members.Where(m => !m.Finished && !plan.Running.Contains(m)))
                     Assert.True(++member.LastStep <= maxBatchSize, "It waited longer than for each other member once.");

@@ -29,14 +29,14 @@ sealed class FaultyModel(IDiffusionModel? given = null) : IDiffusionModel
     public Sampler CreateSampler(string? name) => inner.CreateSampler(name);
     public LatentShape GetLatentShape(int width, int height) => inner.GetLatentShape(width, height);
 
-    public Conditioning Encode(string? prompt, ConditioningShape? like = null)
+    public Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null)
     {
         BeforeEncode?.Invoke(prompt);
-        return inner.Encode(prompt, like);
+        return inner.Encode(prompt, minimumShape);
     }
 
-    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> hole, INoiseSource noise) =>
-        inner.EncodeImage(latent, image, hole, noise);
+    public float[] EncodeImage(LatentShape latent, RgbImage image, ReadOnlySpan<byte> mask, INoiseSource noise) =>
+        inner.EncodeImage(latent, image, mask, noise);
 
     public bool IsFlagged(RgbImage image) => inner.IsFlagged(image);
 

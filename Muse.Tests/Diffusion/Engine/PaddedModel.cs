@@ -23,7 +23,7 @@ sealed class PaddedModel : IDiffusionModel
     public int DecodeBatch => inner.DecodeBatch;
     public Sampler CreateSampler(string? name) => inner.CreateSampler(name);
     public LatentShape GetLatentShape(int width, int height) => inner.GetLatentShape(width, height);
-    public Conditioning Encode(string? prompt, ConditioningShape? like = null) => inner.Encode(prompt, like);
+    public Conditioning Encode(string? prompt, ConditioningShape? minimumShape = null) => inner.Encode(prompt, minimumShape);
     public RgbImage[] Decode(LatentShape latent, IReadOnlyList<float[]> latents) => inner.Decode(latent, latents);
     public RgbImage Preview(LatentShape latent, ReadOnlySpan<float> values) => inner.Preview(latent, values);
     public void Dispose() => inner.Dispose();

@@ -57,10 +57,10 @@ public class ToyFamilyTests
     /// <summary>A token for each word, and their sum.</summary>
     sealed class Hashes : PromptConditioner
     {
-        public override Conditioning Encode(string? prompt, ConditioningShape? like)
+        public override Conditioning Encode(string? prompt, ConditioningShape? minimumShape)
         {
             var words = (prompt ?? "").Split(' ');
-            var count = Math.Max(words.Length, like?.Tensors[0][0] ?? 0);
+            var count = Math.Max(words.Length, minimumShape?.Tensors[0][0] ?? 0);
             var states = new float[count * TextWidth];
             for (var i = 0; i < words.Length; i++)
                 new SeededNoise(words[i].Sum(c => c)).Fill(0, 0, states.AsSpan(i * TextWidth, TextWidth));

@@ -20,7 +20,7 @@ public class RefusedFolderTests
             "tiny/vae_encoder/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),
         ["unet of four channels whose config.json tells nine"] = (new() { UnetConfig = """{"in_channels": 9}""" },
             "tiny/unet/model.onnx: input 'sample' has 4 channels and output 'out_sample' 4; unet/config.json says that 5 are for a mask "
-                + "and an image with a hole."),
+                + "and a masked image."),
         ["unet with a fixed batch"] = (new() { SampleShape = [2, 4, "height", "width"] },
             "tiny/unet/model.onnx: input 'sample' has a fixed batch of 2; Muse needs it to vary: export the model with dynamic axes."),
         ["unet of another number type"] = (new() { Real = TensorElementType.BFloat16 },

@@ -70,11 +70,11 @@ public class SimulatedModelTests
         for (var i = 0; i < pixels.Length; i++)
             pixels[i] = (byte)(i / 3 % 128 < 64 ? 100 + i % 3 : 180 + 2 * (i % 2));
         var shape = model.GetLatentShape(128, 64);
-        byte[] hole = [.. Enumerable.Range(0, 128 * 64).Select(i => i % 128 < 64 ? (byte)255 : (byte)0)];
+        byte[] mask = [.. Enumerable.Range(0, 128 * 64).Select(i => i % 128 < 64 ? (byte)255 : (byte)0)];
         var whole = model.EncodeImage(shape, new RgbImage(128, 64, pixels), [], new SeededNoise(1));
-        var holed = model.EncodeImage(shape, new RgbImage(128, 64, pixels), hole, new SeededNoise(1));
+        var masked = model.EncodeImage(shape, new RgbImage(128, 64, pixels), mask, new SeededNoise(1));
         Assert.Equal([100, 101, 102, 181, 181, 181], model.Preview(shape, whole).Pixels);
-        Assert.Equal([128, 128, 128, 181, 181, 181], model.Preview(shape, holed).Pixels);
+        Assert.Equal([128, 128, 128, 181, 181, 181], model.Preview(shape, masked).Pixels);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public static class ScalingPlot
         var (load, queue, workers) = (panels.GetPlot(0), panels.GetPlot(1), panels.GetPlot(2));
 
         Line(load, minutes, points.Select(point => point.Level), level, Colors.SteelBlue);
-        Line(queue, minutes, points.Select(point => (double)point.Queue), "images waiting and in work", Colors.DarkOrange);
+        Line(queue, minutes, points.Select(point => (double)point.Queue), "images waiting and in progress", Colors.DarkOrange);
         Line(workers, minutes, points.Select(point => (double)point.Wanted), "workers wanted", Colors.Black, steps: true);
         if (points.Any(point => point.Ready >= 0))
             Line(workers, minutes, points.Select(point => (double)point.Ready), "workers ready", Colors.SeaGreen, steps: true);

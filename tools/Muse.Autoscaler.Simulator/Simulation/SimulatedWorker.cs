@@ -32,7 +32,7 @@ sealed class SimulatedWorker(int number, double startedAt)
         StartedAt = now - TimeSpan.FromSeconds(second - startedAt),
         At = now,
         Slots = slots,
-        Batch = [.. Batch.Select((request, place) => new BatchPlace(place, "", 0, request.StepsLeft, request.StepsLeft))],
+        Batch = [.. Batch.Select((request, place) => new BatchSlot(place, "", 0, request.StepsLeft, request.StepsLeft))],
         ImagesPerSecond = meter.ImagesPerSecond,
     };
 }

@@ -262,14 +262,14 @@ public sealed class Simulation : IFleet, IScalingActor
     Task<IReadOnlyList<WorkerHeartbeat>> IFleet.WorkersAsync(CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<WorkerHeartbeat>>([.. workers.Select(worker => worker.Heartbeat(clock.GetUtcNow(), Now, Slots))]);
 
-    Task IFleet.DecideAsync(ScalingDecision decided, CancellationToken cancellation)
+    Task IFleet.StoreDecisionAsync(ScalingDecision decided, CancellationToken cancellation)
     {
         decision = decided;
         record.Decisions.Add(decided);
         return Task.CompletedTask;
     }
 
-    Task<ScalingDecision?> IFleet.DecisionAsync(CancellationToken cancellation) => Task.FromResult(decision);
+    Task<ScalingDecision?> IFleet.LatestDecisionAsync(CancellationToken cancellation) => Task.FromResult(decision);
 
     Task IFleet.WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => Task.CompletedTask;
 

@@ -66,7 +66,7 @@ public sealed class SimulationRecord(SimulationSettings settings)
 /// <summary>One point of the plot.</summary>
 /// <param name="Second">Time since the start, seconds.</param>
 /// <param name="Level">The load: users, or requests per second.</param>
-/// <param name="Queue">Images waiting and in work.</param>
+/// <param name="Queue">Images waiting and in progress.</param>
 /// <param name="Wanted">Workers wanted.</param>
 /// <param name="Ready">Workers ready; negative where unknown.</param>
 public sealed record PlotPoint(double Second, double Level, long Queue, int Wanted, int Ready);

@@ -131,7 +131,7 @@ export function currentJob(actions) {
     const notes = [
       failed ? failed.error.message : null,
       cutOff ? `The model could not read all of the prompt. It left out: “${cutOff}”` : null,
-      flagged ? "The safety checker blurred an image." : null,
+      flagged ? "The safety checker made an image black." : null,
     ].filter(Boolean);
     if (element.dataset.text === notes.join("\n")) return;
     element.dataset.text = notes.join("\n");

@@ -3,7 +3,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>The served model's card, read from Redis every few seconds, not with every request.</summary>
-public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
+public sealed class ModelCardCache(Fleet fleet, TimeProvider time)
 {
     static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(3);
     volatile CachedCard? latest;
@@ -14,7 +14,7 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
     public ValueTask<ModelCard?> FindAsync(CancellationToken cancellation)
     {
         var known = latest;
-        // That there is none is not kept: the first requests after a worker's start would go on without it.
+        // The absence of a card is not cached: the first requests after a worker's start would be handled without it.
         if (known?.Card is not null && time.GetElapsedTime(known.At) < MaxAge)
             return new(known.Card);
         // One caller refreshes. The others use the known card.
@@ -33,7 +33,7 @@ public sealed class ModelDirectory(Fleet fleet, TimeProvider time)
     {
         try
         {
-            var card = await fleet.ModelAsync(cancellation);
+            var card = await fleet.FindModelCardAsync(cancellation);
             latest = new(card ?? known?.Card, time.GetTimestamp());
             return latest.Card;
         }

@@ -9,7 +9,7 @@ namespace Muse.ServiceDefaults;
 /// (a batch) is recorded if one of them is. A trace that would begin with a call to another program (Redis, HTTP) is polling and is
 /// dropped. All other traces share a budget that refills steadily, so that under load the cost of tracing stays the same.
 /// </remarks>
-public sealed class RequestSampler : Sampler
+public sealed class TraceSampler : Sampler
 {
     static readonly SamplingResult Record = new(SamplingDecision.RecordAndSample), Drop = new(SamplingDecision.Drop);
 
@@ -22,7 +22,7 @@ public sealed class RequestSampler : Sampler
     /// <summary>Begins with a full budget.</summary>
     /// <param name="tracesPerSecond">New traces a second; this many may also begin at once. 0 records none.</param>
     /// <param name="time">The clock.</param>
-    public RequestSampler(double tracesPerSecond, TimeProvider time)
+    public TraceSampler(double tracesPerSecond, TimeProvider time)
     {
         (this.tracesPerSecond, this.time) = (tracesPerSecond, time);
         (budget, refilledAt) = (tracesPerSecond, time.GetTimestamp());

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Options;
 
 namespace Muse.Api;
 
-/// <summary>Bodies with input images, which are larger than others.</summary>
-static class InputBodies
+/// <summary>The size limit of bodies with input images, which are larger than others.</summary>
+static class InputBodyLimits
 {
     /// <summary>Lets a route's body hold an image and a mask of the allowed size, as files or as Base64.</summary>
     public static TBuilder AcceptsInputImages<TBuilder>(this TBuilder route, IServiceProvider services)

@@ -2,8 +2,8 @@ using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>Reads a job's hash.</summary>
-static class JobRecord
+/// <summary>The fields of a job's hash in Redis: their names, and how they are read.</summary>
+static class JobHash
 {
     const int FieldsOfJob = 5, FieldsOfImage = 8, MaxImages = 10;
 
