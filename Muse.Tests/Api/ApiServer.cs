@@ -70,7 +70,7 @@ public sealed class ApiServer : IAsyncDisposable
     /// <summary>On a busy machine it may be up before it has reached Redis; as with a load balancer, it gets no requests before.</summary>
     async Task IsWellAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         using var between = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (true)
         {
@@ -86,7 +86,7 @@ public sealed class ApiServer : IAsyncDisposable
         var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
         {
             BaseAddress = Address,
-            Timeout = TimeSpan.FromSeconds(60)
+            Timeout = TimeSpan.FromMinutes(3)
         };
         if (key is not null)
             client.DefaultRequestHeaders.Authorization = new("Bearer", key);

@@ -267,7 +267,7 @@ public sealed class ImagesTests : IAsyncLifetime
 
     internal static async Task Until(Func<bool> condition)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (!condition())
         {
             limit.Token.ThrowIfCancellationRequested();

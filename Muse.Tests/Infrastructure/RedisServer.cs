@@ -72,7 +72,7 @@ public sealed class RedisServer : IAsyncDisposable
         process.BeginErrorReadLine();
         await using var connection =
             await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},abortConnect=false,connectRetry=50,connectTimeout=200");
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         while (true)
         {
             limit.Token.ThrowIfCancellationRequested();

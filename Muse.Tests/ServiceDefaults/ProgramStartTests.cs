@@ -45,7 +45,7 @@ public class ProgramStartTests
     {
         await using var process = new ProgramProcess(program,
             ("ConnectionStrings__redis", NoRedis), ("Logging__LogLevel__Default", "Warning"), (setting, value));
-        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromMinutes(3)).Token);
         Assert.Equal(1, process.ExitCode);
         Assert.Equal($"{program} can't start: {sentence}", process.Output.TrimEnd());
     }
@@ -61,7 +61,7 @@ public class ProgramStartTests
         var address = $"http://{other.LocalEndpoint}";
         await using var process = new ProgramProcess(program,
             ("ConnectionStrings__redis", NoRedis), ("MUSE_GPU_TYPE", "simulated:base=0ms"), ("ASPNETCORE_URLS", address));
-        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromMinutes(3)).Token);
         Assert.Equal(1, process.ExitCode);
         Assert.Contains($"{program} can't start: Failed to bind to address {address}: address already in use.", process.Output);
     }

@@ -8,7 +8,7 @@ namespace Muse.Tests.Diffusion.Engine;
 /// <summary>A running engine whose events are collected by request.</summary>
 sealed class EngineUnderTest : IAsyncDisposable
 {
-    static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     readonly DiffusionEngine engine;
     readonly Task reading;

@@ -160,11 +160,11 @@ public class FailureTests
         {
             decoding = true;
             decodes.Release();
-            Assert.True(goOn.Wait(TimeSpan.FromSeconds(30)));
+            Assert.True(goOn.Wait(TimeSpan.FromMinutes(3)));
             decoding = false;
         };
         engine.Submit(Requests.Of("first", steps: 1));
-        Assert.True(await decodes.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.True(await decodes.WaitAsync(TimeSpan.FromMinutes(3)));
         var refused = 0;
         model.BeforeStep = (_, _) =>
         {

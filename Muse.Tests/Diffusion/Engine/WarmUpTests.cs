@@ -7,7 +7,7 @@ namespace Muse.Tests.Diffusion.Engine;
 
 public class WarmUpTests
 {
-    static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     /// <summary>What ran while the engine started: images' width and height in latent cells, and rows.</summary>
     static async Task<List<(int Width, int Height, int Rows)>> RunsAtStart(FaultyModel model, EngineOptions options)
