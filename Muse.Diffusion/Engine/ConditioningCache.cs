@@ -2,10 +2,12 @@ namespace Muse.Diffusion;
 
 /// <summary>The most recently used conditionings by text. For one thread.</summary>
 /// <param name="capacity">How many are kept.</param>
-sealed class ConditioningCache(int capacity)
+/// <param name="maxValues">How many values they may have together; those of large text encoders have millions each. 256 MiB.</param>
+sealed class ConditioningCache(int capacity, long maxValues = 64 << 20)
 {
     readonly Dictionary<Key, LinkedListNode<(Key Key, Conditioning Value)>> nodes = [];
     readonly LinkedList<(Key Key, Conditioning Value)> recent = new();
+    long values;
 
     /// <summary>What a conditioning depends on.</summary>
     /// <param name="Text">The prompt; null for one that is absent.</param>
@@ -23,11 +25,15 @@ sealed class ConditioningCache(int capacity)
         }
         var value = encode(key);
         nodes[key] = recent.AddFirst((key, value));
-        if (nodes.Count > capacity)
+        values += LengthOf(value);
+        while (nodes.Count > capacity || (values > maxValues && nodes.Count > 1))
         {
-            nodes.Remove(recent.Last!.Value.Key);
+            values -= LengthOf(recent.Last!.Value.Value);
+            nodes.Remove(recent.Last.Value.Key);
             recent.RemoveLast();
         }
         return value;
     }
+
+    static long LengthOf(Conditioning conditioning) => conditioning.Tensors.Sum(tensor => (long)tensor.Values.Length);
 }

@@ -43,7 +43,7 @@ static partial class EngineLog
     public static partial void ModelWarning(ILogger logger, string model, string warning);
 
     [LoggerMessage(12, LogLevel.Warning,
-        "The negative prompt of {RequestId} has no effect: the guidance scale is an input of the denoiser of {Model}")]
+        "The negative prompt of {RequestId} has no effect: guidance is distilled into the denoiser of {Model}")]
     public static partial void NegativePromptIgnored(ILogger logger, string requestId, string model);
 
     [LoggerMessage(13, LogLevel.Warning, "{Rows} rows of {Width}x{Height} did not fit beside the decoder; they run again when it is idle")]

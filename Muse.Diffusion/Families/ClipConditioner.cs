@@ -9,7 +9,7 @@ sealed class ClipConditioner : PromptConditioner
     // About three hundred words. The rest is cut off, and the response says so.
     const int MaxChunks = 4;
 
-    readonly List<(TextEncoder Encoder, string? Pooled)> parts = [];
+    readonly List<(TextEncoder Encoder, ClipTokenizer Tokenizer, string? Pooled)> parts = [];
     readonly string hiddenStates;
     readonly int maxChunks;
 
@@ -27,7 +27,8 @@ sealed class ClipConditioner : PromptConditioner
             {
                 var tokenizer = ClipTokenizer.Load(folder.PathOf(part.Tokenizer), folder.Relative(part.Tokenizer));
                 CheckVocabulary(folder, part, tokenizer);
-                parts.Add((new TextEncoder(open(part.Encoder), tokenizer, part.Layer, part.Pooled), part.Pooled));
+                var encoder = new TextEncoder(open(part.Encoder), tokenizer.ContextLength, part.Layer, part.Pooled);
+                parts.Add((encoder, tokenizer, part.Pooled));
             }
         }
         catch
@@ -41,7 +42,7 @@ sealed class ClipConditioner : PromptConditioner
     /// <summary>Whether an absent prompt's tensors are all zeros; else they are those of an empty text.</summary>
     public bool AbsentIsZeros { get; init; }
 
-    int ContextLength => parts[0].Encoder.Tokenizer.ContextLength;
+    int ContextLength => parts[0].Tokenizer.ContextLength;
 
     /// <inheritdoc/>
     public override Conditioning Encode(string? prompt, ConditioningShape? minimumShape) =>
@@ -53,7 +54,7 @@ sealed class ClipConditioner : PromptConditioner
 
     Conditioning Encode(IReadOnlyList<WeightedText> prompt, ConditioningShape? minimumShape, bool isAbsent)
     {
-        var chunks = parts.ConvertAll(part => part.Encoder.Tokenizer.Chunk(prompt, maxChunks));
+        var chunks = parts.ConvertAll(part => part.Tokenizer.Chunk(prompt, maxChunks));
         var count = Math.Max(chunks.Max(c => c.Chunks.Count), minimumShape is null ? 1 : minimumShape.Tensors[0][0] / ContextLength);
         var encoded = parts.Select((part, i) => Encode(part.Encoder, chunks[i].PadTo(count))).ToList();
 
@@ -95,7 +96,7 @@ sealed class ClipConditioner : PromptConditioner
     /// <inheritdoc/>
     public override void Dispose()
     {
-        foreach (var (encoder, _) in parts)
+        foreach (var (encoder, _, _) in parts)
             encoder.Dispose();
         parts.Clear();
     }

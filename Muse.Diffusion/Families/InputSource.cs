@@ -11,6 +11,6 @@ enum InputSource
     Conditioning,
     /// <summary>The row's request: its size, its guidance scale.</summary>
     Request,
-    /// <summary>The shape of the step alone: the same for all rows, without a batch axis.</summary>
+    /// <summary>The shape of the step alone: the same for all rows. Without a batch axis, unless the graph has one.</summary>
     Shape,
 }

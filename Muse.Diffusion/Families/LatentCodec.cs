@@ -39,6 +39,33 @@ sealed record LatentCodec
     /// <summary>The denoiser takes a token for each square of this many cells a side; 1 where it takes the latent as it is.</summary>
     public int PatchSize { get; init; } = 1;
 
+    /// <summary>The latents as <c>vae_decoder/config.json</c> describes them, for a denoiser that takes any of them.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="defaultScale">The scale where the file does not say.</param>
+    /// <param name="defaultShift">The shift where the file does not say.</param>
+    /// <param name="defaultChannels">The channels where the file does not say.</param>
+    public static LatentCodec Of(ModelFolder folder, float defaultScale, float defaultShift = 0, int defaultChannels = 4)
+    {
+        var decoder = folder.Json("vae_decoder/config.json");
+        var pixelsPerCell = 1 << ((decoder.Length("block_out_channels") ?? 4) - 1);
+        var channels = decoder.Whole("latent_channels", 1, 1024);
+        var (mean, deviation) = (Statistics("latents_mean"), Statistics("latents_std"));
+        return new LatentCodec
+        {
+            Channels = channels ?? mean?.Length ?? defaultChannels,
+            PixelsPerCell = pixelsPerCell,
+            SizeMultiple = pixelsPerCell,
+            Scale = (float)(decoder.Number("scaling_factor", 1e-6, 1e6) ?? defaultScale),
+            Shift = (float)(decoder.Number("shift_factor", -1e6, 1e6) ?? defaultShift),
+            // As in the SDXL pipeline, only both together count.
+            Mean = deviation is null ? null : mean,
+            Deviation = mean is null ? null : deviation,
+            Upcast = decoder.Flag("force_upcast") ?? false,
+        };
+
+        float[]? Statistics(string key) => decoder.Numbers(key, -1e6, 1e6, count: channels);
+    }
+
     /// <summary>The shape of the denoiser's latent input: [rows, channels, height, width], or [rows, tokens, channels × patch²].</summary>
     public long[] InputShape(LatentShape latent, int rows) => PatchSize == 1
         ? [rows, latent.Channels, latent.Height, latent.Width]

@@ -18,7 +18,7 @@ abstract class ModelFamily(ModelFolder folder)
     public ModelFolder Folder => folder;
 
     /// <summary>The folder of the denoiser's graph.</summary>
-    public virtual string Denoiser => "unet";
+    public string Denoiser => ModelFamilies.DenoiserOf(folder);
 
     /// <summary>The folders of the text encoders, and of the tokenizer of each.</summary>
     public abstract IReadOnlyList<(string Encoder, string Tokenizer)> TextEncoders { get; }
@@ -32,8 +32,13 @@ abstract class ModelFamily(ModelFolder folder)
     /// <summary>The noise schedule, as the family's pipeline uses it.</summary>
     public virtual SchedulerConfig Scheduler => folder.Scheduler;
 
-    /// <summary>Whether the guidance scale is an input of the denoiser, so that guidance needs no second row.</summary>
+    /// <summary>
+    /// Whether guidance is distilled into the denoiser, which may take the guidance scale as an input: it needs no second row.
+    /// </summary>
     public virtual bool GuidanceEmbedded => false;
+
+    /// <summary>The side of the latent in cells that the denoiser was made for, where its configuration does not say.</summary>
+    public virtual int DefaultCells => 64;
 
     /// <summary>Steps where neither the request nor the folder says.</summary>
     public virtual int DefaultSteps => 20;

@@ -14,7 +14,7 @@ static class FolderTraits
         var (folder, latents) = (family.Folder, family.Latents);
         var muse = folder.Muse;
         var cell = latents.PixelsPerCell;
-        var (nativeWidth, nativeHeight) = NativeSize(folder, family.Denoiser);
+        var (nativeWidth, nativeHeight) = NativeSize(family);
         int? fixedWidth = fixedCells.Width * cell, fixedHeight = fixedCells.Height * cell;
         int width = fixedWidth ?? muse.Width ?? nativeWidth * cell, height = fixedHeight ?? muse.Height ?? nativeHeight * cell;
         var sampler = Samplers.Create(family.Scheduler);
@@ -56,16 +56,15 @@ static class FolderTraits
     }
 
     /// <summary>The size in cells that the denoiser was made for: <c>sample_size</c> is a number, or a list of height and width.</summary>
-    static (int Width, int Height) NativeSize(ModelFolder folder, string denoiser)
+    static (int Width, int Height) NativeSize(ModelFamily family)
     {
-        const int Cells = 64;
-        var config = folder.Json($"{denoiser}/config.json");
+        var config = family.Folder.Json($"{family.Denoiser}/config.json");
         if (config.IsList("sample_size"))
         {
             var size = config.Numbers("sample_size", 1, 4096, count: 2)!;
             return ((int)size[1], (int)size[0]);
         }
-        var side = config.Whole("sample_size", 1, 4096) ?? Cells;
+        var side = config.Whole("sample_size", 1, 4096) ?? family.DefaultCells;
         return (side, side);
     }
 

@@ -14,7 +14,7 @@ public interface IDiffusionModel : IDisposable
     bool TimestepPerRow { get; }
 
     /// <summary>
-    /// Whether the guidance scale is an input of the denoiser, so that no request needs a second row and negative prompts have no effect.
+    /// Whether guidance is distilled into the denoiser, so that no request needs a second row and negative prompts have no effect.
     /// </summary>
     bool GuidanceEmbedded { get; }
 

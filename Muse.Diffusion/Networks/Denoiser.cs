@@ -39,7 +39,7 @@ sealed class Denoiser : IDisposable
         OutputName = output.Name;
         (Channels, Height, Width) = latents.PatchSize == 1
             ? (latent.Dimensions[1] - ImageChannels, latent.Dimensions[2], latent.Dimensions[3])
-            : (null, null, null);
+            : (latent.Dimensions[2] / (latents.PatchSize * latents.PatchSize), null, null);
         TimestepMayVary = Times.Port.Dimensions is [null];
     }
 

@@ -26,7 +26,8 @@ static class DenoiserChecks
 
                     break;
                 case InputSource.Timestep:
-                    graph.Check(port, "input", [0, 1], Number);
+                    // A fraction of the timestep is no whole number.
+                    graph.Check(port, "input", [0, 1], input.Scale < 1 ? [.. Real, TensorElementType.Double] : Number);
                     if (port.Dimensions is [{ } steps and not 1])
                         throw graph.Refused($"input '{port.Name}' has a fixed length of {steps}; it must be 1, or vary.");
                     break;
@@ -48,6 +49,8 @@ static class DenoiserChecks
     {
         graph.Check(latent, "input", latents.PatchSize == 1 ? [4] : [3], Real);
         graph.Check(output, "output", [latent.Dimensions.Length], Real);
+        if (latents.PatchSize > 1 && latent.Dimensions[1] is { } tokens)
+            throw graph.Refused($"input '{latent.Name}' has {tokens} tokens alone; they must vary with the size of the image.");
         var channels = latents.PatchSize == 1 ? 1 : 2;
         if (latent.Dimensions[channels] is { } takes && output.Dimensions[channels] is { } gives && takes != gives + imageChannels)
         {

@@ -68,14 +68,18 @@ sealed class InputBuffer(DenoiserInput input, GraphPort port, HostMemory memory)
             InputSource.Timestep => Buffer.View(port.Dimensions.Length == 0 ? [] : [timestepPerRow ? rows : 1]),
             InputSource.Conditioning => Buffer.View([rows, .. conditioning.Tensors[tensor].Select(dimension => (long)dimension)]),
             InputSource.Request => port.Dimensions.Length == 1 ? Buffer.View(rows) : Buffer.View(rows, values.Length),
-            _ => ViewByShape(latent, conditioning),
+            _ => ViewByShape(rows, latent, conditioning),
         };
     }
 
-    OrtValue ViewByShape(LatentShape latent, ConditioningShape conditioning)
+    OrtValue ViewByShape(int rows, LatentShape latent, ConditioningShape conditioning)
     {
         var (made, shape) = input.Make!(latent, conditioning);
-        return TensorConversions.ToTensor(port.Type, made, shape);
+        if (port.Dimensions.Length == shape.Length)
+            return TensorConversions.ToTensor(port.Type, made, shape);
+        // Some exports have a batch axis, over which the values repeat.
+        var repeated = Enumerable.Repeat(made, port.Dimensions[0] ?? rows).SelectMany(values => values).ToArray();
+        return TensorConversions.ToTensor(port.Type, repeated, [repeated.Length / made.Length, .. shape]);
     }
 
     int RowLength(LatentShape latent, ConditioningShape conditioning) => Source switch

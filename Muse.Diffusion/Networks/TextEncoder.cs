@@ -3,7 +3,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Muse.Diffusion;
 
-/// <summary>A CLIP text encoder: ids of one chunk to an embedding for each token.</summary>
+/// <summary>A text encoder: ids of one chunk to an embedding for each token.</summary>
 sealed class TextEncoder : IDisposable
 {
     const string LayerPrefix = "hidden_states.";
@@ -14,26 +14,23 @@ sealed class TextEncoder : IDisposable
     readonly RunOptions run = new();
 
     /// <param name="graph">The graph.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="contextLength">How many ids its tokenizer gives.</param>
     /// <param name="layer">Which layer's states are taken.</param>
     /// <param name="pooled">The name of the output with the pooled embedding; null where it is not taken.</param>
-    public TextEncoder(Graph graph, ClipTokenizer tokenizer, ClipLayer layer, string? pooled)
+    public TextEncoder(Graph graph, int contextLength, ClipLayer layer, string? pooled)
     {
         this.graph = graph;
-        Tokenizer = tokenizer;
         graph.AllowInputs("input_ids");
         ids = graph.RequiredInput("input_ids");
         graph.Check(ids, "input", [2], TensorElementType.Int32, TensorElementType.Int64);
         if (ids.Dimensions[0] is { } batch and not 1)
             throw graph.Refused($"input 'input_ids' has a fixed batch of {batch}; it must be 1 or vary.");
-        if (ids.Dimensions[1] is { } length && length != tokenizer.ContextLength)
-            throw graph.Refused($"input 'input_ids' takes {length} ids, but the tokenizer gives {tokenizer.ContextLength}.");
+        if (ids.Dimensions[1] is { } length && length != contextLength)
+            throw graph.Refused($"input 'input_ids' takes {length} ids, but the tokenizer gives {contextLength}.");
         var hidden = layer == ClipLayer.Last ? Last() : NextToLast();
         graph.Check(hidden, "output", [3], TensorElementType.Float, TensorElementType.Float16);
         outputs = pooled is null ? [hidden.Name] : [hidden.Name, Pooled(pooled).Name];
     }
-
-    public ClipTokenizer Tokenizer { get; }
 
     /// <summary>Encodes one chunk.</summary>
     /// <returns>Tokens × width, and the pooled embedding where it was requested.</returns>

@@ -106,7 +106,7 @@ public abstract class Sampler(PredictionType predictionType)
     }
 
     /// <summary>The clean sample x₀, out of the sample and the prediction at an evaluation.</summary>
-    private protected LinearCombination X0(SamplerPlan plan, int i) => LinearCombination.X0(predictionType, plan.Levels[i]);
+    private protected virtual LinearCombination X0(SamplerPlan plan, int i) => LinearCombination.X0(predictionType, plan.Levels[i]);
 
     /// <summary>Elements that a step works on at a time, so that its temporary values are on the stack.</summary>
     private protected const int BlockLength = 1024;

@@ -46,6 +46,12 @@ public sealed record SchedulerConfig
     /// <summary>Whether noise levels follow Karras et al. (<c>use_karras_sigmas</c>).</summary>
     public bool UseKarrasSigmas { get; init; }
 
+    /// <summary>Whether a flow model's noise levels are even in their logarithm (<c>use_exponential_sigmas</c>).</summary>
+    public bool UseExponentialSigmas { get; init; }
+
+    /// <summary>Whether a flow model's noise levels are quantiles of a beta distribution (<c>use_beta_sigmas</c>).</summary>
+    public bool UseBetaSigmas { get; init; }
+
     /// <summary>The least Karras noise level (<c>sigma_min</c>); null for the schedule's own.</summary>
     public double? SigmaMin { get; init; }
 
@@ -74,6 +80,15 @@ public sealed record SchedulerConfig
 
     /// <summary>How far flow models shift towards noise (<c>shift</c>, <c>flow_shift</c>).</summary>
     public double Shift { get; init; } = 1;
+
+    /// <summary>A shift by the image's size in place of <see cref="Shift"/> (<c>use_dynamic_shifting</c>); null for none.</summary>
+    public DynamicShift? DynamicShift { get; init; }
+
+    /// <summary>The least noise level that a flow model's run is stretched to (<c>shift_terminal</c>); null where it is not.</summary>
+    public double? ShiftTerminal { get; init; }
+
+    /// <summary>Whether a flow model counts noise levels from noise (0) to image (1) (<c>invert_sigmas</c>).</summary>
+    public bool InvertSigmas { get; init; }
 
     /// <summary>
     /// The steps that a latent consistency model was distilled from (<c>original_inference_steps</c>): the most it can take.

@@ -50,6 +50,11 @@ static class SchedulerConfigReader
             LowerOrderFinal = file.Flag("lower_order_final") ?? true,
             EulerAtFinal = file.Flag("euler_at_final") ?? false,
             Shift = file.Number(file.Has("flow_shift") ? "flow_shift" : "shift", 0.01, 100) ?? 1,
+            UseExponentialSigmas = file.Flag("use_exponential_sigmas") ?? false,
+            UseBetaSigmas = file.Flag("use_beta_sigmas") ?? false,
+            DynamicShift = file.Flag("use_dynamic_shifting") == true ? DynamicShiftOf(file) : null,
+            ShiftTerminal = file.Number("shift_terminal", 0, 0.99) is > 0 and var terminal ? terminal : null,
+            InvertSigmas = file.Flag("invert_sigmas") ?? false,
             FlowGrid = file.Flag("use_flow_sigmas") == true ? FlowGrid.Multistep : FlowGrid.FlowMatch,
             OriginalInferenceSteps = OriginalInferenceSteps(file, trainTimesteps),
             TimestepScaling = file.Number("timestep_scaling", 0, 1e6) ?? 10,
@@ -60,15 +65,16 @@ static class SchedulerConfigReader
     /// <summary>Keys that change the numbers and have one value here: a wrong image would be worse than none.</summary>
     static void RejectUnsupported(JsonFile file)
     {
-        foreach (var key in new[]
-        {
-            "thresholding", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_dynamic_shifting",
-            "invert_sigmas", "stochastic_sampling",
-        })
+        string[] ofFlowMatching = ["use_exponential_sigmas", "use_beta_sigmas", "use_dynamic_shifting", "invert_sigmas"];
+        var isFlowMatching = IsFlowMatching(file);
+        foreach (var key in new[] { "thresholding", "use_lu_lambdas", "stochastic_sampling" }.Concat(isFlowMatching ? [] : ofFlowMatching))
         {
             if (file.Flag(key) == true)
                 throw file.Refused(key, "false");
         }
+        string[] spacings = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"];
+        if (spacings.Where(key => file.Flag(key) == true).Skip(1).FirstOrDefault() is { } second)
+            throw file.Refused(second, $"false where {spacings.First(key => file.Flag(key) == true)} is true");
         foreach (var key in new[] { "predict_x0", "skip_prk_steps" })
         {
             if (file.Flag(key) == false)
@@ -81,12 +87,31 @@ static class SchedulerConfigReader
             if (file.Text(key) is { } value && value != allowed)
                 throw file.Refused(key, allowed);
         }
-        foreach (var key in new[] { "solver_p", "shift_terminal", "variance_type" })
+        foreach (var key in new[] { "solver_p", "variance_type" }.Concat(isFlowMatching ? [] : ["shift_terminal"]))
         {
             // DDPM's variances (fixed_small, …) have no effect on the samplers here; learned ones have outputs of their own.
             if (file.Text(key) is { } value && !value.StartsWith("fixed", StringComparison.Ordinal))
                 throw file.Refused(key, "null");
         }
+    }
+
+    static bool IsFlowMatching(JsonFile file) =>
+        file.Text("_class_name") is { } className && Samplers.ForClass(className) == "flow_euler";
+
+    static DynamicShift DynamicShiftOf(JsonFile file)
+    {
+        var defaults = new DynamicShift();
+        var shift = defaults with
+        {
+            BaseShift = file.Number("base_shift", 0, 20) ?? defaults.BaseShift,
+            MaxShift = file.Number("max_shift", 0, 20),
+            BaseTokens = file.Whole("base_image_seq_len", 1, 1_000_000) ?? defaults.BaseTokens,
+            MaxTokens = file.Whole("max_image_seq_len", 1, 1_000_000) ?? defaults.MaxTokens,
+            IsLinear = file.Choice("time_shift_type", "exponential", "linear") == "linear",
+        };
+        return shift.MaxTokens > shift.BaseTokens
+            ? shift
+            : throw file.Refused("max_image_seq_len", $"more than base_image_seq_len ({shift.BaseTokens})");
     }
 
     static float[]? TrainedBetas(JsonFile file, int trainTimesteps)

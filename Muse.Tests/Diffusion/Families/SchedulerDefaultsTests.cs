@@ -129,7 +129,7 @@ public class SchedulerDefaultsTests
         engine.Submit(Requests.Of("without", steps: 2, prompt: "a cat", seed: 1));
         Assert.Equal(await engine.ImageOf("without"), await engine.ImageOf("with"));
         Assert.Equal(
-            "The negative prompt of with has no effect: the guidance scale is an input of the denoiser of tiny",
+            "The negative prompt of with has no effect: guidance is distilled into the denoiser of tiny",
             Assert.Single(log.All, line => line.StartsWith("The negative prompt", StringComparison.Ordinal)));
     }
 }

@@ -102,9 +102,9 @@ public class RefusedFolderTests
             (Write("unet/model.onnx", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
             "tiny/unet/model.onnx: is a Git LFS pointer, not the model itself; 'git lfs pull' fetches it."),
         ["unet is no graph"] = (Write("unet/model.onnx", "not a graph"), "tiny/unet/model.onnx: ONNX Runtime can't load it: *"),
-        ["a transformer"] =
+        ["a transformer without a graph"] =
             (Write("transformer/config.json", "{}"),
-            "tiny/transformer: the model denoises with a transformer (Stable Diffusion 3, Flux); Muse runs models with a unet."),
+            "tiny/transformer/model.onnx: there is no such file, nor a model_fp16.onnx beside it."),
         ["a second tokenizer alone"] =
             (Write("tokenizer_2/vocab.json", "{}"), "tiny/text_encoder_2: there is no such folder, though there is a tokenizer_2."),
         ["wrong latent scale"] =

@@ -227,7 +227,7 @@ sealed class OnnxFolderBuilder
         return graph;
     }
 
-    static void WriteTokenizer(string folder, string part)
+    public static void WriteTokenizer(string folder, string part)
     {
         var vocabulary = new Dictionary<string, int>();
         foreach (var letter in ByteLetters())

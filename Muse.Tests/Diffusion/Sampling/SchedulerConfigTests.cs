@@ -75,8 +75,17 @@ public class SchedulerConfigTests
         "'interpolation_type' is \"log_linear\"; it must be linear.")]
     [InlineData("""{ "_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous" }""",
         "'timestep_type' is \"continuous\"; it must be discrete.")]
-    [InlineData("""{ "_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": true }""",
+    [InlineData("""{ "_class_name": "EulerDiscreteScheduler", "use_dynamic_shifting": true }""",
         "'use_dynamic_shifting' is true; it must be false.")]
+    [InlineData("""{ "_class_name": "EulerDiscreteScheduler", "shift_terminal": 0.02 }""", "'shift_terminal' is 0.02; it must be null.")]
+    [InlineData("""{ "_class_name": "FlowMatchEulerDiscreteScheduler", "stochastic_sampling": true }""",
+        "'stochastic_sampling' is true; it must be false.")]
+    [InlineData("""{ "_class_name": "FlowMatchEulerDiscreteScheduler", "time_shift_type": "cubic", "use_dynamic_shifting": true }""",
+        "'time_shift_type' is \"cubic\"; it must be exponential, linear.")]
+    [InlineData("""{ "_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": true, "max_image_seq_len": 256 }""",
+        "'max_image_seq_len' is 256; it must be more than base_image_seq_len (256).")]
+    [InlineData("""{ "_class_name": "FlowMatchEulerDiscreteScheduler", "use_karras_sigmas": true, "use_beta_sigmas": true }""",
+        "'use_beta_sigmas' is true; it must be false where use_karras_sigmas is true.")]
     [InlineData("""{ "_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver" }""",
         "'algorithm_type' is \"dpmsolver\"; it must be dpmsolver++, sde-dpmsolver++, deis.")]
     [InlineData("""{ "_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -5.1 }""",
