@@ -26,6 +26,8 @@ sealed class WorkerContext(
     public WorkerState State => (WorkerState)Volatile.Read(ref state);
     public DiffusionEngine Engine => engine ?? throw new InvalidOperationException("The model is not open yet.");
     public ModelTraits Model => Engine.Model;
+    /// <summary>Whether a call into the model takes longer than <see cref="EngineOptions.StallLimit"/>.</summary>
+    public bool IsStalled => engine?.LongestCall > engineOptions.Value.StallLimit;
     public int Slots => engineOptions.Value.MaxBatchSize;
     public DateTimeOffset StartedAt { get; } = time.GetUtcNow();
     public long Completed => Volatile.Read(ref completed);

@@ -23,7 +23,8 @@ static class WorkerHosting
         var model = builder.Configuration["Queue:Model"] ?? new QueueOptions().Model;
         builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddAttributes([new(ServiceDefaultsExtensions.ModelAttribute, model)]));
-        builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("ready");
+        builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("ready")
+            .AddCheck<EngineCheck>("engine", tags: [ServiceDefaultsExtensions.LiveTag]);
         return builder;
     }
 
@@ -55,5 +56,14 @@ static class WorkerHosting
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(worker.State == WorkerState.Ready ? HealthCheckResult.Healthy()
                 : HealthCheckResult.Unhealthy($"The worker is {worker.State}."));
+    }
+
+    /// <summary>Healthy unless a call into the model does not come back.</summary>
+    sealed class EngineCheck(WorkerContext worker) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(worker.IsStalled
+                ? HealthCheckResult.Unhealthy("A call into the model takes longer than Engine:StallLimit.")
+                : HealthCheckResult.Healthy());
     }
 }

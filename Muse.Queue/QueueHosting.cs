@@ -10,9 +10,6 @@ namespace Muse.Queue;
 /// <summary>Adds the queue to an application.</summary>
 public static class QueueHosting
 {
-    /// <summary>The timeout of a command, milliseconds. After it the API answers 503 and a worker tries again.</summary>
-    const int CommandTimeout = 3000;
-
     /// <summary>
     /// Adds <see cref="JobQueue"/>, <see cref="WorkQueue"/>, <see cref="Fleet"/>, <see cref="DeadLetters"/> and
     /// <see cref="PendingWebhooks"/> with the connection string <c>redis</c>.
@@ -84,7 +81,5 @@ public static class QueueHosting
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ReconnectRetryPolicy = new LinearRetry(200);
-        options.AsyncTimeout = CommandTimeout;
-        options.SyncTimeout = CommandTimeout;
     }
 }

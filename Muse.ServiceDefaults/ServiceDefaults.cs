@@ -18,6 +18,9 @@ public static class ServiceDefaultsExtensions
     /// <summary>The resource attribute with the model that a program serves; a label of all its metrics.</summary>
     public const string ModelAttribute = "muse.model";
 
+    /// <summary>The tag of health checks that <c>/alive</c> asks too: one that fails wants the program restarted.</summary>
+    public const string LiveTag = "live";
+
     static readonly KeyValuePair<string, string?>[] LogLevels =
     [
         // Traces show the requests.
@@ -65,7 +68,7 @@ public static class ServiceDefaultsExtensions
                         services.GetRequiredService<TimeProvider>())))
                 .UseOtlpExporter();
         }
-        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
+        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag]);
         return builder;
     }
 
@@ -73,7 +76,7 @@ public static class ServiceDefaultsExtensions
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
         app.MapHealthChecks("/health");
-        app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = check => check.Tags.Contains("live") });
+        app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = check => check.Tags.Contains(LiveTag) });
         return app;
     }
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Muse.Diffusion;
 
 /// <summary>Decodes finished latents into images. Several that are ready are decoded in one call where that is faster.</summary>
-sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvider time, ILogger logger)
+sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvider time, ILogger logger, CallTimer timer)
 {
     readonly List<Slot> ready = [];
     int maxTogether = model.DecodeBatch;
@@ -48,7 +48,7 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         Exception? failure = null;
         try
         {
-            var images = model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
+            var images = CallDecoder(slots);
             // All are finished before the first completes, because after an exception all are decoded again.
             var finished = slots.Select((slot, i) => Finish(slot, images[i])).ToList();
             for (var i = 0; i < slots.Count; i++)
@@ -76,6 +76,19 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         EngineTelemetry.DecodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
         foreach (var span in spans)
             EngineTelemetry.End(span, failure);
+    }
+
+    RgbImage[] CallDecoder(List<Slot> slots)
+    {
+        timer.Begin();
+        try
+        {
+            return model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
+        }
+        finally
+        {
+            timer.End();
+        }
     }
 
     // The safety checker sees what is delivered: the generated part together with what a mask keeps.

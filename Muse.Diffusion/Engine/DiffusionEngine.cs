@@ -29,6 +29,7 @@ public sealed class DiffusionEngine : IAsyncDisposable
     readonly StepLoop loop;
     readonly RequestPreparation preparation;
     readonly DecodeLoop decoder;
+    readonly CallTimer stepTimer, decodeTimer, preparationTimer;
     readonly List<Thread> threads = [];
     readonly object decoderGate = new();
     readonly CancellationTokenSource disposing = new();
@@ -50,9 +51,10 @@ public sealed class DiffusionEngine : IAsyncDisposable
         (this.model, this.options, this.time, this.logger) = (model, options, time, logger);
         warmUpSizes = WarmUpSizes.Read(options.WarmUpSizes, model.Traits);
         freeSlots = new SemaphoreSlim(options.MaxBatchSize);
-        loop = new StepLoop(this, model, options, time, logger, toLoop);
+        (stepTimer, decodeTimer, preparationTimer) = (new(time), new(time), new(time));
+        loop = new StepLoop(this, model, options, time, logger, toLoop, stepTimer);
         preparation = new RequestPreparation(model, options, time, logger);
-        decoder = new DecodeLoop(this, model, time, logger);
+        decoder = new DecodeLoop(this, model, time, logger, decodeTimer);
     }
 
     /// <summary>What the model can do.</summary>
@@ -60,6 +62,9 @@ public sealed class DiffusionEngine : IAsyncDisposable
 
     /// <summary>How many more requests it accepts now.</summary>
     public int FreeSlots => draining ? 0 : freeSlots.CurrentCount;
+
+    /// <summary>How long the longest call into the model that is in progress has been running; zero when there is none.</summary>
+    public TimeSpan LongestCall => new[] { stepTimer.Elapsed, decodeTimer.Elapsed, preparationTimer.Elapsed }.Max();
 
     /// <summary>What happens to requests, in order for each. Completes after <see cref="DrainAsync"/>.</summary>
     public ChannelReader<EngineEvent> Events => events.Reader;
@@ -240,7 +245,11 @@ public sealed class DiffusionEngine : IAsyncDisposable
         foreach (var slot in Receive(toEncode.Reader))
         {
             if (!slot.Aborted && !draining)
+            {
+                preparationTimer.Begin();
                 preparation.Prepare(slot);
+                preparationTimer.End();
+            }
             toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Prepared, slot));
         }
         toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.EncoderEnded));

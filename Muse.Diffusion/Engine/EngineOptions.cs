@@ -33,4 +33,11 @@ public sealed class EngineOptions
     /// <summary>How many encoded prompts are kept for requests that use the same text. Default 128.</summary>
     [Range(2, 100_000)]
     public int EmbeddingCache { get; set; } = 128;
+
+    /// <summary>
+    /// A call into the model that takes longer than this counts as stalled: <c>/alive</c> fails, so that an orchestrator restarts the
+    /// worker and others continue its images. A device that builds kernels for a new shape may take minutes. Default 10 minutes.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan StallLimit { get; set; } = TimeSpan.FromMinutes(10);
 }

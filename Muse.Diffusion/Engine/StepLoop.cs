@@ -16,6 +16,7 @@ sealed class StepLoop
     readonly TimeProvider time;
     readonly ILogger logger;
     readonly Channel<LoopMessage> messages;
+    readonly CallTimer timer;
     readonly Batcher<Slot> batcher;
     readonly List<Slot> alone = new(1);
     readonly long epoch;
@@ -32,10 +33,11 @@ sealed class StepLoop
         EngineOptions options,
         TimeProvider time,
         ILogger logger,
-        Channel<LoopMessage> messages)
+        Channel<LoopMessage> messages,
+        CallTimer timer)
     {
         (this.engine, this.model, this.options) = (engine, model, options);
-        (this.time, this.logger, this.messages) = (time, logger, messages);
+        (this.time, this.logger, this.messages, this.timer) = (time, logger, messages, timer);
         batcher = new Batcher<Slot>(options.MaxBatchSize, options.MaxRows, options.Mode, options.BatchDelay, !model.TimestepPerRow);
         epoch = time.GetTimestamp();
     }
@@ -169,7 +171,15 @@ sealed class StepLoop
     {
         var batch = model.PrepareBatch(slots[0].Shape, slots[0].Key.Conditioning, rows);
         Gather(slots, batch);
-        batch.Run();
+        timer.Begin();
+        try
+        {
+            batch.Run();
+        }
+        finally
+        {
+            timer.End();
+        }
         EngineTelemetry.BatchRows.Record(rows);
         EngineTelemetry.BatchPadding.Record(batch.RowsRun - rows);
         Scatter(slots, batch);

@@ -12,7 +12,9 @@ namespace Muse.Diffusion;
 /// <remarks>Its rows do not depend on each other, so a request's image is the same to the bit in any batch.</remarks>
 public sealed class SimulatedModel : IDiffusionModel
 {
-    const int Channels = 4;
+    const int Channels = 4, NoiseBytes = 1 << 20, NoiseSeed = 1;
+
+    static readonly byte[] Noise = DrawNoise();
 
     static readonly SchedulerConfig Schedule = new()
     {
@@ -153,13 +155,13 @@ public sealed class SimulatedModel : IDiffusionModel
         var pixels = new byte[3 * width * height];
         // Noise does not compress, a plain colour to nearly nothing: so many rows of noise give the requested size.
         var noise = Math.Min(spec.Bytes, pixels.Length);
-        var state = BitConverter.ToUInt64(hash) | 1;
-        for (var i = 0; i < noise; i++)
+        // Copied, since drawing it costs as much as encoding the image. Each image begins elsewhere.
+        var from = (int)(BitConverter.ToUInt32(hash) % NoiseBytes);
+        for (var filled = 0; filled < noise; from = 0)
         {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            pixels[i] = (byte)(state >> 32);
+            var length = Math.Min(noise - filled, NoiseBytes - from);
+            Noise.AsSpan(from, length).CopyTo(pixels.AsSpan(filled));
+            filled += length;
         }
         // The plain part is copied in doublings.
         var plain = pixels.AsSpan(noise);
@@ -167,6 +169,13 @@ public sealed class SimulatedModel : IDiffusionModel
         for (var filled = 3; filled < plain.Length; filled *= 2)
             plain[..Math.Min(filled, plain.Length - filled)].CopyTo(plain[filled..]);
         return new RgbImage(width, height, pixels);
+    }
+
+    static byte[] DrawNoise()
+    {
+        var noise = new byte[NoiseBytes];
+        new Random(NoiseSeed).NextBytes(noise);
+        return noise;
     }
 
     sealed class Rows(SimulatedModel model, LatentShape latent, int rows) : DenoiserBatch

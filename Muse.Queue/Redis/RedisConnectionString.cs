@@ -9,6 +9,11 @@ sealed class RedisConnectionString
     const string Forms = "It must be host:port,option=value,... (StackExchange.Redis) or redis://user:password@host:port/database, "
         + "with rediss:// for TLS.";
 
+    /// <summary>
+    /// The timeout of a command where the text sets none, milliseconds. After it the API answers 503 and a worker tries again.
+    /// </summary>
+    const int CommandTimeout = 3000;
+
     readonly Action<ConfigurationOptions> applyUri = static _ => { };
 
     RedisConnectionString(string text) => StackExchange = text;
@@ -20,8 +25,16 @@ sealed class RedisConnectionString
     /// </summary>
     public string StackExchange { get; }
 
-    /// <summary>Sets what the URI says besides the endpoint.</summary>
-    public void Apply(ConfigurationOptions options) => applyUri(options);
+    // It is in asyncTimeout too.
+    bool SetsTimeout => StackExchange.Contains("syncTimeout=", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Sets what the URI says besides the endpoint, and Muse's timeout of commands where the text sets none.</summary>
+    public void Apply(ConfigurationOptions options)
+    {
+        applyUri(options);
+        if (!SetsTimeout)
+            (options.AsyncTimeout, options.SyncTimeout) = (CommandTimeout, CommandTimeout);
+    }
 
     /// <summary>Reads a connection string.</summary>
     /// <exception cref="FormatException">It is missing or invalid, or asks for something that Muse does not support.</exception>

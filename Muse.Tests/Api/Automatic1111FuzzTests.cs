@@ -47,6 +47,7 @@ public sealed class Automatic1111FuzzTests
             new Dictionary<string, string> { ["Queue:MaxLength"] = "1000000", ["Queue:Retention"] = "00:00:10" });
         var random = new Random(20261129);
         var statuses = new SortedDictionary<int, int>();
+        var memory = new MemoryTrend(count);
         for (var i = 0; i < count; i += 16)
         {
             var requests = Enumerable.Range(0, Math.Min(16, count - i)).Select(_ => Request(random)).ToList();
@@ -54,13 +55,17 @@ public sealed class Automatic1111FuzzTests
                 statuses[status] = statuses.GetValueOrDefault(status) + 1;
             server.Worker!.Seen.Clear();
             server.Worker.Inputs.Clear();
+            memory.Add(i);
         }
         Console.WriteLine($"fuzz: {statuses.Values.Sum()} requests of AUTOMATIC1111's API, statuses "
-            + string.Join(", ", statuses.Select(pair => $"{pair.Key}: {pair.Value}")));
+            + $"{string.Join(", ", statuses.Select(pair => $"{pair.Key}: {pair.Value}"))}; {memory}");
         Assert.All(statuses.Keys, status => Assert.InRange(status, 200, 499));
         Assert.True(statuses.GetValueOrDefault(200) > count / 10, "The mutations let too little through.");
         Assert.True(statuses.Count >= 3, "The mutations reach too little.");
         Assert.Empty(server.Log.Errors);
+        // In the short form other tests run beside this one and share its memory.
+        if (asked > 0)
+            memory.AssertSteady();
     }
 
     static async Task<int> SendAsync(HttpClient client, HttpRequestMessage request)

@@ -35,9 +35,6 @@ public sealed class FuzzTests
     /// <summary>Marks a value that is a text at the limit of a prompt's length.</summary>
     const string Long = "long:";
 
-    /// <summary>How often memory is measured, and by how much it may grow from the third quarter of a run to the last.</summary>
-    const int MemorySamples = 32, MemoryGrowth = 4 << 20;
-
     /// <summary>The short form of every run, 800 requests. MUSE_TEST_FUZZ=20000 runs the long form.</summary>
     [SkippableFact]
     public async Task Mutated_requests_get_a_status_below_500_and_leave_no_exception_in_the_log()
@@ -51,7 +48,7 @@ public sealed class FuzzTests
         var job = made.Headers.Location!.ToString().Split('/')[^1];
         var statuses = new SortedDictionary<int, int>();
         var unanswered = new List<string>();
-        var memory = new List<long>();
+        var memory = new MemoryTrend(count);
         for (var i = 0; i < count; i += 16)
         {
             var requests = Enumerable.Range(0, 16).Select(_ => random.Next(5) == 0 ? MutatePath(random, server.Address, job)
@@ -64,28 +61,18 @@ public sealed class FuzzTests
             }
 
             server.Worker!.Seen.Clear(); // The test's own list must not count as the server's memory.
-            if (i * MemorySamples / count > memory.Count)
-                memory.Add(Memory());
+            memory.Add(i);
         }
 
-        // The first half warms up: caches, pools and connections reach their size.
-        var (third, last) = (memory[(memory.Count / 2)..(memory.Count * 3 / 4)].Min(), memory[(memory.Count * 3 / 4)..].Min());
         Console.WriteLine($"fuzz: {count} requests, statuses {string.Join(", ", statuses.Select(pair => $"{pair.Key}: {pair.Value}"))}; "
-            + $"managed memory in KB: {string.Join(' ', memory.Select(bytes => bytes / 1024))}");
+            + memory);
         Assert.Empty(unanswered);
         Assert.All(statuses.Keys, status => Assert.InRange(status, 0, 499));
         Assert.True(statuses.Count >= 3, "The mutations reach too little.");
         Assert.Empty(server.Log.Errors);
         // In the short form other tests run beside this one and share its memory.
         if (asked > 0)
-            Assert.True(last < third + MemoryGrowth, $"Memory grew from {third} bytes in the third quarter to {last} in the last.");
-    }
-
-    static long Memory()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return GC.GetTotalMemory(forceFullCollection: true);
+            memory.AssertSteady();
     }
 
     /// <summary>The status; or 0 where there was no answer, and the reason.</summary>

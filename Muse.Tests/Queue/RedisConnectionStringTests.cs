@@ -34,6 +34,14 @@ public sealed class RedisConnectionStringTests
     }
 
     [Theory]
+    [InlineData("example:6379", 3000)]
+    [InlineData("redis://example", 3000)]
+    [InlineData("example:6379,asyncTimeout=30000", 30_000)]
+    [InlineData("example:6379,syncTimeout=20000", 20_000)]
+    public void Commands_time_out_after_3_s_unless_the_connection_string_says_otherwise(string text, int milliseconds) =>
+        Assert.Equal(milliseconds, Options(text).AsyncTimeout);
+
+    [Theory]
     [InlineData(null, "is missing")]
     [InlineData(" ", "is missing")]
     [InlineData("redis://", "is not a valid URI of Redis")]

@@ -45,7 +45,10 @@ sealed class Screenshots(Browser browser)
         foreach (var scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
         {
             foreach (var (name, width, height) in Screens)
+            {
                 await ShootPaintPageAsync(server, scheme, name, width, height);
+                await ShootEditorAsync(server, scheme, name, width, height);
+            }
         }
 
         await using var simulated =
@@ -98,7 +101,7 @@ sealed class Screenshots(Browser browser)
         await using var visit = await browser.VisitAsync(server.Address, scheme, width, height);
         await visit.Page.GotoAsync("/");
         await Expect(visit.Page.Locator("#gallery-list img.finished"))
-            .ToHaveCountAsync(Prompts.Length + submitted, new() { Timeout = 120_000 });
+            .ToHaveCountAsync(Prompts.Length + submitted + edited, new() { Timeout = 120_000 });
         await visit.SubmitAsync(CurrentJobPrompts[submitted]);
         await visit.ExpectFinishedAsync();
         submitted++;
@@ -107,7 +110,33 @@ sealed class Screenshots(Browser browser)
         await ShootAsync(visit, $"paint-{name}-{Word(scheme)}.png", fullPage: true);
     }
 
-    int submitted;
+    /// <summary>The editor with a mask over the star, and the result beside the image before.</summary>
+    async Task ShootEditorAsync(ApiServer server, ColorScheme scheme, string name, int width, int height)
+    {
+        await using var visit = await browser.VisitAsync(server.Address, scheme, width, height);
+        await visit.Page.GotoAsync("/");
+        await visit.Page.Locator("#start-file").SetInputFilesAsync(Path.Combine(Repository.Root, "docs", "img", "edit-before.png"));
+        var mask = visit.Page.Locator("#start-mask");
+        await Expect(mask).ToBeVisibleAsync();
+        await mask.ScrollIntoViewIfNeededAsync();
+        var box = (await mask.BoundingBoxAsync())!;
+        await visit.Page.Mouse.MoveAsync(box.X + box.Width * 0.3f, box.Y + box.Height * 0.3f);
+        await visit.Page.Mouse.DownAsync();
+        foreach (var (x, y) in new[] { (0.7f, 0.3f), (0.3f, 0.4f), (0.7f, 0.5f), (0.4f, 0.2f) })
+            await visit.Page.Mouse.MoveAsync(box.X + box.Width * x, box.Y + box.Height * y, new() { Steps = 8 });
+        await visit.Page.Mouse.UpAsync();
+        await visit.PromptField.FillAsync("a large blue star above a small blue house at night");
+        await visit.Page.EvaluateAsync("scrollTo(0, 0)");
+        await ShootAsync(visit, $"editor-{name}-{Word(scheme)}.png", fullPage: false);
+        await visit.PaintButton.ClickAsync();
+        await Expect(visit.Page.Locator(".before img")).ToBeVisibleAsync();
+        await visit.ExpectFinishedAsync();
+        edited++;
+        await visit.Page.EvaluateAsync("scrollTo(0, 0)");
+        await ShootAsync(visit, $"edited-{name}-{Word(scheme)}.png", fullPage: false);
+    }
+
+    int submitted, edited;
 
     static string Word(ColorScheme scheme) => scheme == ColorScheme.Dark ? "dark" : "light";
 

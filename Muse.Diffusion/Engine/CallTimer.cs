@@ -1,0 +1,18 @@
+namespace Muse.Diffusion;
+
+/// <summary>Times the calls that one thread makes into the model. Any thread may ask.</summary>
+sealed class CallTimer(TimeProvider time)
+{
+    const long None = -1;
+
+    long started = None;
+
+    /// <summary>How long the call in progress has been running; zero between calls.</summary>
+    public TimeSpan Elapsed => Volatile.Read(ref started) is var since and not None ? time.GetElapsedTime(since) : TimeSpan.Zero;
+
+    /// <summary>A call begins.</summary>
+    public void Begin() => Volatile.Write(ref started, time.GetTimestamp());
+
+    /// <summary>The call has ended.</summary>
+    public void End() => Volatile.Write(ref started, None);
+}
