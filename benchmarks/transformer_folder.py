@@ -42,7 +42,7 @@ def sinusoids(values):
 
 def modulate(x, shift, scale):
     width = int(x.shape[-1])
-    # Exporters write both; ONNX Runtime 1.31 ends the process where the third input is named and empty, as PyTorch 1.13 leaves it.
+    # PyTorch 2 writes both where the network has neither; 1.13 leaves the second an input of no name.
     return F.layer_norm(x, [width], torch.ones(width), torch.zeros(width), eps=1e-6) * (1 + scale) + shift
 
 
@@ -265,16 +265,22 @@ class T5(nn.Module):
 
 def as_half(graph):
     """Makes a graph of single precision one of half precision."""
+    # The scales of an enlargement are always in single precision, and so is what they are made of.
     kept = {node.input[2] for node in graph.node if node.op_type == "Resize"}
+    for node in reversed(graph.node):
+        if node.output[0] in kept:
+            kept.update(node.input)
     for port in [*graph.input, *graph.output]:
         if port.type.tensor_type.elem_type == TensorProto.FLOAT:
             port.type.tensor_type.elem_type = TensorProto.FLOAT16
     del graph.value_info[:]
     for node in graph.node:
+        if node.output[0] in kept:
+            continue
         for attribute in node.attribute:
             if node.op_type == "Cast" and attribute.i == TensorProto.FLOAT:
                 attribute.i = TensorProto.FLOAT16
-            if attribute.HasField("t") and attribute.t.data_type == TensorProto.FLOAT and node.output[0] not in kept:
+            if attribute.HasField("t") and attribute.t.data_type == TensorProto.FLOAT:
                 attribute.t.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(attribute.t).astype(np.float16)))
 
 
