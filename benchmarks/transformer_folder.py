@@ -403,7 +403,7 @@ def write_text_encoders(folder, is_flux, has_t5, options):
         T5(layers), folder / part,
         {"input_ids": torch.zeros(1, 16, dtype=torch.int64)}, ["last_hidden_state"],
         {name: {0: "batch", 1: "tokens"} for name in ("input_ids", "last_hidden_state")},
-        {"d_model": T5_WIDTH, "vocab_size": T5_WORDS, "num_layers": layers}, options.half,
+        {"model_type": "t5", "d_model": T5_WIDTH, "vocab_size": T5_WORDS, "num_layers": layers}, options.half,
     )
 
 
@@ -453,7 +453,12 @@ def main():
         kind.reset_parameters = lambda self: None
     folder.mkdir(parents=True, exist_ok=True)
     pipeline = "FluxPipeline" if is_flux else "StableDiffusion3Pipeline"
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline, "_diffusers_version": "0.35.0"}, indent=2) + "\n")
+    clip = "CLIPTextModel" if is_flux else "CLIPTextModelWithProjection"
+    encoders = [clip, "T5EncoderModel"] if is_flux else [clip, clip, None if options.without_t5 else "T5EncoderModel"]
+    index = {"_class_name": pipeline, "_diffusers_version": "0.35.0"}
+    for number, encoder in enumerate(encoders, 1):
+        index["text_encoder" if number == 1 else f"text_encoder_{number}"] = ["transformers", encoder] if encoder else [None, None]
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     scheduler = {
         "_class_name": "FlowMatchEulerDiscreteScheduler",
         "num_train_timesteps": 1000,
