@@ -48,4 +48,10 @@ static partial class EngineLog
 
     [LoggerMessage(13, LogLevel.Warning, "{Rows} rows of {Width}x{Height} did not fit beside the decoder; they run again when it is idle")]
     public static partial void WaitingForDecoder(ILogger logger, int rows, int width, int height);
+
+    [LoggerMessage(14, LogLevel.Information, "{Model} needs about {Needed} of memory on {Device}; free: {Free}")]
+    public static partial void MemoryNeeded(ILogger logger, string model, string needed, string device, string free);
+
+    [LoggerMessage(15, LogLevel.Warning, "{Model} needs about {Needed} of memory on {Device}, but only {Free} are free: it may not fit")]
+    public static partial void MemoryShort(ILogger logger, string model, string needed, string device, string free);
 }

@@ -1,8 +1,8 @@
 namespace Muse.Diffusion;
 
 /// <summary>
-/// The families of models, the most specific first. A new kind of model (SD3, FLUX) adds its subclass of <see cref="ModelFamily"/> and its
-/// line to <see cref="All"/>. If its denoiser is a transformer, <see cref="DenoiserOf"/> returns that folder instead of refusing it.
+/// The families of models, the most specific first. A new kind of model adds its subclass of <see cref="ModelFamily"/> and its line to
+/// <see cref="All"/>.
 /// </summary>
 static class ModelFamilies
 {

@@ -1,16 +1,25 @@
+using System.Text.Json;
+
 namespace Muse.Diffusion;
 
 /// <summary>A folder in the layout of diffusers' pipelines: where its parts are and what its JSON files say.</summary>
 /// <remarks>It knows no kind of model; what the parts mean is the <see cref="ModelFamily"/>'s to say.</remarks>
 sealed class ModelFolder
 {
-    ModelFolder(string path)
+    const string SingleGraph = "model.onnx", HalfGraph = "model_fp16.onnx";
+    const string T5Class = "T5EncoderModel";
+
+    readonly bool withoutT5;
+
+    ModelFolder(string path, bool withoutT5)
     {
         Path = path;
+        this.withoutT5 = withoutT5;
         Name = System.IO.Path.GetFileName(path);
         Index = RequiredJson("model_index.json");
         Muse = MuseSection.Read(Index);
         Scheduler = SchedulerConfigReader.Read(RequiredJson("scheduler/scheduler_config.json"));
+        T5Encoder = Parts.FirstOrDefault(IsT5);
     }
 
     /// <summary>The folder's name.</summary>
@@ -28,18 +37,26 @@ sealed class ModelFolder
     /// <summary>The noise schedule, as <c>scheduler/scheduler_config.json</c> says it.</summary>
     public SchedulerConfig Scheduler { get; }
 
+    /// <summary>The part that is a T5 text encoder; null where there is none.</summary>
+    public string? T5Encoder { get; }
+
+    /// <summary>The folders in it.</summary>
+    public IEnumerable<string> Parts => Directory.GetDirectories(Path).Select(part => System.IO.Path.GetFileName(part)!).Order();
+
     /// <summary>Opens a folder.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="withoutT5">Whether <see cref="T5Encoder"/> counts as absent.</param>
     /// <exception cref="ModelFolderException">There is no such folder, or a file that every folder has is missing or wrong.</exception>
-    public static ModelFolder Open(string path)
+    public static ModelFolder Open(string path, bool withoutT5 = false)
     {
         path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
         return Directory.Exists(path)
-            ? new ModelFolder(path)
+            ? new ModelFolder(path, withoutT5)
             : throw new ModelFolderException(path, "there is no such folder; MUSE_MODEL is to name one with a model_index.json.");
     }
 
     /// <summary>Whether there is a folder of this name in it.</summary>
-    public bool Has(string part) => Directory.Exists(PathOf(part));
+    public bool Has(string part) => !IsLeftOut(part) && Directory.Exists(PathOf(part));
 
     /// <summary>Where something in the folder is.</summary>
     public string PathOf(string name) => System.IO.Path.Combine(Path, name);
@@ -61,7 +78,9 @@ sealed class ModelFolder
     /// <exception cref="ModelFolderException">There is neither, or it is a Git LFS pointer.</exception>
     public string Graph(string part, bool preferHalf)
     {
-        string[] names = preferHalf ? ["model_fp16.onnx", "model.onnx"] : ["model.onnx", "model_fp16.onnx"];
+        if (IsLeftOut(part))
+            throw Refused(part, "Device:T5 is None, and this kind of model can't do without T5; it can be Device or Cpu.");
+        string[] names = preferHalf ? [HalfGraph, SingleGraph] : [SingleGraph, HalfGraph];
         foreach (var name in names)
         {
             var path = System.IO.Path.Combine(PathOf(part), name);
@@ -71,8 +90,32 @@ sealed class ModelFolder
                 ? throw Refused(path, "is a Git LFS pointer, not the model itself; 'git lfs pull' fetches it.")
                 : path;
         }
-        throw Refused($"{part}/model.onnx", "there is no such file, nor a model_fp16.onnx beside it.");
+        throw Refused($"{part}/{SingleGraph}", $"there is no such file, nor a {HalfGraph} beside it.");
     }
+
+    /// <summary>
+    /// The size of a part's graph and of the weights that it keeps in files of their own, in bytes; 0 where there is no graph.
+    /// </summary>
+    public long GraphBytes(string part, bool preferHalf)
+    {
+        string[] names = preferHalf ? [HalfGraph, SingleGraph] : [SingleGraph, HalfGraph];
+        if (!Has(part) || names.FirstOrDefault(name => File.Exists(System.IO.Path.Combine(PathOf(part), name))) is not { } graph)
+            return 0;
+        return new DirectoryInfo(PathOf(part)).GetFiles()
+            .Where(file => file.Name.StartsWith(graph, StringComparison.Ordinal) || !IsKnownFile(file.Name))
+            .Sum(file => file.Length);
+
+        // Files of weights have any name; exporters begin it with the graph's, or give each tensor a file.
+        bool IsKnownFile(string name) => name.EndsWith(".json", StringComparison.Ordinal) || name.EndsWith(".txt", StringComparison.Ordinal)
+            || names.Any(other => name.StartsWith(other, StringComparison.Ordinal));
+    }
+
+    bool IsLeftOut(string part) => withoutT5 && part == T5Encoder;
+
+    bool IsT5(string part) =>
+        part.StartsWith("text_encoder", StringComparison.Ordinal)
+        && (Json($"{part}/config.json").Text("model_type") == "t5"
+            || Index.List(part).Any(item => item.ValueKind == JsonValueKind.String && item.GetString() == T5Class));
 
     JsonFile RequiredJson(string name) => JsonFile.Read(PathOf(name), Relative(name)) ?? throw Refused(name, "there is no such file.");
 

@@ -19,7 +19,12 @@ public static class DiffusionModels
     {
         if (SimulationSpec.IsSimulated(device))
             return OpenSimulated(folder, SimulationSpec.Parse(device), time);
-        return OnnxModel.Open(folder, ExecutionProvider.Choose(device, options, logger), logger);
+        var provider = ExecutionProvider.Choose(device, options, logger);
+        var t5Provider = options.T5 == T5Placement.Cpu && !provider.OnHost ? ExecutionProvider.Choose("cpu", options, logger) : provider;
+        var opened = ModelFolder.Open(folder, withoutT5: options.T5 == T5Placement.None);
+        if (options.T5 != T5Placement.Device && opened.T5Encoder is null)
+            EngineLog.ModelWarning(logger, opened.Name, $"Device:T5 is {options.T5}, but none of its text encoders is known to be T5.");
+        return OnnxModel.Open(opened, provider, t5Provider, logger);
     }
 
     static SimulatedModel OpenSimulated(string path, SimulationSpec spec, TimeProvider time)

@@ -22,16 +22,20 @@ sealed class OnnxModel : IDiffusionModel
     readonly LatentPreview preview;
     readonly int channels;
     readonly ExecutionProvider provider;
+    readonly ExecutionProvider t5Provider;
 
-    OnnxModel(ModelFolder folder, ExecutionProvider provider, IReadOnlyList<ModelFamily.Recognizer> families, ILogger logger)
+    OnnxModel(ModelFolder folder, ExecutionProvider provider, ExecutionProvider t5Provider,
+        IReadOnlyList<ModelFamily.Recognizer> families, ILogger logger)
     {
-        this.provider = provider;
+        (this.provider, this.t5Provider) = (provider, t5Provider);
         try
         {
+            LogMemory(folder, logger);
             var part = ModelFamilies.DenoiserOf(folder);
             var graph = Load(folder, part, PreferHalf);
             family = ModelFamilies.Of(folder, [.. graph.Inputs.Select(input => input.Name)], families);
-            conditioner = Keep(family.OpenConditioner(encoder => Load(folder, encoder, PreferHalf), FixedTokens(graph, family)));
+            conditioner = Keep(family.OpenConditioner(
+                encoder => Load(folder, encoder, preferHalf: !ProviderOf(folder, encoder).OnHost), FixedTokens(graph, family)));
             denoiser = Keep(new Denoiser(graph, family.Inputs, family.Latents));
             decoder = Keep(new ImageDecoder(Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast), family.Latents));
             safetyChecker = folder.Has("safety_checker") ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf), folder))
@@ -89,8 +93,19 @@ sealed class OnnxModel : IDiffusionModel
     /// <exception cref="ModelFolderException">The folder can't be used.</exception>
     /// <exception cref="DeviceMemoryException">The model does not fit.</exception>
     public static OnnxModel Open(string path, ExecutionProvider provider, ILogger logger,
+        IReadOnlyList<ModelFamily.Recognizer>? families = null) => Open(ModelFolder.Open(path), provider, provider, logger, families);
+
+    /// <summary>Opens a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="provider">Where its graphs run.</param>
+    /// <param name="t5Provider">Where a T5 text encoder runs.</param>
+    /// <param name="logger">Where warnings go.</param>
+    /// <param name="families">The families to choose from; null for all.</param>
+    /// <exception cref="ModelFolderException">The folder can't be used.</exception>
+    /// <exception cref="DeviceMemoryException">The model does not fit.</exception>
+    public static OnnxModel Open(ModelFolder folder, ExecutionProvider provider, ExecutionProvider t5Provider, ILogger logger,
         IReadOnlyList<ModelFamily.Recognizer>? families = null) =>
-        new(ModelFolder.Open(path), provider, families ?? ModelFamilies.All, logger);
+        new(folder, provider, t5Provider, families ?? ModelFamilies.All, logger);
 
     /// <inheritdoc/>
     public Sampler CreateSampler(string? name) => Samplers.Create(family.Scheduler, name);
@@ -146,7 +161,25 @@ sealed class OnnxModel : IDiffusionModel
     Graph Load(ModelFolder folder, string part, bool preferHalf)
     {
         var path = folder.Graph(part, preferHalf);
-        return Keep(Graph.Load(path, folder.Relative(path), provider));
+        return Keep(Graph.Load(path, folder.Relative(path), ProviderOf(folder, part)));
+    }
+
+    ExecutionProvider ProviderOf(ModelFolder folder, string part) => part == folder.T5Encoder ? t5Provider : provider;
+
+    // Before anything is loaded, so that the log has it also where loading fails.
+    void LogMemory(ModelFolder folder, ILogger logger)
+    {
+        foreach (var parts in folder.Parts.GroupBy(part => ProviderOf(folder, part)))
+        {
+            var needed = parts.Sum(part => folder.GraphBytes(part, preferHalf: !parts.Key.OnHost));
+            var free = FreeMemory.Of(parts.Key);
+            if (needed > free)
+                EngineLog.MemoryShort(logger, folder.Name, Bytes(needed), parts.Key.Name, Bytes(free.Value));
+            else if (needed > 0)
+                EngineLog.MemoryNeeded(logger, folder.Name, Bytes(needed), parts.Key.Name, free is { } known ? Bytes(known) : "not known");
+        }
+
+        static string Bytes(long count) => count < 1e9 ? $"{count / 1e6:F0} MB" : $"{count / 1e9:F1} GB";
     }
 
     // A folder without a usable encoder still generates from text; a denoiser that needs the encoder can't do without.

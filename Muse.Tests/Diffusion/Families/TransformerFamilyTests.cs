@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Muse.Diffusion;
 using Muse.Tests.Autoscaler;
@@ -123,7 +124,7 @@ public class TransformerFamilyTests
         foreach (var (name, steps) in new[] { ("SD3", 28), ("FLUX dev", 28), ("FLUX schnell", 4) })
         {
             using var model = DiffusionModels.Open(Folders[name].Write(), "simulated:base=1ms,picture=1ms", new DeviceOptions(),
-                TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+                TimeProvider.System, NullLogger.Instance);
             Assert.Equal((steps, 16), (model.Traits.DefaultSteps, model.Traits.SizeMultiple));
         }
     }
@@ -162,6 +163,75 @@ public class TransformerFamilyTests
         using var model = DiffusionModels.Open(Folders[name].Write(), "cpu", new DeviceOptions { Threads = 1 }, TimeProvider.System,
             log.For<DiffusionEngine>());
         Assert.Equal(warnings, log.All.Where(line => line.StartsWith("Model ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_folder_with_T5_runs_without_it_where_the_device_is_to_have_none()
+    {
+        var options = new DeviceOptions { Threads = 1, T5 = T5Placement.None };
+        var model = DiffusionModels.Open(Folders["SD3"].Write(), "cpu", options, TimeProvider.System, NullLogger.Instance);
+        await using var engine = await EngineUnderTest.StartAsync(model);
+        var withoutT5 = Folders["SD3 without T5"];
+        foreach (var request in Mixed)
+        {
+            engine.Submit(request);
+            var pixels = ToyArithmetic.ImageOf(withoutT5, request, Sigmas(withoutT5, request)).Zip(await engine.ImageOf(request.Id));
+            Assert.True(pixels.Max(pixel => Math.Abs(pixel.First - pixel.Second)) <= 1, request.Id);
+        }
+    }
+
+    [Fact]
+    public void A_family_that_needs_T5_is_refused_without_it()
+    {
+        var options = new DeviceOptions { Threads = 1, T5 = T5Placement.None };
+        var folder = Folders["FLUX dev"].Write();
+        Assert.Equal(
+            "tiny/text_encoder_2: Device:T5 is None, and this kind of model can't do without T5; it can be Device or Cpu.",
+            Assert.Throws<ModelFolderException>(() =>
+                DiffusionModels.Open(folder, "cpu", options, TimeProvider.System, NullLogger.Instance)).Message);
+    }
+
+    [Fact]
+    public void T5_may_run_on_another_device_than_the_rest_and_the_memory_of_both_is_logged()
+    {
+        var folder = ModelFolder.Open(Folders["FLUX dev"].Write());
+        var cpu = ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance);
+        var log = new LinesLogger();
+        using var model = OnnxModel.Open(folder, cpu with { Name = "the device" }, cpu with { Name = "the CPU" },
+            log.For<DiffusionEngine>());
+        Assert.Equal("text_encoder_2", folder.T5Encoder);
+        foreach (var device in new[] { "the CPU", "the device" })
+        {
+            var start = $"tiny needs about 0 MB of memory on {device}; free: ";
+            Assert.Contains(log.All, line => line.StartsWith(start, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void A_setting_for_T5_without_effect_is_logged()
+    {
+        var log = new LinesLogger();
+        using var model = DiffusionModels.Open(Folders["SD3 without T5"].Write(), "cpu",
+            new DeviceOptions { Threads = 1, T5 = T5Placement.Cpu }, TimeProvider.System, log.For<DiffusionEngine>());
+        Assert.Contains("Model tiny: Device:T5 is Cpu, but none of its text encoders is known to be T5.", log.All);
+    }
+
+    [Fact]
+    public void The_size_of_a_part_is_that_of_its_graph_and_of_its_weights()
+    {
+        var path = Folders["SD3"].Write();
+        (string Name, int Bytes)[] files =
+        [
+            ("model.onnx", 100), ("model.onnx_data", 2000), ("onnx__MatMul_7", 30_000),
+            ("model_fp16.onnx", 7), ("model_fp16.onnx.data", 80), ("config.json", 2),
+        ];
+        foreach (var (name, bytes) in files)
+            File.WriteAllBytes(Path.Combine(path, "transformer", name), new byte[bytes]);
+        File.WriteAllText(Path.Combine(path, "transformer", "config.json"), "{}");
+        var folder = ModelFolder.Open(path);
+        Assert.Equal(32_100, folder.GraphBytes("transformer", preferHalf: false));
+        Assert.Equal(30_087, folder.GraphBytes("transformer", preferHalf: true));
+        Assert.Equal(0, folder.GraphBytes("scheduler", preferHalf: false));
     }
 
     static readonly Dictionary<string, (TransformerFolderBuilder Folder, string Message)> Refused = new()

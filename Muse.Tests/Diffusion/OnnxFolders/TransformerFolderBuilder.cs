@@ -59,6 +59,7 @@ sealed class TransformerFolderBuilder
             var number = IsFlux ? 2 : 3;
             WriteJson(folder, $"tokenizer_{number}/tokenizer.json", UnigramTokenizer());
             Save(T5Encoder(), folder, $"text_encoder_{number}");
+            WriteJson(folder, $"text_encoder_{number}/config.json", new { model_type = "t5" });
         }
         Save(IsFlux ? FluxDenoiser() : Sd3Denoiser(), folder, Part);
         Save(Decoder(), folder, "vae_decoder");
