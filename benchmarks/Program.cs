@@ -17,6 +17,11 @@ if (args is ["edit", .. var edits])
     await EditFolder.RunAsync(edits);
     return 0;
 }
+if (args is ["memory", .. var model])
+{
+    await ModelMemory.RunAsync(model);
+    return 0;
+}
 var report = new Report();
 if (args is ["all", var path])
 {

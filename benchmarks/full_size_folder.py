@@ -145,10 +145,12 @@ class Unet(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, channels):
+    def __init__(self, channels, latents=4):
         super().__init__()
         width = channels[0]
-        self.before, self.enter = nn.Conv2d(4, 4, 1), nn.Conv2d(4, width, 3, padding=1)
+        # Decoders of 16 channels have no convolution before the first.
+        self.before = nn.Conv2d(latents, latents, 1) if latents == 4 else nn.Identity()
+        self.enter = nn.Conv2d(latents, width, 3, padding=1)
         self.residual1, self.residual2 = (Residual(width, width, epsilon=1e-6) for _ in range(2))
         self.norm = nn.GroupNorm(GROUPS, width, 1e-6)
         self.attention = Attention(width, width, 1, bias=True)
@@ -169,9 +171,14 @@ class Decoder(nn.Module):
         return self.leave(F.silu(self.last(self.up(x))))
 
 
+def quick_gelu(x):
+    return x * torch.sigmoid(1.702 * x)
+
+
 class Text(nn.Module):
-    def __init__(self, width, layers, words):
+    def __init__(self, width, layers, words, activation=quick_gelu):
         super().__init__()
+        self.activation = activation
         self.words, self.places = nn.Embedding(words, width), nn.Parameter(torch.randn(77, width) * 0.01)
         self.layers = nn.ModuleList(
             nn.ModuleList([
@@ -186,14 +193,19 @@ class Text(nn.Module):
         self.last = nn.LayerNorm(width)
         self.register_buffer("mask", torch.full((77, 77), -1e4).triu(1))
 
-    def forward(self, input_ids):
+    def states(self, input_ids):
+        """What the first layer takes, and what each gives."""
         x = self.words(input_ids) + self.places
+        states = [x]
         for norm1, attention, norm2, rise, fall in self.layers:
             y = norm1(x)
             x = x + attention(y, y, self.mask)
-            y = rise(norm2(x))
-            x = x + fall(y * torch.sigmoid(1.702 * y))
-        x = self.last(x)
+            x = x + fall(self.activation(rise(norm2(x))))
+            states.append(x)
+        return states
+
+    def forward(self, input_ids):
+        x = self.last(self.states(input_ids)[-1])
         return x, x[:, -1]
 
 
@@ -277,4 +289,5 @@ def main():
     )
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -94,16 +94,19 @@ sealed class ModelFolder
     }
 
     /// <summary>
-    /// The size of a part's graph and of the weights that it keeps in files of their own, in bytes; 0 where there is no graph.
+    /// About how much memory the weights of a part's graph take, in bytes, by the sizes of its files; 0 where there is no graph.
     /// </summary>
-    public long GraphBytes(string part, bool preferHalf)
+    /// <param name="part">The part's folder.</param>
+    /// <param name="onHost">Whether it runs on the CPU, where ONNX Runtime converts half precision to single.</param>
+    public long GraphBytes(string part, bool onHost)
     {
-        string[] names = preferHalf ? [HalfGraph, SingleGraph] : [SingleGraph, HalfGraph];
+        string[] names = onHost ? [SingleGraph, HalfGraph] : [HalfGraph, SingleGraph];
         if (!Has(part) || names.FirstOrDefault(name => File.Exists(System.IO.Path.Combine(PathOf(part), name))) is not { } graph)
             return 0;
-        return new DirectoryInfo(PathOf(part)).GetFiles()
+        var bytes = new DirectoryInfo(PathOf(part)).GetFiles()
             .Where(file => file.Name.StartsWith(graph, StringComparison.Ordinal) || !IsKnownFile(file.Name))
             .Sum(file => file.Length);
+        return onHost && graph == HalfGraph ? 2 * bytes : bytes;
 
         // Files of weights have any name; exporters begin it with the graph's, or give each tensor a file.
         bool IsKnownFile(string name) => name.EndsWith(".json", StringComparison.Ordinal) || name.EndsWith(".txt", StringComparison.Ordinal)

@@ -57,6 +57,7 @@ sealed class OnnxModel : IDiffusionModel
             preview = LatentPreview.Fit(SmallLatent(), planar => decoder.Decode(SmallLatent(), [.. planar.Select(Packed)]));
             foreach (var warning in family.Warnings)
                 EngineLog.ModelWarning(logger, folder.Name, warning);
+            HostMemory.ReturnFree();
         }
         catch
         {
@@ -171,7 +172,7 @@ sealed class OnnxModel : IDiffusionModel
     {
         foreach (var parts in folder.Parts.GroupBy(part => ProviderOf(folder, part)))
         {
-            var needed = parts.Sum(part => folder.GraphBytes(part, preferHalf: !parts.Key.OnHost));
+            var needed = parts.Sum(part => folder.GraphBytes(part, parts.Key.OnHost));
             var free = FreeMemory.Of(parts.Key);
             if (needed > free)
                 EngineLog.MemoryShort(logger, folder.Name, Bytes(needed), parts.Key.Name, Bytes(free.Value));

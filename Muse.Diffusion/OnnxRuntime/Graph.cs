@@ -38,6 +38,8 @@ sealed class Graph : IDisposable
     {
         using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
         options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR;
+        // It ends the process at a normalisation whose absent bias is an input of no name, as PyTorch 1.13 exports it (ONNX Runtime 1.31).
+        options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "SkipLayerNormFusion");
         provider.Configure(options, path);
         try
         {

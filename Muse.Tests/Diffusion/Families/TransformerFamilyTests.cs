@@ -229,9 +229,11 @@ public class TransformerFamilyTests
             File.WriteAllBytes(Path.Combine(path, "transformer", name), new byte[bytes]);
         File.WriteAllText(Path.Combine(path, "transformer", "config.json"), "{}");
         var folder = ModelFolder.Open(path);
-        Assert.Equal(32_100, folder.GraphBytes("transformer", preferHalf: false));
-        Assert.Equal(30_087, folder.GraphBytes("transformer", preferHalf: true));
-        Assert.Equal(0, folder.GraphBytes("scheduler", preferHalf: false));
+        Assert.Equal(32_100, folder.GraphBytes("transformer", onHost: true));
+        Assert.Equal(30_087, folder.GraphBytes("transformer", onHost: false));
+        Assert.Equal(0, folder.GraphBytes("scheduler", onHost: true));
+        File.Delete(Path.Combine(path, "transformer", "model.onnx"));
+        Assert.Equal(2 * 30_087, folder.GraphBytes("transformer", onHost: true));
     }
 
     static readonly Dictionary<string, (TransformerFolderBuilder Folder, string Message)> Refused = new()
