@@ -120,10 +120,13 @@ sealed class Screenshots(Browser browser)
         await Expect(mask).ToBeVisibleAsync();
         await mask.ScrollIntoViewIfNeededAsync();
         var box = (await mask.BoundingBoxAsync())!;
-        await visit.Page.Mouse.MoveAsync(box.X + box.Width * 0.3f, box.Y + box.Height * 0.3f);
+        await visit.Page.Mouse.MoveAsync(box.X + box.Width * 0.75f, box.Y + box.Height * 0.05f);
         await visit.Page.Mouse.DownAsync();
-        foreach (var (x, y) in new[] { (0.7f, 0.3f), (0.3f, 0.4f), (0.7f, 0.5f), (0.4f, 0.2f) })
-            await visit.Page.Mouse.MoveAsync(box.X + box.Width * x, box.Y + box.Height * y, new() { Steps = 8 });
+        for (var y = 0.1f; y < 0.55f; y += 0.1f)
+        {
+            foreach (var x in (float[])[0.55f, 0.97f])
+                await visit.Page.Mouse.MoveAsync(box.X + box.Width * x, box.Y + box.Height * y, new() { Steps = 8 });
+        }
         await visit.Page.Mouse.UpAsync();
         await visit.PromptField.FillAsync("a large blue star above a small blue house at night");
         await visit.Page.EvaluateAsync("scrollTo(0, 0)");
