@@ -5,7 +5,7 @@ that was interrupted goes on from its last checkpoint.
     denoiser    the long part; `--hours` more than before goes on from where it stopped
     export      writes the ONNX folder from the newest checkpoint, while training goes on
     sheet       paints a contact sheet from the newest checkpoint
-    evaluate    paints held-out prompts and judges them
+    evaluate    paints held-out prompts and judges them; with `--engine` by Muse's engine from the ONNX folder
     resume      makes checkpoints out of the shipped ONNX files, to train on without the old `runs/`
 """
 import argparse
@@ -25,13 +25,13 @@ import wide_autoencoder
 from autoencoder import Autoencoder
 from captioned import all_scenes
 from dataset import draw_images, scene_elsewhere, shape_maps
+from engine import EnginePainter
 from evaluate import evaluate, negative_prompt
 from export_sd3 import export, weights_of
 from flow_sampler import GUIDANCE_BY_DEFAULT, GUIDANCE_MAX_TIMESTEP, SHIFT, STEPS_BY_DEFAULT, FlowPainter
 from judge import Judge
 from resume import resume
 from sheet import paint_by_server, paint_sheet
-from teacher import Teacher
 from tokenizer import Tokenizer
 from train_autoencoder import latents, to_tensor
 from train_denoiser import Team
@@ -50,6 +50,7 @@ def arguments():
     parser.add_argument("--workers", type=int, default=1, help="processes that train the denoiser, one thread each")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--server", help="sheet: the address of a Muse that paints it, into the model's folder")
+    parser.add_argument("--engine", action="store_true", help="evaluate: paint by Muse's engine, from the ONNX folder")
     parser.add_argument("--prompts", type=int, default=500, help="prompts for each figure of the evaluation")
     parser.add_argument("--steps", type=int, default=STEPS_BY_DEFAULT)
     parser.add_argument("--guidance", type=float, default=GUIDANCE_BY_DEFAULT)
@@ -84,9 +85,8 @@ def main():
                          for of, name in ((images, "latents"), (others, "latents_elsewhere")))
         shapes, scenes = shape_maps(scenes, o.runs / "shapes.npy"), scenes[:len(clean)]
         team = gather_team(o)
-        start = clock.load(o.runs / "scenes1/denoiser.pt")
-        train_flow.train(clean, others, shapes, scenes, tokenizer, spread, Teacher(start["denoiser"], scale, shift), start["text"],
-                         o.runs / "denoiser.pt", o.hours, team)
+        start = clock.load(o.runs / "scenes1/denoiser.pt")["text"]
+        train_flow.train(clean, others, shapes, scenes, tokenizer, spread, start, o.runs / "denoiser.pt", o.hours, team)
     if {"export", "sheet", "evaluate"} & set(stages):
         autoencoder, scale, shift, _ = wide_autoencoder.load(o.runs / "autoencoder.pt")
         text, denoiser = train_flow.load_averaged(o.runs / "denoiser.pt", len(tokenizer.vocab), tokenizer.end)
@@ -98,8 +98,11 @@ def main():
         judge = Judge()
         accuracy = judge.learn_shapes(o.runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
         print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
-        evaluate(painter, judge, o.prompts, **look)
-        negative_prompt(painter, judge, **look)
+        if o.engine:
+            evaluate(EnginePainter(o.runs / "painted", o.out), judge, o.prompts)
+        else:
+            evaluate(painter, judge, o.prompts, **look)
+            negative_prompt(painter, judge, **look)
     if "export" in stages:
         export(o.out, tokenizer, text, denoiser, autoencoder, scale, shift)
 

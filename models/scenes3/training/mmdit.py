@@ -12,7 +12,7 @@ import paths  # noqa: F401  (makes the next line's module importable)
 from model import TEXT_LAYERS, TEXT_LENGTH, TEXT_WIDTH, TextEncoder, TextLayer, only
 
 CHANNELS, PATCH = 16, 2
-WIDTH, HEADS, DEPTH, PLANNED = 192, 6, 8, 6      # `PLANNED`: after so many blocks the image is asked what it will show
+WIDTH, HEADS, DEPTH, PLANNED = 160, 5, 6, 4      # `PLANNED`: after so many blocks the image is asked what it will show
 IMAGE_MLP, TEXT_MLP = 4, 2                        # how much wider than a token the layers in the middle are
 CONDITION = 96                                    # width of what modulates the blocks
 SECOND_WIDTH, SECOND_LAYERS = 64, 3
@@ -65,6 +65,9 @@ class TextEncoders(nn.Module):
 
     def start_from(self, scenes_state):
         """Takes over the text encoder of `scenes`: its last states are those before the last layer here."""
+        for layer in (self.first.layers[-1].out, self.first.layers[-1].down):      # the new layer begins as doing nothing
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         first = self.first.state_dict()
         for name, value in scenes_state.items():
             first[name.replace("norm.", "norm_before.") if name.startswith("norm.") else name] = value
@@ -218,27 +221,23 @@ class Denoiser(nn.Module):
 
 class PlanReader(nn.Module):
     """What the denoiser is asked about its image while it trains; not part of the shipped model. From each image token:
-    which shape covers each part of it (as `model.ShapeReader`), and what the denoiser of `scenes` holds there."""
+    which shape covers each part of it (as `model.ShapeReader`), and in which colour."""
 
     FINENESS = 4      # questions per side of an image token
 
-    def __init__(self, shapes, teacher_width):
+    def __init__(self, shapes, colours):
         super().__init__()
-        self.ask = nn.Linear(WIDTH, (1 + shapes) * self.FINENESS ** 2)
-        self.recall = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.SiLU(), nn.Linear(2 * WIDTH, teacher_width))
+        self.parts = 1 + shapes, 1 + colours
+        self.ask = nn.Linear(WIDTH, sum(self.parts) * self.FINENESS ** 2)
         nn.init.zeros_(self.ask.weight)
 
-    def shapes(self, plan, answers):
-        """Cross entropy with answers [b, 4 rows, 4 columns], and how often a thing's cells are told right. The mean over
-        an image's things counts as much as the mean over the image: most of it is background."""
-        side = answers.shape[1] // self.FINENESS
+    def forward(self, plan, shapes, colours):
+        """Cross entropy with answers [b, 4 rows, 4 columns], 0 for the background, and how often the shape of a thing's cells is told right.
+        The mean over an image's things counts as much as the mean over the image: most of it is background."""
+        side = shapes.shape[1] // self.FINENESS
         told = self.ask(normalised(plan)).transpose(1, 2).reshape(len(plan), -1, side, side)
-        told = F.pixel_shuffle(told, self.FINENESS)
-        on_things = answers > 0
-        loss = F.cross_entropy(told, answers, reduction="none")
+        of_shape, of_colour = F.pixel_shuffle(told, self.FINENESS).split(self.parts, 1)
+        on_things = shapes > 0
+        loss = F.cross_entropy(of_shape, shapes, reduction="none") + F.cross_entropy(of_colour, colours, reduction="none")
         of_things = (loss * on_things).sum((1, 2)) / on_things.sum((1, 2)).clamp(min=1)
-        return loss.mean() + of_things.mean(), (told.argmax(1) == answers)[on_things].float().mean().item()
-
-    def recalled(self, plan, cells):
-        """Squared error against the teacher's normalised cells [b, n, teacher_width]."""
-        return (self.recall(normalised(plan)) - cells).pow(2).mean()
+        return loss.mean() + of_things.mean(), (of_shape.argmax(1) == shapes)[on_things].float().mean().item()

@@ -5,16 +5,14 @@ from torch.nn import functional as F
 
 import paths  # noqa: F401  (makes the next lines' modules importable)
 import budget as clock
-import teacher as scenes_teacher
 from captioned import COLOUR_NAMES, SIZE_NAMES, caption_batch
 from mmdit import SECOND_WIDTH, Denoiser, PlanReader, TextEncoders
 from model import TEXT_WIDTH, CaptionReader
 from muon import Muon
-from scenes import BACKGROUNDS, SHAPES
+from scenes import BACKGROUNDS, COLOURS, SHAPES
 
-BATCH, PEAK, PEAK_MUON, DROPPED, TOGETHER = 32, 1e-3, 3e-3, 0.1, 4
-ASKED, ON_THINGS, READ = 0.2, 1, 0.05      # weights beside the velocity's error: questions about shapes, things alone, captions
-TAUGHT, TAUGHT_UNTIL = 1, 0.6              # weight of the teacher at first; it falls to nothing at this share of the training
+BATCH, PEAK, PEAK_MUON, DROPPED, TOGETHER = 24, 1.5e-3, 5e-3, 0.1, 4
+ASKED, ON_THINGS, READ = 0.2, 1, 0.05      # weights beside the velocity's error: questions about the image, things alone, captions
 NOISY, NOISY_SPREAD = 1.9, 1.2             # the log-odds of sigma: their mean and spread. The median is 0.87
 MIXED, CLEAR = 0.4, 0.58                   # share of examples that lie between two images; below this sigma none does
 HOW_MANY = (0.03, 0.3, 0.55, 0.12)         # shares of scenes with none, one, two and three things
@@ -26,7 +24,7 @@ class Learner(torch.nn.Module):
     def __init__(self, vocabulary, end, spread=None):
         super().__init__()
         self.text, self.denoiser = TextEncoders(vocabulary, end), Denoiser(spread)
-        self.plan = PlanReader(len(SHAPES), scenes_teacher.WIDTH)
+        self.plan = PlanReader(len(SHAPES), len(COLOURS))
         self.widen = torch.nn.Linear(SECOND_WIDTH, TEXT_WIDTH)
         self.captions = CaptionReader(len(SHAPES), len(COLOUR_NAMES), len(SIZE_NAMES), len(BACKGROUNDS))
         # The first encoder reads captions already.
@@ -54,8 +52,19 @@ def between(latents, others, sigma):
     return latents + way[:, None, None, None] * (others - latents)
 
 
-def losses(learner, teacher, clean, others, shapes, ids, labels, taught):
-    """(all errors weighed together, [velocity's error, error about shapes, share told right, teacher's errors])."""
+def colour_maps(scenes, shapes):
+    """int64 [n, h, w]: the colour of what `shapes` (see `scenes.shape_map`) says is there, 0 for the background; where two things of a scene
+    have the same shape and different colours, -100, which is not asked."""
+    table = np.zeros((len(scenes), 1 + len(SHAPES)), np.int64)
+    for row, scene in zip(table, scenes):
+        for thing in scene.things:
+            at, colour = 1 + SHAPES.index(thing.shape), 1 + COLOUR_NAMES.index(thing.colour)
+            row[at] = colour if row[at] in (0, colour) else -100
+    return torch.from_numpy(table[np.arange(len(scenes))[:, None, None], shapes])
+
+
+def losses(learner, clean, others, shapes, colours, ids, labels):
+    """(all errors weighed together, [velocity's error, error about shapes and colours, share of things' cells told right])."""
     sigma = sigmas(len(clean))
     s = sigma[:, None, None, None]
     begun = between(clean, others, sigma)
@@ -73,22 +82,13 @@ def losses(learner, teacher, clean, others, shapes, ids, labels, taught):
     to_remove = ((begun - clean).abs().mean(1, keepdim=True) > 0.05).float()
     touched = torch.maximum(F.max_pool2d((shapes > 0).float()[:, None], 2), to_remove)
     of_velocity = weighed(velocity - (seen - clean) / s)
-    about_shapes, right = learner.plan.shapes(plan, shapes)
-    told = [of_velocity.item(), about_shapes.item(), right, 0.0, 0.0]
+    about_plan, right = learner.plan(plan, shapes, colours)
     hidden = learner.widen(states[:, :, TEXT_WIDTH:TEXT_WIDTH + SECOND_WIDTH])
     of_captions, _ = learner.captions(hidden, pooled, labels)
-    loss = of_velocity + ASKED * about_shapes + READ * of_captions
-    if taught:
-        image, cells = teacher(seen, states[:, :, :TEXT_WIDTH].detach(), sigma)
-        first = slice(0, scenes_teacher.CHANNELS)
-        of_teacher = weighed(velocity[:, first] - (seen[:, first] - image) / s)
-        of_cells = learner.plan.recalled(plan, cells)
-        loss = loss + taught * (0.25 * of_teacher + of_cells)
-        told[3:] = of_teacher.item(), of_cells.item()
-    return loss, told
+    return of_velocity + ASKED * about_plan + READ * of_captions, [of_velocity.item(), about_plan.item(), right, of_captions.item()]
 
 
-def train(latents, others, shapes, scenes, tokenizer, spread, teacher, start, path, hours, team, seed=4):
+def train(latents, others, shapes, scenes, tokenizer, spread, start, path, hours, team, seed=4):
     """Trains from `start` (the text encoder of `scenes`), or goes on from `path` if it exists.
 
     latents: float16 [n, 16, h, w]; others: the same things in other places; shapes: uint8 [n, 2h, 2w]."""
@@ -119,14 +119,13 @@ def train(latents, others, shapes, scenes, tokenizer, spread, teacher, start, pa
                    average=average.weights, step=step, spent=time.spent)
 
     while not finished:
-        clock.set_rate(muon, clock.learning_rate(time.progress, step, PEAK_MUON, warmup=50))
-        clock.set_rate(adam, clock.learning_rate(time.progress, step, PEAK, warmup=50))
+        clock.set_rate(muon, clock.learning_rate(time.progress, step, PEAK_MUON, warmup=20))
+        clock.set_rate(adam, clock.learning_rate(time.progress, step, PEAK, warmup=20))
         picked = rng.choice(len(scenes), BATCH, p=chances)
         ids, labels = caption_batch(rng, [scenes[i] for i in picked], tokenizer, DROPPED)
         clean, other = (of[torch.from_numpy(picked)].float() for of in (latents, others))
-        answers = torch.from_numpy(shapes[picked]).long()
-        taught = TAUGHT * max(0.0, 1 - time.progress / TAUGHT_UNTIL)
-        loss, told = losses(learner, teacher, clean, other, answers, ids, labels, taught)
+        colours = colour_maps([scenes[i] for i in picked], shapes[picked])
+        loss, told = losses(learner, clean, other, torch.from_numpy(shapes[picked]).long(), colours, ids, labels)
         for optimizer in (muon, adam):
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -143,8 +142,8 @@ def train(latents, others, shapes, scenes, tokenizer, spread, teacher, start, pa
         average.update(learner, step, TOGETHER)
         if step % (5 * TOGETHER) == 0:
             mean = np.mean(seen, 0)
-            print(f"denoiser {step:6d}  {time.progress:5.1%}  {time.spent / 60:5.1f} min  v {mean[0]:.4f}  shapes {mean[1]:.4f}, "
-                  f"told right {mean[2]:.1%}  teacher {mean[3]:.4f} {mean[4]:.4f}", flush=True)
+            print(f"denoiser {step:6d}  {time.progress:5.1%}  {time.spent / 60:5.1f} min  v {mean[0]:.4f}  plan {mean[1]:.4f}, "
+                  f"shapes right {mean[2]:.1%}  captions {mean[3]:.3f}", flush=True)
             seen.clear()
         if time.spent - saved > 150:
             checkpoint()
