@@ -201,8 +201,8 @@ def caption(rng, scene):
 
 def test_prompt(rng, scene, placed=None):
     """(prompt, relation). Every attribute that is judged is named: colour, shape, place and background, and the size
-    unless medium. `relation` is how the first of two things lies to the second, or None. `placed`: whether each thing's place is said; without
-    it, that of one thing alone."""
+    unless medium. `relation` is how the first of two things lies to the second, or None. `placed`: whether
+    each thing's place is said; where it is None, that of one thing alone."""
     def phrase(t):
         size = "" if t.size == "medium" else f"{_pick(rng, SIZE_WORDS[t.size])} "
         return f"{size}{_pick(rng, COLOUR_WORDS[t.colour])} {_pick(rng, SHAPE_WORDS[t.shape])}"

@@ -5,8 +5,10 @@ that was interrupted goes on from its last checkpoint.
     denoiser    the long part; `--hours` more than before goes on from where it stopped
     export      writes the ONNX folder from the newest checkpoint, while training goes on
     sheet       paints a contact sheet from the newest checkpoint
-    evaluate    paints held-out prompts and judges them; with `--engine` by Muse's engine from the ONNX folder
+    evaluate    paints held-out prompts and judges them
     resume      makes checkpoints out of the shipped ONNX files, to train on without the old `runs/`
+
+With `--engine`, sheet and evaluate are painted by Muse from the ONNX folder instead, with the folder's own defaults.
 """
 import argparse
 import json
@@ -31,7 +33,7 @@ from export_sd3 import export, weights_of
 from flow_sampler import GUIDANCE_BY_DEFAULT, GUIDANCE_MAX_TIMESTEP, SHIFT, STEPS_BY_DEFAULT, FlowPainter
 from judge import Judge
 from resume import resume
-from sheet import paint_by_server, paint_sheet
+from sheet import paint_sheet
 from tokenizer import Tokenizer
 from train_autoencoder import latents, to_tensor
 from train_denoiser import Team
@@ -49,8 +51,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--workers", type=int, default=1, help="processes that train the denoiser, one thread each")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--server", help="sheet: the address of a Muse that paints it, into the model's folder")
-    parser.add_argument("--engine", action="store_true", help="evaluate: paint by Muse's engine, from the ONNX folder")
+    parser.add_argument("--engine", action="store_true", help="sheet, evaluate: paint by Muse's engine, from the ONNX folder")
     parser.add_argument("--prompts", type=int, default=500, help="prompts for each figure of the evaluation")
     parser.add_argument("--steps", type=int, default=STEPS_BY_DEFAULT)
     parser.add_argument("--guidance", type=float, default=GUIDANCE_BY_DEFAULT)
@@ -63,8 +64,9 @@ def main():
     o = arguments()
     torch.set_num_threads(o.threads)
     prompts = (paths.SCENES / "training/sheet_prompts.txt").read_text().strip().split("\n")
-    if o.stage == "sheet" and o.server:
-        return paint_by_server(o.server, prompts, o.out / "sheet.png")
+    engine = EnginePainter(o.runs / "painted", o.out) if o.engine else None
+    if o.stage == "sheet" and engine:
+        return paint_sheet(engine, prompts, o.out / "sheet.png")
     (o.runs / "scenes1").mkdir(parents=True, exist_ok=True)
     stages = ("draw", "autoencoder", "denoiser", "export", "sheet", "evaluate") if o.stage == "all" else (o.stage,)
     tokenizer = Tokenizer.load(paths.SCENES / "tokenizer")
@@ -98,8 +100,8 @@ def main():
         judge = Judge()
         accuracy = judge.learn_shapes(o.runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
         print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
-        if o.engine:
-            evaluate(EnginePainter(o.runs / "painted", o.out), judge, o.prompts)
+        if engine:
+            evaluate(engine, judge, o.prompts)
         else:
             evaluate(painter, judge, o.prompts, **look)
             negative_prompt(painter, judge, **look)

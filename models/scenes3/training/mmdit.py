@@ -84,8 +84,8 @@ class TextEncoders(nn.Module):
 # --- Denoiser ---------------------------------------------------------------------------------------------------------
 
 def normalised(x):
-    """Layer norm of tokens without weights of its own. The ones are for the exporter, which needs a weight."""
-    return F.layer_norm(x, (WIDTH,), torch.ones(WIDTH))
+    """Layer norm of tokens without weights of its own. PyTorch's exporter needs a weight, and ONNX Runtime a bias."""
+    return F.layer_norm(x, (WIDTH,), torch.ones(WIDTH), torch.zeros(WIDTH))
 
 
 class HeadNorm(nn.Module):
@@ -232,8 +232,8 @@ class PlanReader(nn.Module):
         nn.init.zeros_(self.ask.weight)
 
     def forward(self, plan, shapes, colours):
-        """Cross entropy with answers [b, 4 rows, 4 columns], 0 for the background, and how often the shape of a thing's cells is told right.
-        The mean over an image's things counts as much as the mean over the image: most of it is background."""
+        """Cross entropy with answers [b, 4 rows, 4 columns], 0 for the background, and how often the shape of a thing's cells is
+        told right. The mean over an image's things counts as much as the mean over the image: most of it is background."""
         side = shapes.shape[1] // self.FINENESS
         told = self.ask(normalised(plan)).transpose(1, 2).reshape(len(plan), -1, side, side)
         of_shape, of_colour = F.pixel_shuffle(told, self.FINENESS).split(self.parts, 1)

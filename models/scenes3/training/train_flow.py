@@ -33,7 +33,8 @@ class Learner(torch.nn.Module):
             part.requires_grad_(False)
 
     def optimizers(self):
-        inside = [p for block in self.denoiser.blocks for n, p in block.named_parameters() if p.ndim == 2 and "modulate" not in n]
+        blocks = self.denoiser.blocks.named_parameters()
+        inside = [p for name, p in blocks if p.ndim == 2 and "modulate" not in name]
         ids = {id(p) for p in inside}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in ids]
         return Muon(inside, PEAK_MUON), torch.optim.AdamW(rest, lr=PEAK, betas=(0.9, 0.98), weight_decay=0.01)
@@ -53,8 +54,8 @@ def between(latents, others, sigma):
 
 
 def colour_maps(scenes, shapes):
-    """int64 [n, h, w]: the colour of what `shapes` (see `scenes.shape_map`) says is there, 0 for the background; where two things of a scene
-    have the same shape and different colours, -100, which is not asked."""
+    """int64 [n, h, w]: the colour of what `shapes` (see `scenes.shape_map`) says is there, 0 for the background; where two things of
+    a scene have the same shape and different colours, -100, which is not asked."""
     table = np.zeros((len(scenes), 1 + len(SHAPES)), np.int64)
     for row, scene in zip(table, scenes):
         for thing in scene.things:

@@ -1,7 +1,8 @@
 """The autoencoder with 16 channels, grown out of the one with four that the model `scenes` ships.
 
-The first four channels stay what they are. Twelve more are learned for what is lost in four, and the decoder is trained on all of them. What the twelve repeat of the four is
-taken out again: what is left is detail of a small spread. There is one scale and one shift for all channels, as in Stable Diffusion 3.
+The first four channels stay what they are. Twelve more are learned for what is lost in four, and the decoder is trained on all
+of them. What the twelve repeat of the four is taken out again: what is left is detail of a small spread. There is one scale and one
+shift for all channels, as in Stable Diffusion 3.
 """
 import torch
 
