@@ -38,6 +38,8 @@ sealed class Graph : IDisposable
     {
         using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
         options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR;
+        // It ends the process (ONNX Runtime 1.31.1) at a layer norm whose bias is an empty name, as PyTorch exports those of transformers.
+        options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "SkipLayerNormFusion");
         provider.Configure(options, path);
         try
         {
