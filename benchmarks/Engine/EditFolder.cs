@@ -5,13 +5,13 @@ using Muse.Diffusion;
 namespace Muse.Benchmarks;
 
 /// <summary>
-/// Makes the edits of a folder with the engine, for the judge in models/scenes/training. The folder has the requests in cases.json and the
-/// images and masks as plain bytes.
+/// Makes the edits and images of a folder with the engine, for the judge in models/scenes/training. The folder has the requests in
+/// cases.json and the images and masks as plain bytes; a request without an image is for one from its prompt alone.
 /// </summary>
 static class EditFolder
 {
-    /// <summary>One edit.</summary>
-    /// <param name="Name">Its files: <c>name.rgb</c>, <c>name.mask</c> where there is one, and <c>name.out.rgb</c> for the result.</param>
+    /// <summary>One edit or image.</summary>
+    /// <param name="Name">Its files: <c>name.rgb</c> and <c>name.mask</c> where there are any, and <c>name.out.rgb</c> for the result.</param>
     /// <param name="Prompt">What the result is to show.</param>
     /// <param name="Seed">Its seed.</param>
     sealed record Case(string Name, string Prompt, long Seed);
@@ -41,7 +41,7 @@ static class EditFolder
 
     static GenerationRequest Request(string folder, Case edit, ModelTraits traits, double? strength, int steps)
     {
-        var mask = Path.Combine(folder, edit.Name + ".mask");
+        var (image, mask) = (Path.Combine(folder, edit.Name + ".rgb"), Path.Combine(folder, edit.Name + ".mask"));
         var masked = File.Exists(mask);
         var request = new GenerationRequest
         {
@@ -52,10 +52,9 @@ static class EditFolder
             Steps = steps,
             GuidanceScale = traits.DefaultGuidanceScale,
             Seed = edit.Seed,
-            Input = new ImageInput
+            Input = !File.Exists(image) ? null : new ImageInput
             {
-                Image = new RgbImage(traits.DefaultWidth, traits.DefaultHeight,
-                    File.ReadAllBytes(Path.Combine(folder, edit.Name + ".rgb"))),
+                Image = new RgbImage(traits.DefaultWidth, traits.DefaultHeight, File.ReadAllBytes(image)),
                 Mask = masked ? File.ReadAllBytes(mask) : null,
                 Strength = strength ?? (masked ? traits.DefaultMaskedStrength : traits.DefaultStrength),
             },

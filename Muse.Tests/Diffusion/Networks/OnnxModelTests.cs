@@ -149,4 +149,18 @@ public class OnnxModelTests
             Requests.Of("a", prompt: "a large red star at night", guidance: 3, steps: 12));
         Assert.True(image.Image.Pixels.Distinct().Count() > 50);
     }
+
+    [Fact]
+    public async Task The_miniature_of_Stable_Diffusion_3_generates_what_the_prompt_says()
+    {
+        var model = Open(Path.Combine(Repository.Root, "models", "scenes3"));
+        Assert.Equal((128, 128), (model.Traits.DefaultWidth, model.Traits.DefaultHeight));
+        var done = await GenerateAsync(model, Requests.Of("a", prompt: "a large red circle in the middle on a white background",
+            guidance: model.Traits.DefaultGuidanceScale, steps: model.Traits.DefaultSteps));
+        var (corner, centre) = (PixelAt(4, 4), PixelAt(64, 64));
+        Assert.True(corner is [> 200, > 200, > 200], $"the corner is {string.Join(' ', corner)}, which is not white.");
+        Assert.True(centre is [> 150, < 100, < 100], $"the centre is {string.Join(' ', centre)}, which is not red.");
+
+        byte[] PixelAt(int x, int y) => done.Image.Pixels[(3 * (y * 128 + x))..][..3];
+    }
 }

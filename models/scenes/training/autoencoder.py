@@ -1,4 +1,4 @@
-"""A small convolutional autoencoder: images [b, 3, 8h, 8w] in -1..1 to latents [b, 4, h, w] and back.
+"""A small convolutional autoencoder: images [b, 3, 8h, 8w] in -1..1 to latents [b, channels, h, w] and back.
 
 Most of the work is at an eighth and a quarter of the resolution; full resolution costs two thin convolutions. The
 posterior has a fixed width (`NOISE`), so the only price on information is the pull of the latents towards zero: a
@@ -36,21 +36,21 @@ class Upsample(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self):
+    def __init__(self, channels=4):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(3, 48, 4, stride=4), ResBlock(48), ResBlock(48),
             nn.Conv2d(48, 96, 3, stride=2, padding=1), ResBlock(96))
-        self.to_latent = nn.Conv2d(96, 4, 1)
+        self.to_latent = nn.Conv2d(96, channels, 1)
 
     def forward(self, image):
         return self.to_latent(F.silu(self.body(image)))
 
 
 class Decoder(nn.Module):
-    def __init__(self):
+    def __init__(self, channels=4):
         super().__init__()
-        self.from_latent = nn.Conv2d(4, 96, 1)
+        self.from_latent = nn.Conv2d(channels, 96, 1)
         self.body = nn.Sequential(
             nn.Conv2d(96, 96, 3, padding=1), ResBlock(96), ResBlock(96),
             Upsample(96, 48), ResBlock(48), ResBlock(48),
@@ -62,17 +62,18 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    def __init__(self):
+    def __init__(self, channels=4, noise=NOISE):
         super().__init__()
-        self.encoder = Encoder()
-        self.decoder = Decoder()
+        self.encoder = Encoder(channels)
+        self.decoder = Decoder(channels)
+        self.noise = noise
 
     def loss(self, image):
         """Error of the image and of its differences (edges), and the pull of the latents towards zero. The error is
         quadratic below five levels of 255 and absolute above, so that wide flat areas, nearly right everywhere, don't
         outweigh the outlines."""
         latent = self.encoder(image)
-        painted = self.decoder(latent + NOISE * torch.randn_like(latent))
+        painted = self.decoder(latent + self.noise * torch.randn_like(latent))
         error = painted - image
         across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
         edges = sum(F.smooth_l1_loss(d, torch.zeros_like(d), beta=0.04) for d in (across, down))
@@ -81,7 +82,7 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def normalise(self, mean, std):
-        """Folds a per-channel mean and spread (each [4]) into the two 1x1 convolutions around the latent, so that
+        """Folds a per-channel mean and spread (each [channels]) into the two 1x1 convolutions around the latent, so that
         latents have zero mean and unit variance and `scaling_factor` is 1."""
         out, back = self.encoder.to_latent, self.decoder.from_latent
         out.weight.div_(std[:, None, None, None])

@@ -199,9 +199,10 @@ def caption(rng, scene):
 
 # The plain sentences that evaluation asks for.
 
-def test_prompt(rng, scene):
+def test_prompt(rng, scene, placed=None):
     """(prompt, relation). Every attribute that is judged is named: colour, shape, place and background, and the size
-    unless medium. `relation` is how the first of two things lies to the second, or None."""
+    unless medium. `relation` is how the first of two things lies to the second, or None. `placed`: whether
+    each thing's place is said; where it is None, that of one thing alone."""
     def phrase(t):
         size = "" if t.size == "medium" else f"{_pick(rng, SIZE_WORDS[t.size])} "
         return f"{size}{_pick(rng, COLOUR_WORDS[t.colour])} {_pick(rng, SHAPE_WORDS[t.shape])}"
@@ -217,7 +218,9 @@ def test_prompt(rng, scene):
         setting = f"{_pick(rng, LAND_WORDS['sky'])} {_pick(rng, TIME_WORDS['day'])}"
     first = article(phrase(scene.things[0]))
     if len(scene.things) == 1:
-        return f"{first} {_place(rng, scene.things[0])} {setting}", None
+        return f"{first} {setting}" if placed is False else f"{first} {_place(rng, scene.things[0])} {setting}", None
     second = article(phrase(scene.things[1]))
+    if placed:
+        return f"{first} {_place(rng, scene.things[0])} and {second} {_place(rng, scene.things[1])} {setting}", None
     relation = _relation(rng, *scene.things[:2])
     return f"{first} {relation or 'and'} {second} {setting}", relation

@@ -4,19 +4,18 @@ A case is a drawing of a held-out scene, a mask around one of its things, and a 
 colour, or is another thing, or appears where there was none. `./benchmarks/run edit FOLDER` makes the edits with Muse's engine.
 """
 import json
-import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from captions import test_prompt
+from engine import run_cases
 from evaluate import rates, test_scenes
 from scenes import COLOURS, SHAPES, SIZE, clashes, draw
 from sheet import save_sheet
 
-BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks" / "run"
+MODEL = Path(__file__).resolve().parent.parent
 SEED = 60_000_000
 # A mask reaches a little beyond the thing, as a brush does: this many half extents from its centre.
 REACH = 1.25
@@ -104,10 +103,7 @@ def evaluate_edits(judge, folder, count, strength="-", steps=None):
     for kind in KINDS:
         cases_folder = folder / kind
         write(cases_folder, kind, count)
-        # What makes PyTorch faster is not for Muse.
-        environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-        subprocess.run([BENCHMARKS, "edit", cases_folder.resolve(), BENCHMARKS.parent.parent / "models" / "scenes", strength,
-                        *([str(steps)] if steps else [])], check=True, env=environment)
+        run_cases(cases_folder, MODEL, strength, *([str(steps)] if steps else []))
         rows = judge_edits(judge, cases_folder, kind, count)
         print(f"{kind}, {len(rows)} edits: " + ", ".join(f"{k} {v:.1%}" for k, v in rates(rows).items()), flush=True)
         save_edit_sheet(cases_folder, folder / f"{kind}.png", min(count, 16))

@@ -29,7 +29,7 @@ def judge_one(judge, image, scene, relation=None):
     return {"colour": found, "background": judge.profiles.name(image) == scene.background,
             "place": found and place_is(part, thing.place),
             "shape": found and judge.shape(image, part) == thing.shape,
-            "size": found and size_is(part, thing.shape, thing.size)}
+            "size": found and size_is(part, thing.shape, thing.size), "count": judge.as_many(image, scene)}
 
 
 def judge_two(judge, image, scene, relation):
@@ -38,7 +38,7 @@ def judge_two(judge, image, scene, relation):
     found = [p is not None for p in parts]
     bound = [f and judge.shape(image, p) == t.shape for f, p, t in zip(found, parts, scene.things)]
     return {"both colours": all(found), "binding": all(bound), "arrangement": all(found) and lies(*parts, relation),
-            "background": judge.profiles.name(image) == scene.background}
+            "background": judge.profiles.name(image) == scene.background, "count": judge.as_many(image, scene)}
 
 
 def lies(a, b, relation):
@@ -63,11 +63,13 @@ def check_judge(judge, scenes, relations, one):
 
 
 def evaluate(painter, judge, count=500, seed=123, **options):
+    """Of one thing with and without its place, and of two without and with their places, `count` prompts each."""
     results = {}
-    for things, one, title in ((1, judge_one, "one object"), (2, judge_two, "two objects")):
+    for things, one, placed, title in ((1, judge_one, True, "one object, place said"), (1, judge_one, False, "one object"),
+                                       (2, judge_two, False, "two objects"), (2, judge_two, True, "two objects, places said")):
         scenes = test_scenes(count, things)
         rng = np.random.default_rng(seed)
-        prompts, relations = zip(*[test_prompt(rng, s) for s in scenes])
+        prompts, relations = zip(*[test_prompt(rng, s, placed) for s in scenes])
         images = painter.paint(prompts, seed=seed, **options)
         rows = [one(judge, p, s, r) for p, s, r in zip(images, scenes, relations)]
         show(f"{title}, held out", rows)

@@ -41,6 +41,14 @@ def largest_part(mask):
     return (labels == best + 1) & mask if areas[best] >= 40 else None
 
 
+def parts_of(mask):
+    """How many separate parts a mask has. Parts that are nearer than eight pixels are one (a boat's hull and sail), and small ones beside a
+    large one don't count (a spot, a stem)."""
+    labels, count = ndimage.label(ndimage.binary_dilation(mask, iterations=4))
+    areas = ndimage.sum(mask, labels, range(1, count + 1)) if count else np.zeros(1)
+    return int((areas >= max(40, 0.4 * areas.max())).sum())
+
+
 class Profiles:
     """The mean colour of each of 16 rows bands of every background, seen in drawings without things."""
 
@@ -101,6 +109,12 @@ class Judge:
     def find(self, image, colour, background):
         """The thing of a colour: its largest connected part, or None."""
         return largest_part(colour_mask(image, colour, self.profiles.images[background]))
+
+    def as_many(self, image, scene):
+        """Whether each colour that a scene's things have is there in exactly as many separate parts as things have it."""
+        colours = [t.colour for t in scene.things]
+        behind = self.profiles.images[scene.background]
+        return all(parts_of(colour_mask(image, c, behind)) == colours.count(c) for c in set(colours))
 
     def learn_shapes(self, path, through, count=9000, tested=1500, epochs=6):
         """Trains the shape classifier on drawn images, half of them passed `through` the autoencoder so that its

@@ -1,0 +1,147 @@
+"""Makes the model: `./train.sh all`. Each stage keeps its result in `runs/` and is skipped when it is there; a training
+that was interrupted goes on from its last checkpoint.
+
+    all         draw, autoencoder, denoiser, export, evaluate
+    denoiser    the long part; `--hours` more than before goes on from where it stopped
+    export      writes the ONNX folder from the newest checkpoint, while training goes on
+    sheet       paints a contact sheet from the newest checkpoint
+    evaluate    paints held-out prompts and judges them
+    resume      makes checkpoints out of the shipped ONNX files, to train on without the old `runs/`
+
+With `--engine`, sheet and evaluate are painted by Muse from the ONNX folder instead, with the folder's own defaults.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import paths
+import budget as clock
+import train_flow
+import wide_autoencoder
+from autoencoder import Autoencoder
+from captioned import all_scenes
+from dataset import draw_images, scene_elsewhere, shape_maps
+from engine import EnginePainter
+from evaluate import evaluate, negative_prompt
+from export_sd3 import export, weights_of
+from flow_sampler import GUIDANCE_BY_DEFAULT, GUIDANCE_MAX_TIMESTEP, SHIFT, STEPS_BY_DEFAULT, FlowPainter
+from judge import Judge
+from resume import resume
+from sheet import paint_sheet
+from tokenizer import Tokenizer
+from train_autoencoder import latents, to_tensor
+from train_denoiser import Team
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    stages = ("all", "draw", "autoencoder", "denoiser", "export", "sheet", "evaluate", "resume")
+    parser.add_argument("stage", choices=stages)
+    parser.add_argument("--runs", type=Path, default=paths.HERE / "runs", help="where checkpoints and drawings are kept")
+    parser.add_argument("--out", type=Path, default=paths.HERE.parent, help="where the ONNX folder is written")
+    parser.add_argument("--pictures", type=int, default=64_000)
+    parser.add_argument("--hours", type=float, default=1, help="hours for the denoiser")
+    parser.add_argument("--autoencoder-hours", type=float, default=0.09)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=int, default=1, help="processes that train the denoiser, one thread each")
+    parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--engine", action="store_true", help="sheet, evaluate: paint by Muse's engine, from the ONNX folder")
+    parser.add_argument("--prompts", type=int, default=500, help="prompts for each figure of the evaluation")
+    parser.add_argument("--steps", type=int, default=STEPS_BY_DEFAULT)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE_BY_DEFAULT)
+    parser.add_argument("--guided-below", type=float, default=GUIDANCE_MAX_TIMESTEP)
+    parser.add_argument("--shift", type=float, default=SHIFT)
+    return parser.parse_args()
+
+
+def main():
+    o = arguments()
+    torch.set_num_threads(o.threads)
+    prompts = (paths.SCENES / "training/sheet_prompts.txt").read_text().strip().split("\n")
+    engine = EnginePainter(o.runs / "painted", o.out) if o.engine else None
+    if o.stage == "sheet" and engine:
+        return paint_sheet(engine, prompts, o.out / "sheet.png")
+    (o.runs / "scenes1").mkdir(parents=True, exist_ok=True)
+    stages = ("draw", "autoencoder", "denoiser", "export", "sheet", "evaluate") if o.stage == "all" else (o.stage,)
+    tokenizer = Tokenizer.load(paths.SCENES / "tokenizer")
+    if "resume" in stages:
+        return resume_from_shipped(o.out, o.runs, tokenizer)
+    if not (o.runs / "scenes1/denoiser.pt").exists():
+        resume(paths.SCENES, o.runs / "scenes1")
+    if {"draw", "autoencoder", "denoiser"} & set(stages):
+        images = draw_images(o.runs / "pictures.npy", o.pictures, o.threads)
+        scenes = all_scenes(o.pictures, o.runs / "scenes.pickle")
+    if "autoencoder" in stages:
+        narrow = clock.load(o.runs / "scenes1/autoencoder.pt")["model"]
+        wide_autoencoder.train(images, scenes, narrow, o.runs / "autoencoder.pt", o.autoencoder_hours)
+    if "denoiser" in stages:
+        autoencoder, scale, shift, spread = wide_autoencoder.load(o.runs / "autoencoder.pt")
+        others = draw_images(o.runs / "elsewhere.npy", o.pictures, o.threads, scene_elsewhere)
+        clean, others = (latents(autoencoder, of, o.runs / f"{name}.npy", "cpu").sub_(shift).mul_(scale)
+                         for of, name in ((images, "latents"), (others, "latents_elsewhere")))
+        shapes, scenes = shape_maps(scenes, o.runs / "shapes.npy"), scenes[:len(clean)]
+        team = gather_team(o)
+        start = clock.load(o.runs / "scenes1/denoiser.pt")["text"]
+        train_flow.train(clean, others, shapes, scenes, tokenizer, spread, start, o.runs / "denoiser.pt", o.hours, team)
+    if {"export", "sheet", "evaluate"} & set(stages):
+        autoencoder, scale, shift, _ = wide_autoencoder.load(o.runs / "autoencoder.pt")
+        text, denoiser = train_flow.load_averaged(o.runs / "denoiser.pt", len(tokenizer.vocab), tokenizer.end)
+        painter = FlowPainter(tokenizer, text, denoiser, autoencoder.decoder, scale, shift)
+        look = {"steps": o.steps, "guidance": o.guidance, "guided_below": o.guided_below, "shift": o.shift}
+    if "sheet" in stages:
+        paint_sheet(painter, prompts, o.runs / "sheet.png", **look)
+    if "evaluate" in stages:
+        judge = Judge()
+        accuracy = judge.learn_shapes(o.runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
+        print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
+        if engine:
+            evaluate(engine, judge, o.prompts)
+        else:
+            evaluate(painter, judge, o.prompts, **look)
+            negative_prompt(painter, judge, **look)
+    if "export" in stages:
+        export(o.out, tokenizer, text, denoiser, autoencoder, scale, shift)
+
+
+@torch.no_grad()
+def round_trip(autoencoder, images):
+    """uint8 [n, h, w, 3] through the autoencoder and back."""
+    back = autoencoder.decoder(autoencoder.encoder(to_tensor(images))).clamp(-1, 1)
+    return (back.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
+
+
+def resume_from_shipped(folder, runs, tokenizer):
+    """Writes checkpoints from the shipped files; the readers that are not shipped begin anew."""
+    runs.mkdir(parents=True, exist_ok=True)
+    autoencoder, learner = Autoencoder(wide_autoencoder.CHANNELS), train_flow.Learner(len(tokenizer.vocab), tokenizer.end)
+    for name, part in (("vae_encoder", autoencoder.encoder), ("vae_decoder", autoencoder.decoder), ("text_encoder", learner.text.first),
+                       ("text_encoder_2", learner.text.second), ("transformer", learner.denoiser)):
+        part.load_state_dict(weights_of(folder / name / "model.onnx", part))
+    config = json.loads((folder / "vae_decoder/config.json").read_text())
+    scale, shift = config["scaling_factor"], config["shift_factor"]
+    clock.save(runs / "autoencoder.pt", model=autoencoder.state_dict(), step=0, spent=0.0, finished=True, shift=shift, scale=scale,
+               spread=learner.denoiser.variance[0].sqrt() / scale)
+    clock.save(runs / "denoiser.pt", learner=learner.state_dict(), average=learner.state_dict(), step=0, spent=0.0)
+
+
+def gather_team(o):
+    """Starts the other workers: this same command, with a rank."""
+    meeting = o.runs / "meeting"
+    if o.workers > 1:
+        torch.set_num_threads(1)
+        if o.rank == 0:
+            meeting.unlink(missing_ok=True)
+            for rank in range(1, o.workers):
+                subprocess.Popen([sys.executable, __file__, "denoiser", "--runs", str(o.runs), "--pictures", str(o.pictures),
+                                  "--hours", str(o.hours), "--workers", str(o.workers), "--rank", str(rank)])
+    return Team(o.rank, o.workers, meeting.resolve())
+
+
+if __name__ == "__main__":
+    main()
