@@ -11,7 +11,9 @@ namespace Muse.Benchmarks;
 static class EditFolder
 {
     /// <summary>One edit or image.</summary>
-    /// <param name="Name">Its files: <c>name.rgb</c> and <c>name.mask</c> where there are any, and <c>name.out.rgb</c> for the result.</param>
+    /// <param name="Name">
+    /// Its files: <c>name.rgb</c> and <c>name.mask</c> where there are any, and <c>name.out.rgb</c> for the result.
+    /// </param>
     /// <param name="Prompt">What the result is to show.</param>
     /// <param name="Seed">Its seed.</param>
     sealed record Case(string Name, string Prompt, long Seed);
