@@ -53,7 +53,7 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<ClientRequest> a
     static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(100);
 
     readonly HttpClient http =
-        new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(2) })
+        new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30) })
         {
             BaseAddress = address,
             Timeout = TimeSpan.FromMinutes(2)
