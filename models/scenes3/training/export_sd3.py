@@ -115,7 +115,7 @@ def export(folder, tokenizer, text, denoiser, autoencoder, scale, shift):
     for half in ("vae_decoder", "vae_encoder"):
         write_json(folder / half / "config.json", {
             "_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "latent_channels": CHANNELS, "sample_size": 128,
-            "scaling_factor": scale, "shift_factor": shift})
+            "scaling_factor": scale, "shift_factor": shift + 0.0})
     write_json(folder / "scheduler/scheduler_config.json", {
         "_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": SHIFT})
     write_json(folder / "model_index.json", {
