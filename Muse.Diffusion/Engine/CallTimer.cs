@@ -10,9 +10,17 @@ sealed class CallTimer(TimeProvider time)
     /// <summary>How long the call in progress has been running; zero between calls.</summary>
     public TimeSpan Elapsed => Volatile.Read(ref started) is var since and not None ? time.GetElapsedTime(since) : TimeSpan.Zero;
 
-    /// <summary>A call begins.</summary>
-    public void Begin() => Volatile.Write(ref started, time.GetTimestamp());
+    /// <summary>Times a call until what is returned is disposed.</summary>
+    public Call Start()
+    {
+        Volatile.Write(ref started, time.GetTimestamp());
+        return new Call(this);
+    }
 
-    /// <summary>The call has ended.</summary>
-    public void End() => Volatile.Write(ref started, None);
+    /// <summary>A call in progress.</summary>
+    public readonly struct Call(CallTimer timer) : IDisposable
+    {
+        /// <summary>The call has ended.</summary>
+        public void Dispose() => Volatile.Write(ref timer.started, None);
+    }
 }

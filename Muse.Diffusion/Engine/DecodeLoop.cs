@@ -48,7 +48,9 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         Exception? failure = null;
         try
         {
-            var images = CallDecoder(slots);
+            RgbImage[] images;
+            using (timer.Start())
+                images = model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
             // All are finished before the first completes, because after an exception all are decoded again.
             var finished = slots.Select((slot, i) => Finish(slot, images[i])).ToList();
             for (var i = 0; i < slots.Count; i++)
@@ -76,19 +78,6 @@ sealed class DecodeLoop(DiffusionEngine engine, IDiffusionModel model, TimeProvi
         EngineTelemetry.DecodeDuration.Record(time.GetElapsedTime(started).TotalSeconds);
         foreach (var span in spans)
             EngineTelemetry.End(span, failure);
-    }
-
-    RgbImage[] CallDecoder(List<Slot> slots)
-    {
-        timer.Begin();
-        try
-        {
-            return model.Decode(slots[0].Shape, slots.ConvertAll(slot => slot.Latent));
-        }
-        finally
-        {
-            timer.End();
-        }
     }
 
     // The safety checker sees what is delivered: the generated part together with what a mask keeps.

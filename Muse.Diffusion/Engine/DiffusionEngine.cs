@@ -246,9 +246,8 @@ public sealed class DiffusionEngine : IAsyncDisposable
         {
             if (!slot.Aborted && !draining)
             {
-                preparationTimer.Begin();
+                using var call = preparationTimer.Start();
                 preparation.Prepare(slot);
-                preparationTimer.End();
             }
             toLoop.Writer.TryWrite(new LoopMessage(LoopMessageKind.Prepared, slot));
         }

@@ -171,15 +171,8 @@ sealed class StepLoop
     {
         var batch = model.PrepareBatch(slots[0].Shape, slots[0].Key.Conditioning, rows);
         Gather(slots, batch);
-        timer.Begin();
-        try
-        {
+        using (timer.Start())
             batch.Run();
-        }
-        finally
-        {
-            timer.End();
-        }
         EngineTelemetry.BatchRows.Record(rows);
         EngineTelemetry.BatchPadding.Record(batch.RowsRun - rows);
         Scatter(slots, batch);
