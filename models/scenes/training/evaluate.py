@@ -5,8 +5,17 @@ import torch
 from captions import test_prompt
 from judge import Judge, place_is, size_is
 from scenes import draw, sample_scene
+from train_autoencoder import round_trip
 
 FIRST_TEST_SEED = 80_000_000
+
+
+def learned_judge(autoencoder, runs):
+    """A judge of shapes that has seen what the autoencoder makes of drawings; kept in `runs`."""
+    judge = Judge()
+    accuracy = judge.learn_shapes(runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
+    print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
+    return judge
 
 
 def test_scenes(count, things):

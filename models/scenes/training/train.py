@@ -11,11 +11,8 @@ is there; a training that was interrupted goes on from its last checkpoint.
 """
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import train_autoencoder
@@ -25,9 +22,8 @@ from autoencoder import Autoencoder
 from captioned import all_scenes, learn_tokenizer
 from dataset import draw_images, scene_elsewhere, shape_maps
 from edits import evaluate_edits
-from evaluate import evaluate, negative_prompt
+from evaluate import evaluate, learned_judge, negative_prompt
 from export import export
-from judge import Judge
 from resume import resume
 from sampler import SAMPLERS, Painter
 from sheet import paint_by_server, paint_sheet
@@ -89,7 +85,7 @@ def main():
         latents = train_autoencoder.latents(autoencoder, images, o.runs / "latents.npy", device)
         others = draw_images(o.runs / "elsewhere.npy", o.pictures, o.threads, scene_elsewhere)
         others = train_autoencoder.latents(autoencoder, others, o.runs / "latents_elsewhere.npy", device)
-        team = gather_team(o)
+        team = train_denoiser.gather_team(o, __file__)
         shapes = shape_maps(scenes, o.runs / "shapes.npy")
         train_denoiser.train(latents, others, shapes, scenes, tokenizer, text, files["denoiser"], o.hours, device, team)
 
@@ -108,38 +104,10 @@ def main():
         export(o.out, tokenizer, text, denoiser, autoencoder)
 
 
-def learned_judge(autoencoder, runs):
-    judge = Judge()
-    accuracy = judge.learn_shapes(runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
-    print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
-    return judge
-
-
-def gather_team(o):
-    """Starts the other workers: this same command, with a rank."""
-    meeting = o.runs / "meeting"
-    if o.workers > 1:
-        torch.set_num_threads(1)
-        if o.rank == 0:
-            meeting.unlink(missing_ok=True)
-            for rank in range(1, o.workers):
-                subprocess.Popen([sys.executable, __file__, "denoiser", "--runs", str(o.runs), "--pictures",
-                                  str(o.pictures), "--hours", str(o.hours), "--workers", str(o.workers), "--rank",
-                                  str(rank)])
-    return train_denoiser.Team(o.rank, o.workers, meeting.resolve())
-
-
 def load_autoencoder(path):
     model = Autoencoder()
     model.load_state_dict(torch.load(path, map_location="cpu")["model"])
     return model.eval().to(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def round_trip(autoencoder, images):
-    """uint8 [n, h, w, 3] through the autoencoder and back."""
-    back = autoencoder.decoder(autoencoder.encoder(train_autoencoder.to_tensor(images))).clamp(-1, 1)
-    return (back.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,35 @@ def to_tensor(images, device="cpu"):
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
+def fit(model, optimizer, crops, path, time, average, step, peak, warmup=200, every=100, change_gradients=lambda model: None):
+    """Trains until the time is up, with a checkpoint every `every` steps. Returns the number of steps."""
+    total = 0.0
+    for batch in crops:
+        clock.set_rate(optimizer, clock.learning_rate(time.progress, step, peak, warmup))
+        loss = model.loss(batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        change_gradients(model)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        average.update(model, step)
+        step, total = step + 1, total + loss.item()
+        if step % every == 0:
+            print(f"autoencoder {step:6d}  {time.progress:5.1%}  loss {total / every:.4f}", flush=True)
+            total = 0.0
+            clock.save(path, model=model.state_dict(), optimizer=optimizer.state_dict(), step=step, spent=time.spent,
+                       finished=False)
+        if time.progress >= 1:
+            return step
+
+
+@torch.no_grad()
+def round_trip(autoencoder, images):
+    """uint8 [n, h, w, 3] through the autoencoder and back."""
+    back = autoencoder.decoder(autoencoder.encoder(to_tensor(images))).clamp(-1, 1)
+    return (back.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
+
+
 def train(images, scenes, path, hours, device, seed=0):
     torch.manual_seed(seed)
     model = Autoencoder().to(device, memory_format=torch.channels_last)
@@ -44,23 +73,8 @@ def train(images, scenes, path, hours, device, seed=0):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
-    average, time, total = clock.Average(model, 0.998), clock.Budget(hours, spent), 0.0
-    for crops in batches(images, scenes, seed + step, device):
-        clock.set_rate(optimizer, clock.learning_rate(time.progress, step, PEAK))
-        loss = model.loss(crops)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update(model, step)
-        step, total = step + 1, total + loss.item()
-        if step % 100 == 0:
-            print(f"autoencoder {step:6d}  {time.progress:5.1%}  loss {total / 100:.4f}", flush=True)
-            total = 0.0
-            clock.save(path, model=model.state_dict(), optimizer=optimizer.state_dict(), step=step, spent=time.spent,
-                       finished=False)
-        if time.progress >= 1:
-            break
+    average, time = clock.Average(model, 0.998), clock.Budget(hours, spent)
+    step = fit(model, optimizer, batches(images, scenes, seed + step, device), path, time, average, step, PEAK)
     model.load_state_dict(average.weights)
     latents = encode(model, images[:1000], device)
     model.normalise(latents.mean((0, 2, 3)).to(device), latents.std((0, 2, 3)).to(device))

@@ -4,6 +4,9 @@ v-prediction (Salimans & Ho 2022, https://arxiv.org/abs/2202.00512) on the linea
 has a signal-to-noise ratio of 4e-5, so that sampling from pure noise finds nothing in it and plain backgrounds come
 out plain.
 """
+import subprocess
+import sys
+
 import numpy as np
 import torch
 from torch import distributed
@@ -86,6 +89,48 @@ class Team:
         return bool(flat[-1] > 0)
 
 
+def gather_team(o, command):
+    """Starts the other workers: the same command, with a rank. `o`: its options."""
+    meeting = o.runs / "meeting"
+    if o.workers > 1:
+        torch.set_num_threads(1)
+        if o.rank == 0:
+            meeting.unlink(missing_ok=True)
+            for rank in range(1, o.workers):
+                subprocess.Popen([sys.executable, command, "denoiser", "--runs", str(o.runs), "--pictures", str(o.pictures),
+                                  "--hours", str(o.hours), "--workers", str(o.workers), "--rank", str(rank)])
+    return Team(o.rank, o.workers, meeting.resolve())
+
+
+class Rounds:
+    """What follows every few steps: the workers' weights are averaged, and the first worker reports and saves.
+
+    module: what the moving `average` is of; checkpoint: saves; report: a sentence from the mean of what `seen` has; every: rounds
+    between two reports."""
+
+    SAVED_EVERY = 150      # seconds
+
+    def __init__(self, team, module, parameters, average, time, steps, every, seen, report, checkpoint):
+        self.team, self.module, self.parameters, self.average, self.time = team, module, parameters, average, time
+        self.steps, self.every, self.seen, self.report, self.checkpoint = steps, every, seen, report, checkpoint
+        self.saved = time.spent
+
+    def end(self, step):
+        """True when the time is up."""
+        finished = self.team.average(self.parameters, self.time.progress >= 1)
+        if self.team.rank:
+            return finished
+        self.average.update(self.module, step, self.steps)
+        if step % (self.every * self.steps) == 0:
+            told = self.report(np.mean(self.seen, 0))
+            print(f"denoiser {step:6d}  {self.time.progress:5.1%}  {self.time.spent / 60:5.1f} min  {told}", flush=True)
+            self.seen.clear()
+        if finished or self.time.spent - self.saved > self.SAVED_EVERY:
+            self.checkpoint()
+            self.saved = self.time.spent
+        return finished
+
+
 def train(latents, others, shapes, scenes, tokenizer, text, path, hours, device, team, seed=2):
     """Trains the denoiser; continues from `path` if it exists.
 
@@ -109,12 +154,14 @@ def train(latents, others, shapes, scenes, tokenizer, text, path, hours, device,
     rng = np.random.default_rng([seed, step, team.rank])
     count = np.array([len(scene.things) for scene in scenes])
     chances = (np.array(HOW_MANY) / np.bincount(count, minlength=len(HOW_MANY)))[count]
-    signal_at, time, seen, saved = alphas_cumprod().to(device), clock.Budget(hours, spent), [], spent
+    signal_at, time, seen = alphas_cumprod().to(device), clock.Budget(hours, spent), []
 
     def checkpoint():
         clock.save(path, text=text.state_dict(), denoiser=denoiser.state_dict(), reader=reader.state_dict(),
                    optimizer=optimizer.state_dict(), average=average.weights, step=step, spent=time.spent)
 
+    rounds = Rounds(team, denoiser, parameters, average, time, TOGETHER, 10, seen,
+                    lambda mean: f"v {mean[0]:.4f}  shapes {mean[1]:.4f}, told right {mean[2]:.1%}", checkpoint)
     finished = False
     while not finished:
         clock.set_rate(optimizer, clock.learning_rate(time.progress, step, PEAK))
@@ -133,22 +180,7 @@ def train(latents, others, shapes, scenes, tokenizer, text, path, hours, device,
         optimizer.step()
         step += 1
         seen.append([of_v.item(), of_shapes.item(), right])
-        if step % TOGETHER:
-            continue
-        finished = team.average(parameters, time.progress >= 1)
-        if team.rank:
-            continue
-        average.update(denoiser, step, TOGETHER)
-        if step % (10 * TOGETHER) == 0:
-            mean = np.mean(seen[-100:], 0)
-            print(f"denoiser {step:6d}  {time.progress:5.1%}  {time.spent / 60:5.1f} min  v {mean[0]:.4f}  "
-                  f"shapes {mean[1]:.4f}, told right {mean[2]:.1%}", flush=True)
-            seen.clear()
-        if time.spent - saved > 150:
-            checkpoint()
-            saved = time.spent
-    if not team.rank:
-        checkpoint()
+        finished = step % TOGETHER == 0 and rounds.end(step)
 
 
 def load_averaged(path, vocabulary, end):

@@ -13,11 +13,8 @@ With `--engine`, sheet and evaluate are painted by Muse from the ONNX folder ins
 import argparse
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import paths
@@ -28,15 +25,14 @@ from autoencoder import Autoencoder
 from captioned import all_scenes
 from dataset import draw_images, scene_elsewhere, shape_maps
 from engine import EnginePainter
-from evaluate import evaluate, negative_prompt
+from evaluate import evaluate, learned_judge, negative_prompt
 from export_sd3 import export, weights_of
 from flow_sampler import GUIDANCE_BY_DEFAULT, GUIDANCE_MAX_TIMESTEP, SHIFT, STEPS_BY_DEFAULT, FlowPainter
-from judge import Judge
 from resume import resume
 from sheet import paint_sheet
 from tokenizer import Tokenizer
-from train_autoencoder import latents, to_tensor
-from train_denoiser import Team
+from train_autoencoder import latents
+from train_denoiser import gather_team
 
 
 def arguments():
@@ -86,7 +82,7 @@ def main():
         clean, others = (latents(autoencoder, of, o.runs / f"{name}.npy", "cpu").sub_(shift).mul_(scale)
                          for of, name in ((images, "latents"), (others, "latents_elsewhere")))
         shapes, scenes = shape_maps(scenes, o.runs / "shapes.npy"), scenes[:len(clean)]
-        team = gather_team(o)
+        team = gather_team(o, __file__)
         start = clock.load(o.runs / "scenes1/denoiser.pt")["text"]
         train_flow.train(clean, others, shapes, scenes, tokenizer, spread, start, o.runs / "denoiser.pt", o.hours, team)
     if {"export", "sheet", "evaluate"} & set(stages):
@@ -97,9 +93,7 @@ def main():
     if "sheet" in stages:
         paint_sheet(painter, prompts, o.runs / "sheet.png", **look)
     if "evaluate" in stages:
-        judge = Judge()
-        accuracy = judge.learn_shapes(o.runs / "judge.pt", through=lambda p: round_trip(autoencoder, p))
-        print(f"shape classifier: {accuracy:.1%} right on drawings it has not seen", flush=True)
+        judge = learned_judge(autoencoder, o.runs)
         if engine:
             evaluate(engine, judge, o.prompts)
         else:
@@ -107,13 +101,6 @@ def main():
             negative_prompt(painter, judge, **look)
     if "export" in stages:
         export(o.out, tokenizer, text, denoiser, autoencoder, scale, shift)
-
-
-@torch.no_grad()
-def round_trip(autoencoder, images):
-    """uint8 [n, h, w, 3] through the autoencoder and back."""
-    back = autoencoder.decoder(autoencoder.encoder(to_tensor(images))).clamp(-1, 1)
-    return (back.permute(0, 2, 3, 1).numpy() * 127.5 + 128).clip(0, 255).astype(np.uint8)
 
 
 def resume_from_shipped(folder, runs, tokenizer):
@@ -128,19 +115,6 @@ def resume_from_shipped(folder, runs, tokenizer):
     clock.save(runs / "autoencoder.pt", model=autoencoder.state_dict(), step=0, spent=0.0, finished=True, shift=shift, scale=scale,
                spread=learner.denoiser.variance[0].sqrt() / scale)
     clock.save(runs / "denoiser.pt", learner=learner.state_dict(), average=learner.state_dict(), step=0, spent=0.0)
-
-
-def gather_team(o):
-    """Starts the other workers: this same command, with a rank."""
-    meeting = o.runs / "meeting"
-    if o.workers > 1:
-        torch.set_num_threads(1)
-        if o.rank == 0:
-            meeting.unlink(missing_ok=True)
-            for rank in range(1, o.workers):
-                subprocess.Popen([sys.executable, __file__, "denoiser", "--runs", str(o.runs), "--pictures", str(o.pictures),
-                                  "--hours", str(o.hours), "--workers", str(o.workers), "--rank", str(rank)])
-    return Team(o.rank, o.workers, meeting.resolve())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from mmdit import SECOND_WIDTH, Denoiser, PlanReader, TextEncoders
 from model import TEXT_WIDTH, CaptionReader
 from muon import Muon
 from scenes import BACKGROUNDS, COLOURS, SHAPES
+from train_denoiser import Rounds
 
 BATCH, PEAK, PEAK_MUON, DROPPED, TOGETHER = 24, 1.5e-3, 5e-3, 0.1, 4
 ASKED, ON_THINGS, READ = 0.2, 1, 0.05      # weights beside the velocity's error: questions about the image, things alone, captions
@@ -113,12 +114,14 @@ def train(latents, others, shapes, scenes, tokenizer, spread, start, path, hours
     count = np.array([len(scene.things) for scene in scenes])
     chances = (np.array(HOW_MANY) / np.bincount(count, minlength=len(HOW_MANY)))[count]
     chances /= chances.sum()
-    time, seen, saved, finished = clock.Budget(hours, spent), [], spent, False
+    time, seen, finished = clock.Budget(hours, spent), [], False
 
     def checkpoint():
         clock.save(path, learner=learner.state_dict(), optimizers=[muon.state_dict(), adam.state_dict()],
                    average=average.weights, step=step, spent=time.spent)
 
+    rounds = Rounds(team, learner, parameters, average, time, TOGETHER, 5, seen,
+                    lambda mean: f"v {mean[0]:.4f}  plan {mean[1]:.4f}, shapes right {mean[2]:.1%}  captions {mean[3]:.3f}", checkpoint)
     while not finished:
         clock.set_rate(muon, clock.learning_rate(time.progress, step, PEAK_MUON, warmup=20))
         clock.set_rate(adam, clock.learning_rate(time.progress, step, PEAK, warmup=20))
@@ -135,22 +138,7 @@ def train(latents, others, shapes, scenes, tokenizer, spread, start, path, hours
         adam.step()
         step += 1
         seen.append(told)
-        if step % TOGETHER:
-            continue
-        finished = team.average(parameters, time.progress >= 1)
-        if team.rank:
-            continue
-        average.update(learner, step, TOGETHER)
-        if step % (5 * TOGETHER) == 0:
-            mean = np.mean(seen, 0)
-            print(f"denoiser {step:6d}  {time.progress:5.1%}  {time.spent / 60:5.1f} min  v {mean[0]:.4f}  plan {mean[1]:.4f}, "
-                  f"shapes right {mean[2]:.1%}  captions {mean[3]:.3f}", flush=True)
-            seen.clear()
-        if time.spent - saved > 150:
-            checkpoint()
-            saved = time.spent
-    if not team.rank:
-        checkpoint()
+        finished = step % TOGETHER == 0 and rounds.end(step)
 
 
 def load_averaged(path, vocabulary, end):

@@ -8,7 +8,7 @@ import torch
 
 import budget as clock
 from autoencoder import Autoencoder
-from train_autoencoder import batches, encode, report
+from train_autoencoder import batches, encode, fit, report
 
 CHANNELS, NARROW, NOISE, PEAK = 16, 4, 0.1, 1e-3
 
@@ -52,6 +52,13 @@ def separate(model, raw):
     enter.bias.sub_((matrix @ shift).float())
 
 
+def keep_narrow(model):
+    """The first four channels do not change."""
+    to_latent = model.encoder.to_latent
+    to_latent.weight.grad[:NARROW] = 0
+    to_latent.bias.grad[:NARROW] = 0
+
+
 def train(images, scenes, narrow, path, hours, seed=3):
     """Trains what is new; `narrow`: the weights of the autoencoder with four channels."""
     state = clock.load(path)
@@ -66,26 +73,9 @@ def train(images, scenes, narrow, path, hours, seed=3):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
-    average, time, total = clock.Average(model, 0.99), clock.Budget(hours, spent), 0.0
-    for crops in batches(images, scenes, seed + step, "cpu"):
-        clock.set_rate(optimizer, clock.learning_rate(time.progress, step, PEAK, warmup=40))
-        loss = model.loss(crops)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        to_latent = model.encoder.to_latent
-        to_latent.weight.grad[:NARROW] = 0
-        to_latent.bias.grad[:NARROW] = 0
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update(model, step)
-        step, total = step + 1, total + loss.item()
-        if step % 20 == 0:
-            print(f"autoencoder {step:6d}  {time.progress:5.1%}  loss {total / 20:.4f}", flush=True)
-            total = 0.0
-            clock.save(path, model=model.state_dict(), optimizer=optimizer.state_dict(), step=step, spent=time.spent,
-                       finished=False)
-        if time.progress >= 1:
-            break
+    average, time = clock.Average(model, 0.99), clock.Budget(hours, spent)
+    step = fit(model, optimizer, batches(images, scenes, seed + step, "cpu"), path, time, average, step, PEAK, warmup=40, every=20,
+               change_gradients=keep_narrow)
     model.load_state_dict(average.weights)
     separate(model, encode(model, images[:1000], "cpu"))
     raw = encode(model, images[:1000], "cpu")
