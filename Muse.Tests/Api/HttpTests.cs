@@ -23,6 +23,7 @@ public sealed class HttpTests : IAsyncLifetime
     {
         var images = await ImagesAsync("""{"prompt":"a fox","response_format":"url"}""");
         using var job = await server.Client.PostAsJsonAsync("/v1/generations", new { prompt = "a fox" });
+        Assert.Equal((HttpStatusCode.Accepted, ""), (job.StatusCode, job.IsSuccessStatusCode ? "" : await job.Content.ReadAsStringAsync()));
         foreach (var path in (string[])["/v1/models", "/v1/models/scenes", "/v1/generations", job.Headers.Location!.ToString(),
             images.Data[0].Url!,
             $"{job.Headers.Location}/events", "/v1/ops/stream", "/v1/nothing", "/", "/js/dom.js", "/openapi/v1.json", "/api/health",
