@@ -46,19 +46,21 @@ public sealed class ApiServer : IAsyncDisposable
     /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
     /// <param name="withoutWorker">Whether to start no worker.</param>
     /// <param name="time">The API's clock; null for the system's.</param>
+    /// <param name="redisTimeout">The timeout of Redis' commands in milliseconds: more than Muse's 3 s, for a busy machine.</param>
     public static async Task<ApiServer> StartAsync(
         FlatImageWorkerOptions? worker = null,
         IReadOnlyDictionary<string, string>? settings = null,
         RedisServer? redis = null,
         bool withoutWorker = false,
-        TimeProvider? time = null)
+        TimeProvider? time = null,
+        int redisTimeout = 30_000)
     {
         var ownsRedis = redis is null;
         redis ??= await RedisServer.StartAsync();
         var started = withoutWorker ? null : await FlatImageWorker.StartAsync(redis, worker ?? new());
         var factory = new Factory(new Dictionary<string, string>(settings ?? new Dictionary<string, string>())
         {
-            ["ConnectionStrings:redis"] = redis.ConnectionString,
+            ["ConnectionStrings:redis"] = $"{redis.ConnectionString},asyncTimeout={redisTimeout}",
         }, time ?? TimeProvider.System);
         factory.UseKestrel();
         factory.StartServer();

@@ -30,22 +30,23 @@ public sealed class HandBackTests
         Assert.All(handedBack, job => Assert.InRange(job.Images[0].Step, 10, 49));
 
         // No step is done twice: the first step that the second worker reports is not below the one at the hand-back.
-        var firstReported = new int[12];
+        var firstReported = new int?[12];
         var watches = jobs.Select(async (job, i) =>
         {
             await foreach (var snapshot in api.Jobs.WatchAsync(job.Id, handedBack[i].Revision, Limit()))
             {
                 if (snapshot.Images[0] is not { State: JobState.Running, Step: var step })
                     continue;
-                if (firstReported[i] == 0 || step < firstReported[i])
-                    firstReported[i] = step;
+                firstReported[i] = Math.Min(firstReported[i] ?? step, step);
             }
         }).ToList();
         await using var second = WorkerProcess.Start(fixture.Redis, Device);
         await Task.WhenAll(watches);
+        // On a busy machine a watch may see nothing between the hand-back and the end.
+        Assert.Contains(firstReported, step => step is not null);
         for (var i = 0; i < 12; i++)
         {
-            Assert.True(firstReported[i] >= handedBack[i].Images[0].Step,
+            Assert.True(firstReported[i] is not { } step || step >= handedBack[i].Images[0].Step,
                 $"Image {i} was handed back at {handedBack[i].Images[0].Step} and continued at {firstReported[i]}.");
         }
 
