@@ -59,13 +59,14 @@ public class WarmUpTests
             runs.Add(rows);
             if (rows > 7)
                 throw new DeviceMemoryException("no room");
+            Thread.Sleep(1);
         };
         await using var engine = await EngineUnderTest.StartAsync(model);
         Assert.Equal([24, 12, 6, 1, 2, 3, 4, 5], runs);
 
         runs.Clear();
         for (var i = 0; i < 12; i++)
-            engine.Submit(Requests.Of($"r{i}", size: 512));
+            engine.Submit(Requests.Of($"r{i}", steps: 100, size: 512));
         for (var i = 0; i < 12; i++)
             Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
         Assert.Equal(6, runs.Max());
