@@ -22,10 +22,12 @@ public sealed partial class OperationsTests
     }
 
     [SkippableFact]
-    public async Task The_dashboard_asks_for_nothing_that_an_API_and_a_worker_do_not_expose()
+    public async Task The_dashboard_asks_for_nothing_that_an_API_a_worker_and_an_autoscaler_do_not_expose()
     {
         await using var server = await ApiServer.StartAsync(withoutWorker: true);
-        var port = RedisServer.FreePort();
+        var (port, autoscalerPort) = (RedisServer.FreePort(), RedisServer.FreePort());
+        await using var autoscaler = new ProgramProcess("Muse.Autoscaler", server.Redis,
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{autoscalerPort}"));
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
             ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
         using (var response = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
@@ -38,7 +40,8 @@ public sealed partial class OperationsTests
         var missing = await Queue.Samples.EventuallyAsync(async () =>
         {
             var exposed = await server.Client.GetStringAsync("/metrics")
-                + await server.Client.GetStringAsync($"http://127.0.0.1:{port}/metrics");
+                + await server.Client.GetStringAsync($"http://127.0.0.1:{port}/metrics")
+                + await server.Client.GetStringAsync($"http://127.0.0.1:{autoscalerPort}/metrics");
             // Its queries choose by these labels.
             var names = exposed.Split('\n').Where(line => line.Contains("muse_model=\"scenes\"")
                 || line.Contains("http_response_status_code=\"200\"")).Select(line => line[..line.IndexOf('{')]);
