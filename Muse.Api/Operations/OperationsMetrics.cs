@@ -11,8 +11,8 @@ public sealed class OperationsMetrics : IHostedService
     public OperationsMetrics(IMeterFactory meters, IOptions<QueueOptions> queue, WaitingConnections connections)
     {
         var model = new KeyValuePair<string, object?>("muse.model", queue.Value.Model);
-        meters.Create("Muse.Api").CreateObservableGauge("muse.api.waiting_jobs", () => new Measurement<int>(connections.Count, model), "{job}",
-            "Jobs that open connections of this process wait for.");
+        meters.Create("Muse.Api").CreateObservableGauge("muse.api.waiting_jobs", () => new Measurement<int>(connections.Count, model),
+            "{job}", "Jobs that open connections of this process wait for.");
     }
 
     /// <summary>Does nothing: the instrument is observable.</summary>

@@ -27,7 +27,7 @@ public sealed class Leadership(IFleet fleet, TimeProvider time, ILogger<Leadersh
     /// <summary>Whether the lease of this epoch is still held. To be asked directly before acting.</summary>
     public bool Holds(long epoch) => Current?.Epoch == epoch;
 
-    /// <summary>Cancelled when the present term is known to be over: another autoscaler leads, or this one leads with a new epoch.</summary>
+    /// <summary>Cancelled when the present term is known to be over: another one leads, or this one with a new epoch.</summary>
     public CancellationToken TermEnded => Volatile.Read(ref term)?.Ended.Token ?? new(canceled: true);
 
     /// <summary>Takes or renews the lease once. While Redis is unavailable, the lease runs out.</summary>

@@ -57,7 +57,9 @@ public sealed class FleetMetrics : BackgroundService
         }
     }
 
-    /// <summary>Measures once, if this autoscaler leads. While Redis is unavailable, the last measurement counts until the lease ends.</summary>
+    /// <summary>
+    /// Measures once, if this autoscaler leads. While Redis is unavailable, the last measurement counts until the lease ends.
+    /// </summary>
     public async Task MeasureAsync(CancellationToken cancellation)
     {
         if (leadership.Current is not { } lease)

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Text.Json;
 using System.Text.RegularExpressions;
+using Muse.Tests.Deploy;
 using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
@@ -33,7 +33,7 @@ public sealed partial class OperationsTests
         using (var response = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
 
-        var asked = Dashboard().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query))
+        var asked = Dashboard.Queries().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query))
             .Select(name => name.Value).ToHashSet();
         Assert.Superset(new HashSet<string> { "muse_queue_waiting", "muse_batch_size_sum", "muse_step_duration_seconds_bucket",
             "muse_api_waiting_jobs", "http_server_request_duration_seconds_count" }, asked);
@@ -48,34 +48,6 @@ public sealed partial class OperationsTests
             return string.Join(", ", asked.Except(names));
         }, missing => missing == "");
         Assert.Equal("", missing);
-    }
-
-    /// <summary>Every query of the Grafana dashboard.</summary>
-    static List<string> Dashboard()
-    {
-        var queries = new List<string>();
-        var file = Path.Combine(Repository.Root, "deploy", "helm", "muse", "grafana", "muse.json");
-        Walk(JsonDocument.Parse(File.ReadAllText(file)).RootElement);
-        return queries;
-
-        void Walk(JsonElement element)
-        {
-            if (element.ValueKind == JsonValueKind.Array)
-            {
-                foreach (var item in element.EnumerateArray())
-                    Walk(item);
-            }
-            else if (element.ValueKind == JsonValueKind.Object)
-            {
-                foreach (var property in element.EnumerateObject())
-                {
-                    if (property.Name is "expr" or "query" && property.Value.ValueKind == JsonValueKind.String)
-                        queries.Add(property.Value.GetString()!);
-                    else
-                        Walk(property.Value);
-                }
-            }
-        }
     }
 
     [GeneratedRegex(@"by \([^)]*\)|, *muse_model\)")]

@@ -108,8 +108,8 @@ public sealed class ClusterTests : IAsyncLifetime
         Assert.Equal("scenes", (await api.Fleet.FindModelCardAsync(Limit()))!.Name);
 
         var gauge =
-            new FleetGauge(new RedisFleet(api.Fleet, api.Dead), Options.Create(new AutoscalerOptions()), new MonotonicClock(TimeProvider.System),
-            NullLogger<FleetGauge>.Instance);
+            new FleetGauge(new RedisFleet(api.Fleet, api.Dead), Options.Create(new AutoscalerOptions()),
+                new MonotonicClock(TimeProvider.System), NullLogger<FleetGauge>.Instance);
         var seen = await gauge.MeasureAsync(1, Limit());
         Assert.Equal((2, 1, 2), (seen.Queue.Waiting, seen.Queue.Pending, seen.Workers.Count));
         Assert.Equal(1.5, seen.WorkerRate);

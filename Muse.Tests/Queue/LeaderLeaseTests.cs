@@ -59,7 +59,8 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
     public async Task A_lease_that_is_not_renewed_ends_by_itself_and_its_former_holder_gets_a_new_epoch()
     {
         Assert.Equal(1, (await one.Fleet.LeadAsync("one", TimeSpan.FromMilliseconds(1), Limit()))!.Epoch);
-        var next = await EventuallyAsync(() => other.Fleet.LeadAsync("other", TimeSpan.FromMilliseconds(1), Limit()), lease => lease is not null);
+        var next = await EventuallyAsync(() => other.Fleet.LeadAsync("other", TimeSpan.FromMilliseconds(1), Limit()),
+            lease => lease is not null);
         Assert.Equal(2, next!.Epoch);
         var again = await EventuallyAsync(() => one.Fleet.LeadAsync("one", Long, Limit()), lease => lease is not null);
         Assert.Equal(3, again!.Epoch);

@@ -5,8 +5,8 @@ namespace Muse.Autoscaler;
 
 /// <summary>KEDA's external scaler: one metric, the workers wanted, with a target of 1 per worker.</summary>
 /// <remarks>
-/// It answers with the decision that Redis has, so every autoscaler answers the same, whichever of them leads. An unknown or outdated number
-/// is an error, on which KEDA keeps the current workers. It is never 0, on which KEDA would stop all of them.
+/// It answers with the decision that Redis has, so every autoscaler answers the same, whichever of them leads. An unknown or outdated
+/// number is an error, on which KEDA keeps the current workers. It is never 0, on which KEDA would stop all of them.
 /// </remarks>
 public sealed class KedaScaler(LatestDecision latest, TimeProvider time) : ExternalScaler.ExternalScalerBase
 {

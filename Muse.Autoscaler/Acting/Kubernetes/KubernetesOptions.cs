@@ -17,8 +17,8 @@ public sealed class KubernetesOptions
     public string Deployment { get; set; } = "muse-worker";
 
     /// <summary>
-    /// Whether the work that each worker holds is written on its pod before workers are stopped, so that the emptiest go first. The worker's
-    /// <c>MUSE_INSTANCE</c> must be its pod's name. Default false.
+    /// Whether the work that each worker holds is written on its pod before workers are stopped, so that the emptiest go first. The
+    /// worker's <c>MUSE_INSTANCE</c> must be its pod's name. Default false.
     /// </summary>
     public bool PodDeletionCost { get; set; }
 }

@@ -24,9 +24,11 @@ public sealed class PodDeletionCostsTests : IAsyncLifetime
         new($"worker of {pod}", WorkerState.Ready, TimeSpan.FromHours(1), Images: images, Instance: pod);
 
     /// <summary>What was written since the last call: the cost by pod.</summary>
-    Dictionary<string, string> Written(int after = 0) => server.Requests.Skip(after).ToDictionary(
-        request => request.Path.Split('/')[^2],
-        request => JsonNode.Parse(request.Body)!["metadata"]!["annotations"]!["controller.kubernetes.io/pod-deletion-cost"]!.GetValue<string>());
+    Dictionary<string, string> Written(int after = 0) =>
+        server.Requests.Skip(after).ToDictionary(request => request.Path.Split('/')[^2], request => Cost(request.Body));
+
+    static string Cost(string patch) =>
+        JsonNode.Parse(patch)!["metadata"]!["annotations"]!["controller.kubernetes.io/pod-deletion-cost"]!.GetValue<string>();
 
     [Fact]
     public async Task The_images_that_each_worker_holds_are_its_pods_deletion_cost()
