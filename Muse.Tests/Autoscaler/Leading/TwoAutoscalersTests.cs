@@ -35,7 +35,14 @@ public sealed class TwoAutoscalersTests : IAsyncLifetime
         await second.LogsAsync("Another autoscaler leads.");
         Assert.Empty(second.Patches);
 
-        first.Program.Pause();
+        // Paused while it acts: it has read the scale and is about to patch it.
+        var paused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        first.AtNextLook = () =>
+        {
+            first.Program.Pause();
+            paused.SetResult();
+        };
+        await paused.Task.WaitAsync(Samples.Limit());
         var firstEpoch = (await fleet.LatestDecisionAsync(Samples.Limit()))!.Epoch;
         var secondEpoch = await LedByAsync(second, firstEpoch);
         var patches = first.Patches.Count;
@@ -117,14 +124,17 @@ public sealed class TwoAutoscalersTests : IAsyncLifetime
     {
         readonly FakeKubernetes kubernetes;
         readonly TemporaryFolder folder = new();
+        Action? atNextLook;
 
         Replica(FakeKubernetes kubernetes, QueueFixture fixture, string actor)
         {
             this.kubernetes = kubernetes;
             kubernetes.Requested = verb =>
             {
-                if (verb == "GET")
-                    kubernetes.Replicas = 99;
+                if (verb != "GET")
+                    return;
+                kubernetes.Replicas = 99;
+                Interlocked.Exchange(ref atNextLook, null)?.Invoke();
             };
             var config = Path.Combine(folder.Path, "config");
             File.WriteAllText(config, $$"""
@@ -143,6 +153,9 @@ public sealed class TwoAutoscalersTests : IAsyncLifetime
         public ProgramProcess Program { get; }
         public int Port { get; } = RedisServer.FreePort();
         public int KedaPort { get; } = RedisServer.FreePort();
+
+        /// <summary>Called once, when it reads the number of workers next, before it is answered.</summary>
+        public Action? AtNextLook { set => atNextLook = value; }
 
         public List<string> Patches => [.. kubernetes.Requests.Where(request => request.Verb == "PATCH").Select(request => request.Body)];
 
