@@ -29,7 +29,9 @@ static class PngWriter
     /// <param name="file">Where to.</param>
     public static void Write(RgbImage image, IEnumerable<(string Keyword, string Text)> texts, IBufferWriter<byte> file)
     {
-        file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
+        // Written as an argument, the list would be one of int: CommunityToolkit writes values of any type.
+        ReadOnlySpan<byte> signature = [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
+        file.Write(signature);
         Span<byte> header = stackalloc byte[13];
         header.Clear();
         BinaryPrimitives.WriteInt32BigEndian(header, image.Width);
