@@ -11,6 +11,7 @@ return await ProgramStart.RunAsync("Muse", [], async () =>
 {
     var builder = DistributedApplication.CreateBuilder(args);
     builder.AddQuietConsole();
+    Publishing.RefusePublishing(builder.Configuration);
     var settings = AppHostSettings.Read(builder.Configuration);
     ProxyBypass.AddLoopback(settings.HttpHost);
     if (builder.ExecutionContext.IsRunMode)
@@ -41,7 +42,7 @@ return await ProgramStart.RunAsync("Muse", [], async () =>
 
     if (builder.ExecutionContext.IsPublishMode)
     {
-        // Published, the workers are one deployment of many replicas.
+        // In the manifest, the workers are one deployment of many replicas.
         builder.AddProject<Projects.Muse_GpuWorker>("worker")
             .WithHttpEndpoint()
             .WithHttpHealthCheck("/health")

@@ -18,11 +18,14 @@ public static class AutoscalerHosting
             .AddSingleton<MonotonicClock>()
             .AddSingleton<IFleet, RedisFleet>()
             .AddSingleton<FleetGauge>()
+            .AddSingleton<Leadership>()
             .AddSingleton<LatestDecision>()
             .AddSingleton(services => Policy(services.GetRequiredService<IOptions<AutoscalerOptions>>().Value))
-            .AddSingleton(services => Actor(services, services.GetRequiredService<IOptions<AutoscalerOptions>>().Value))
+            .AddSingleton(Actor)
             .AddSingleton<IKubernetes>(_ => new Kubernetes(KubernetesClientConfiguration.BuildDefaultConfig()))
-            .AddHostedService<AutoscalerMetrics>()
+            // Services stop in reverse order: the loop first, and then the lease is given up.
+            .AddHostedService(services => services.GetRequiredService<Leadership>())
+            .AddHostedService<FleetMetrics>()
             .AddHostedService<AutoscalerLoop>();
         return builder;
     }
@@ -73,10 +76,15 @@ public static class AutoscalerHosting
     public static IScalingPolicy Policy(AutoscalerOptions options) =>
         options.Policy == StepPolicy.PolicyName ? new StepPolicy(options) : new DrainPolicy(options);
 
-    static IScalingActor Actor(IServiceProvider services, AutoscalerOptions options) => options.Actor switch
+    static IScalingActor Actor(IServiceProvider services)
     {
-        Actors.Kubernetes => ActivatorUtilities.CreateInstance<KubernetesActor>(services),
-        Actors.None => ActivatorUtilities.CreateInstance<LogOnlyActor>(services),
-        _ => new NoOpActor(),
-    };
+        IScalingActor actor = services.GetRequiredService<IOptions<AutoscalerOptions>>().Value.Actor switch
+        {
+            Actors.Kubernetes => ActivatorUtilities.CreateInstance<KubernetesActor>(services),
+            Actors.None => ActivatorUtilities.CreateInstance<LogOnlyActor>(services),
+            _ => new NoOpActor(),
+        };
+        return services.GetRequiredService<IOptions<KubernetesOptions>>().Value.PodDeletionCost
+            ? ActivatorUtilities.CreateInstance<PodDeletionCosts>(services, actor) : actor;
+    }
 }

@@ -42,4 +42,26 @@ static partial class Log
         "The counter of arrivals in Redis fell from {Before} to {Now}: it was reset. "
         + "Nothing is scaled down until the rate is known again.")]
     public static partial void CountersReset(ILogger logger, long before, long now);
+
+    [LoggerMessage(12, LogLevel.Information, "This autoscaler, {Name}, leads: epoch {Epoch}.")]
+    public static partial void Leads(ILogger logger, string name, long epoch);
+
+    [LoggerMessage(13, LogLevel.Information, "Another autoscaler leads. This one, {Name}, stands by.")]
+    public static partial void StandsBy(ILogger logger, string name);
+
+    [LoggerMessage(14, LogLevel.Warning,
+        "The leader's lease could not be taken or renewed. Without it this autoscaler does not act, and the last decision stays in force. "
+        + "{Error}")]
+    public static partial void LeaseNotRenewed(ILogger logger, string error);
+
+    [LoggerMessage(15, LogLevel.Warning, "The leader's lease could not be given up. It ends by itself. {Error}")]
+    public static partial void LeaseNotGivenUp(ILogger logger, string error);
+
+    [LoggerMessage(16, LogLevel.Warning,
+        "The lease of epoch {Epoch} ended before its decision, {Workers} workers, was acted on. The decision is dropped.")]
+    public static partial void DecisionDropped(ILogger logger, long epoch, int workers);
+
+    [LoggerMessage(17, LogLevel.Warning,
+        "The deletion costs of {Count} worker pods could not be written, so Kubernetes may stop one that is busy. {Error}")]
+    public static partial void DeletionCostsFailed(ILogger logger, int count, string error);
 }

@@ -20,6 +20,10 @@ public sealed class DeadLetters
             return [.. entries.Select(Read)];
         }, cancellation);
 
+    /// <summary>The number of dead letters.</summary>
+    public Task<long> CountAsync(CancellationToken cancellation) =>
+        connection.TryAsync(database => database.StreamLengthAsync(connection.Keys.Dead), cancellation);
+
     static DeadLetter Read(StreamEntry entry) => new(
         entry.Id!,
         (string?)entry["job"] is { Length: > 0 } job ? job : null,

@@ -62,7 +62,7 @@ public static class QueueHosting
             Configure(options);
         });
         builder.Services.AddOptions<QueueOptions>().Validate(_ => error.Length == 0, error);
-        builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis");
+        builder.Services.AddSingleton<RedisHealthCheck>().AddHealthChecks().AddCheck<RedisHealthCheck>("redis");
     }
 
     /// <summary>Checks that Redis supports and allows what Muse needs. A Redis that is not there yet is not checked.</summary>

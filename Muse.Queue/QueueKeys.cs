@@ -49,7 +49,7 @@ sealed class QueueKeys(string model)
 
     /// <summary>
     /// Counters: <c>added:{lane}</c>, <c>completed</c> (images ended in any way). <c>capacity</c>: the fleet's measured images per second.
-    /// <c>called</c>: when work was signalled, until a worker reads.
+    /// <c>called</c>: when work was signalled, until a worker reads. <c>epoch</c>: the newest epoch of the autoscalers' leader.
     /// </summary>
     public RedisKey Stats => Prefix.Append("stats");
 
@@ -103,6 +103,7 @@ sealed class QueueKeys(string model)
         local ACCEPTED, DUPLICATE = '{{SubmitReply.Accepted}}', '{{SubmitReply.Duplicate}}'
         local KEY_REUSED, QUEUE_FULL, SUBMIT_ERROR = '{{SubmitReply.KeyReused}}', '{{SubmitReply.QueueFull}}', '{{SubmitReply.Error}}'
         local SIGNAL_WORK, SIGNAL_HANDBACK, SIGNAL_CANCEL = '{{QueueSignals.Work}}', '{{QueueSignals.HandBack}}', '{{QueueSignals.Cancel}}'
+        local SIGNAL_DECISION = '{{QueueSignals.Decision}}'
         local STREAMS = { [INTERACTIVE] = P .. 'stream:interactive', [BATCH] = P .. 'stream:batch' }
         local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
         local PROBE = P .. 'probe'
@@ -110,6 +111,8 @@ sealed class QueueKeys(string model)
         -- The ordinals of entries that were cancelled before they were started. They do not count in positions.
         local CANCELLED_ENTRIES = { [INTERACTIVE] = P .. 'cancelled:interactive', [BATCH] = P .. 'cancelled:batch' }
         local FLEET, SEEN, RATES = P .. 'fleet', P .. 'fleet:seen', P .. 'fleet:speeds'
+        -- The autoscalers' leader: its epoch, a space, its name.
+        local LEADER, DECISIONS = P .. 'fleet:leader', P .. 'fleet:decisions'
         local EVENTS, SIGNALS = P .. 'events', P .. 'calls'
         local function job_key(id) return P .. 'job:' .. id end
         local function images_key(id) return P .. 'job:' .. id .. ':pictures' end

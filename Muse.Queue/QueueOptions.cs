@@ -33,6 +33,13 @@ public sealed class QueueOptions
     [Range(1, 10_000_000)]
     public int MaxLength { get; set; } = 10_000;
 
+    /// <summary>
+    /// How long <c>/health</c> still reports a program as ready after Redis was reachable last, so that a short outage does not take all
+    /// API processes out of service at once. A program is not ready before Redis has answered once. Default 30 s; 0 for no time.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan ReadinessGrace { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How often workers poll, in case a signal got lost. Default 250 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
     public TimeSpan SafetyPoll { get; set; } = TimeSpan.FromMilliseconds(250);

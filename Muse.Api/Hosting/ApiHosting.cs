@@ -44,7 +44,7 @@ public static partial class ApiHosting
             .AddSingleton<PredictCounter>()
             .AddSingleton<Automatic1111Mapping>()
             .AddSingleton<Automatic1111Jobs>()
-            .AddSingleton<OperationsMetrics>()
+            .AddHostedService<OperationsMetrics>()
             .AddSingleton<OperationsFeed>()
             .AddHostedService(services => services.GetRequiredService<OperationsFeed>())
             .AddSingleton<WebhookSender>()

@@ -7,7 +7,7 @@ using Muse.Queue;
 namespace Muse.Api;
 
 /// <summary>Measures the system once a second for all listeners. The load on Redis does not grow with the number of open pages.</summary>
-public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters, OperationsMetrics metrics, TimeProvider time,
+public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters, TimeProvider time,
     ILogger<OperationsFeed> logger) : BackgroundService
 {
     static readonly TimeSpan IntervalWithListeners = TimeSpan.FromSeconds(1);
@@ -59,7 +59,7 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
         using var timer = new PeriodicTimer(IntervalWithListeners, time);
         do
         {
-            // Without listeners the history and the gauges are updated less often.
+            // Without listeners the history is updated less often.
             if (listeners.IsEmpty && ticks++ % (int)(IntervalWithoutListeners / IntervalWithListeners) != 0)
                 continue;
             try
@@ -109,7 +109,6 @@ public sealed partial class OperationsFeed(Fleet fleet, DeadLetters deadLetters,
             Decisions = decisions,
             DeadLetters = [.. dead.Result.Select(Show)],
         };
-        metrics.Latest = now;
         if (queue.At - lastPoint >= PointInterval)
         {
             lastPoint = queue.At;

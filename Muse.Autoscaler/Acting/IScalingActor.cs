@@ -8,6 +8,12 @@ public interface IScalingActor
 {
     /// <summary>Starts or stops workers, or requests it.</summary>
     Task ActAsync(ScalingDecision decision, CancellationToken cancellation);
+
+    /// <summary>
+    /// Called before a decision for fewer workers than there are is stored, so that their owner can learn which ones to stop first. It does
+    /// not throw.
+    /// </summary>
+    Task PrepareScaleDownAsync(IReadOnlyList<WorkerFacts> workers, CancellationToken cancellation) => Task.CompletedTask;
 }
 
 /// <summary>The names of <see cref="AutoscalerOptions.Actor"/>.</summary>

@@ -3,16 +3,18 @@ using Microsoft.Extensions.Options;
 namespace Muse.Autoscaler;
 
 /// <summary>
-/// Measures, decides, stores the decision and acts. Runs at every interval, and at once when an image arrives while no worker is wanted.
+/// While this autoscaler leads: measures, decides, stores the decision and acts. Runs at every interval, and at once when an image arrives
+/// while no worker is wanted.
 /// </summary>
 /// <remarks>No failure ends the loop. While Redis is unavailable, the last decision stays in force.</remarks>
 public sealed class AutoscalerLoop(
-    IFleet fleet, FleetGauge gauge, IScalingPolicy policy, IScalingActor actor, LatestDecision latest,
+    IFleet fleet, Leadership leadership, FleetGauge gauge, IScalingPolicy policy, IScalingActor actor,
     IOptions<AutoscalerOptions> options, MonotonicClock clock, TimeProvider time, ILogger<AutoscalerLoop> logger) : BackgroundService
 {
     readonly AutoscalerOptions options = options.Value;
     readonly List<Recommendation> recommended = [];
     int? desired;
+    long epoch;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -20,25 +22,49 @@ public sealed class AutoscalerLoop(
         Log.Started(logger, policy.Name, options.MinWorkers, options.MaxWorkers, options.Interval, options.Actor);
         while (!stoppingToken.IsCancellationRequested)
         {
+            if (leadership.Current is null)
+            {
+                await Task.Delay(Leadership.RetryInterval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
+            }
+            // Another term begins with a measurement.
+            using var term = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership.TermEnded);
             await TickAsync(stoppingToken);
-            await WaitAsync(stoppingToken);
+            await WaitAsync(term.Token);
         }
     }
 
-    /// <summary>Measures, decides and acts once.</summary>
-    /// <returns>The decision, or null if measuring or storing failed.</returns>
+    /// <summary>Measures, decides and acts once, if this autoscaler leads.</summary>
+    /// <returns>The decision, or null if it does not lead, or measuring or storing failed.</returns>
     public async Task<ScalingDecision?> TickAsync(CancellationToken cancellation)
     {
+        if (leadership.Current is not { } lease)
+            return null;
         try
         {
+            if (epoch != lease.Epoch)
+            {
+                // Another one may have led since.
+                (epoch, desired) = (lease.Epoch, null);
+                recommended.Clear();
+            }
             var current = desired ??= await RestoreAsync(cancellation);
             var snapshot = await gauge.MeasureAsync(current, cancellation) with { Recommended = [.. recommended] };
             var advice = policy.Decide(snapshot, clock.Now);
-            var decision = new ScalingDecision(advice.Workers, advice.Reason, time.GetUtcNow(), policy.Name, snapshot.Queue);
-            await fleet.StoreDecisionAsync(decision, cancellation);
+            var decision = new ScalingDecision(advice.Workers, advice.Reason, time.GetUtcNow(), policy.Name, snapshot.Queue)
+            {
+                Epoch = lease.Epoch,
+                Leader = lease.Holder,
+            };
+            if (decision.Workers < snapshot.Workers.Count)
+                await actor.PrepareScaleDownAsync(snapshot.Workers, cancellation);
+            if (!await fleet.StoreDecisionAsync(decision, lease, cancellation))
+            {
+                Log.DecisionDropped(logger, lease.Epoch, decision.Workers);
+                return null;
+            }
             Remember(advice);
             desired = decision.Workers;
-            latest.Set(decision);
             Log.Decided(logger, decision.Workers, decision.Reason);
             await ActAsync(decision, cancellation);
             return decision;
@@ -73,7 +99,10 @@ public sealed class AutoscalerLoop(
     {
         try
         {
-            await actor.ActAsync(decision, cancellation);
+            if (leadership.Holds(decision.Epoch))
+                await actor.ActAsync(decision, cancellation);
+            else
+                Log.DecisionDropped(logger, decision.Epoch, decision.Workers);
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
@@ -94,7 +123,11 @@ public sealed class AutoscalerLoop(
                     return;
             }
         }
-        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception e)
         {
             Log.MeasurementFailed(logger, desired, e.Message, e);
         }

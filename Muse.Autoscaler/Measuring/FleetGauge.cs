@@ -53,7 +53,7 @@ public sealed class FleetGauge(IFleet fleet, IOptions<AutoscalerOptions> options
             Log.WorkerNeverReady(logger, heartbeat.Worker, heartbeat.Device, age);
         if (!stuckInStart)
             stuck.Remove(heartbeat.Worker);
-        return new(heartbeat.Worker, heartbeat.State, age, stuckInStart);
+        return new(heartbeat.Worker, heartbeat.State, age, stuckInStart, heartbeat.Batch.Count, heartbeat.Instance);
     }
 
     string? CheckClockAndCounters(DateTimeOffset now, QueueMeasurement queue)

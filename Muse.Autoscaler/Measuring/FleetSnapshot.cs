@@ -33,7 +33,10 @@ public sealed record FleetSnapshot
 /// <param name="State">Its state.</param>
 /// <param name="Age">How long it has run, by its own clock.</param>
 /// <param name="Stuck">Whether it has been starting for much longer than a cold start takes.</param>
-public readonly record struct WorkerFacts(string Worker, WorkerState State, TimeSpan Age, bool Stuck = false);
+/// <param name="Images">The images in its batch.</param>
+/// <param name="Instance">The name of its pod or of its resource in Aspire, or null.</param>
+public readonly record struct WorkerFacts(
+    string Worker, WorkerState State, TimeSpan Age, bool Stuck = false, int Images = 0, string? Instance = null);
 
 /// <summary>An earlier recommendation of a policy.</summary>
 /// <param name="At">When it was made.</param>

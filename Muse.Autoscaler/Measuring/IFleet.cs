@@ -8,25 +8,38 @@ public interface IFleet
     /// <inheritdoc cref="Fleet.WorkersAsync"/>
     Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation);
     /// <inheritdoc cref="Fleet.StoreDecisionAsync"/>
-    Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation);
+    Task<bool> StoreDecisionAsync(ScalingDecision decision, LeaderLease lease, CancellationToken cancellation);
     /// <inheritdoc cref="Fleet.LatestDecisionAsync"/>
     Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation);
     /// <inheritdoc cref="Fleet.WaitForChangeAsync"/>
     Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.LeadAsync"/>
+    Task<LeaderLease?> LeadAsync(string holder, TimeSpan lifetime, CancellationToken cancellation);
+    /// <inheritdoc cref="Fleet.StopLeadingAsync"/>
+    Task StopLeadingAsync(string holder, CancellationToken cancellation);
+    /// <inheritdoc cref="DeadLetters.CountAsync"/>
+    Task<long> CountDeadLettersAsync(CancellationToken cancellation);
 }
 
 /// <summary>Implements <see cref="IFleet"/> with Redis.</summary>
-public sealed class RedisFleet(Fleet fleet) : IFleet
+public sealed class RedisFleet(Fleet fleet, DeadLetters deadLetters) : IFleet
 {
     /// <inheritdoc/>
     public Task<QueueMeasurement> MeasureAsync(CancellationToken cancellation) => fleet.MeasureAsync(cancellation);
     /// <inheritdoc/>
     public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) => fleet.WorkersAsync(cancellation);
     /// <inheritdoc/>
-    public Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation) =>
-        fleet.StoreDecisionAsync(decision, cancellation);
+    public Task<bool> StoreDecisionAsync(ScalingDecision decision, LeaderLease lease, CancellationToken cancellation) =>
+        fleet.StoreDecisionAsync(decision, lease, cancellation);
     /// <inheritdoc/>
     public Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation) => fleet.LatestDecisionAsync(cancellation);
     /// <inheritdoc/>
     public Task WaitForChangeAsync(TimeSpan atMost, CancellationToken cancellation) => fleet.WaitForChangeAsync(atMost, cancellation);
+    /// <inheritdoc/>
+    public Task<LeaderLease?> LeadAsync(string holder, TimeSpan lifetime, CancellationToken cancellation) =>
+        fleet.LeadAsync(holder, lifetime, cancellation);
+    /// <inheritdoc/>
+    public Task StopLeadingAsync(string holder, CancellationToken cancellation) => fleet.StopLeadingAsync(holder, cancellation);
+    /// <inheritdoc/>
+    public Task<long> CountDeadLettersAsync(CancellationToken cancellation) => deadLetters.CountAsync(cancellation);
 }

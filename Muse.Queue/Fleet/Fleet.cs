@@ -73,17 +73,33 @@ public sealed class Fleet
     public Task<ModelCard?> FindModelCardAsync(CancellationToken cancellation) =>
         connection.TryAsync(async database => QueueJson.ReadCard(await database.StringGetAsync(Keys.Model)), cancellation);
 
-    /// <summary>Stores the autoscaler's decision. The last 1,000 are kept, for seven days.</summary>
-    public Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation) =>
-        connection.TryAsync(async database =>
-        {
-            var transaction = database.CreateTransaction();
-            _ = transaction.ListLeftPushAsync(Keys.Decisions, QueueJson.Write(decision));
-            _ = transaction.ListTrimAsync(Keys.Decisions, 0, MaxDecisions - 1);
-            _ = transaction.KeyExpireAsync(Keys.Decisions, DecisionsRetention);
-            _ = transaction.PublishAsync(Keys.Signals, QueueSignals.Decision);
-            return await transaction.ExecuteAsync();
-        }, cancellation);
+    /// <summary>
+    /// Takes the lease of the autoscalers' leader if nobody holds it, or renews it if <paramref name="holder"/> does.
+    /// </summary>
+    /// <param name="holder">The autoscaler's name, unique to its process.</param>
+    /// <param name="lifetime">The lease ends after this time, unless it is renewed. At least 1 ms.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The lease, or null if another one holds it.</returns>
+    public async Task<LeaderLease?> LeadAsync(string holder, TimeSpan lifetime, CancellationToken cancellation)
+    {
+        var milliseconds = (long)Math.Max(1, lifetime.TotalMilliseconds);
+        var epoch = (long)await connection.RunAsync(QueueScripts.Lead, cancellation, holder, milliseconds);
+        return epoch > 0 ? new(holder, epoch) : null;
+    }
+
+    /// <summary>Gives up the leader's lease if <paramref name="holder"/> holds it. Another autoscaler may take it at once.</summary>
+    public Task StopLeadingAsync(string holder, CancellationToken cancellation) =>
+        connection.RunAsync(QueueScripts.Lead, cancellation, holder, 0);
+
+    /// <summary>
+    /// Stores a decision of the autoscalers' leader and signals it, unless the lease has ended since. The last 1,000 are kept, for
+    /// seven days.
+    /// </summary>
+    /// <returns>Whether it was stored. False: another one may lead now, so the decision must not be acted on.</returns>
+    public async Task<bool> StoreDecisionAsync(ScalingDecision decision, LeaderLease lease, CancellationToken cancellation) =>
+        (int)await connection.RunAsync(QueueScripts.Decide, cancellation, lease.Value,
+            QueueJson.Write(decision with { Epoch = lease.Epoch, Leader = lease.Holder }), MaxDecisions,
+            (long)DecisionsRetention.TotalMilliseconds) == 1;
 
     /// <summary>The latest decision, or null.</summary>
     public async Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation) =>

@@ -21,6 +21,8 @@ static class QueueScripts
     public static readonly QueueScript HandBack = Script("handback");
     public static readonly QueueScript Heartbeat = Script("heartbeat");
     public static readonly QueueScript Leave = Script("leave");
+    public static readonly QueueScript Lead = Script("lead");
+    public static readonly QueueScript Decide = Script("decide");
     public static readonly QueueScript Measure = Script("measure");
     public static readonly QueueScript Probe = Script("probe");
     public static readonly QueueScript Requeue = Script("requeue");

@@ -82,7 +82,7 @@ public sealed class CallersTests
         var events = await Sse.ReadAllAsync(stream, item => item.EventType == "now");
         Assert.Equal("history", events[0].EventType);
         Assert.Equal(0, events[^1].Data.GetProperty("queue").GetProperty("waiting").GetInt32());
-        Assert.Contains("muse_queue_waiting", await olga.GetStringAsync("/metrics"));
+        Assert.Contains("muse_api_waiting_jobs", await olga.GetStringAsync("/metrics"));
         Assert.Equal(HttpStatusCode.NotFound, (await olga.PostAsync("/v1/ops/dead-letters/1-1/requeue", null)).StatusCode);
     }
 

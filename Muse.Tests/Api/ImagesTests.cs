@@ -80,7 +80,8 @@ public sealed class ImagesTests : IAsyncLifetime
     [SkippableFact]
     public async Task A_503_does_not_count_as_a_disconnect_and_the_job_keeps_waiting()
     {
-        await using var idle = await ApiServer.StartAsync(withoutWorker: true, redisTimeout: 3000);
+        await using var idle = await ApiServer.StartAsync(withoutWorker: true, redisTimeout: 3000,
+            settings: new Dictionary<string, string> { ["Queue:ReadinessGrace"] = "00:00:00" });
         var (queue, job) = (idle.Services.GetRequiredService<JobQueue>(), Queue.Samples.Job());
         await queue.SubmitAsync(job, null, CancellationToken.None);
         // Redis knows the script from now on, so that a cancellation needs one message.

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Text.Json;
 using System.Text.RegularExpressions;
+using Muse.Tests.Deploy;
 using Muse.Tests.Infrastructure;
 
 namespace Muse.Tests.Api;
@@ -22,57 +22,32 @@ public sealed partial class OperationsTests
     }
 
     [SkippableFact]
-    public async Task The_dashboard_asks_for_nothing_that_an_API_and_a_worker_do_not_expose()
+    public async Task The_dashboard_asks_for_nothing_that_an_API_a_worker_and_an_autoscaler_do_not_expose()
     {
         await using var server = await ApiServer.StartAsync(withoutWorker: true);
-        var port = RedisServer.FreePort();
+        var (port, autoscalerPort) = (RedisServer.FreePort(), RedisServer.FreePort());
+        await using var autoscaler = new ProgramProcess("Muse.Autoscaler", server.Redis,
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{autoscalerPort}"));
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
             ("MUSE_GPU_TYPE", "simulated:base=1ms,picture=1ms"));
         using (var response = await server.Client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 }))
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
 
-        var asked = Dashboard().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query))
+        var asked = Dashboard.Queries().Select(query => LabelLists().Replace(query, "")).SelectMany(query => Names().Matches(query))
             .Select(name => name.Value).ToHashSet();
         Assert.Superset(new HashSet<string> { "muse_queue_waiting", "muse_batch_size_sum", "muse_step_duration_seconds_bucket",
             "muse_api_waiting_jobs", "http_server_request_duration_seconds_count" }, asked);
         var missing = await Queue.Samples.EventuallyAsync(async () =>
         {
             var exposed = await server.Client.GetStringAsync("/metrics")
-                + await server.Client.GetStringAsync($"http://127.0.0.1:{port}/metrics");
+                + await server.Client.GetStringAsync($"http://127.0.0.1:{port}/metrics")
+                + await server.Client.GetStringAsync($"http://127.0.0.1:{autoscalerPort}/metrics");
             // Its queries choose by these labels.
             var names = exposed.Split('\n').Where(line => line.Contains("muse_model=\"scenes\"")
                 || line.Contains("http_response_status_code=\"200\"")).Select(line => line[..line.IndexOf('{')]);
             return string.Join(", ", asked.Except(names));
         }, missing => missing == "");
         Assert.Equal("", missing);
-    }
-
-    /// <summary>Every query of the Grafana dashboard.</summary>
-    static List<string> Dashboard()
-    {
-        var queries = new List<string>();
-        var file = Path.Combine(Repository.Root, "deploy", "helm", "muse", "grafana", "muse.json");
-        Walk(JsonDocument.Parse(File.ReadAllText(file)).RootElement);
-        return queries;
-
-        void Walk(JsonElement element)
-        {
-            if (element.ValueKind == JsonValueKind.Array)
-            {
-                foreach (var item in element.EnumerateArray())
-                    Walk(item);
-            }
-            else if (element.ValueKind == JsonValueKind.Object)
-            {
-                foreach (var property in element.EnumerateObject())
-                {
-                    if (property.Name is "expr" or "query" && property.Value.ValueKind == JsonValueKind.String)
-                        queries.Add(property.Value.GetString()!);
-                    else
-                        Walk(property.Value);
-                }
-            }
-        }
     }
 
     [GeneratedRegex(@"by \([^)]*\)|, *muse_model\)")]

@@ -98,6 +98,21 @@ public sealed partial class AppHostTests
         Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "Muse.Tests/AppHost/manifest.json")), manifest);
     }
 
+    [Theory]
+    [InlineData("publish")]
+    [InlineData("deploy")]
+    public async Task What_Aspire_does_not_publish_is_said_in_one_sentence_that_names_the_chart(string step)
+    {
+        using var folder = new TemporaryFolder();
+        await using var host = AppHostProcess.Launch(redisServerOnPath: false,
+            ["--operation", "publish", "--step", step, "--output-path", folder.Path]);
+        await host.WaitForExitAsync();
+        Assert.Equal(1, host.ExitCode);
+        Assert.Contains("Muse can't start: Aspire does not publish Muse.", host.Output);
+        Assert.Contains("deploy/helm/muse", host.Output);
+        Assert.DoesNotContain("   at ", host.Output);
+    }
+
     [GeneratedRegex(@"(?<=""path"": "")\.\./.*(?=Muse\.\w+/Muse)")]
     private static partial Regex RelativePath();
 }

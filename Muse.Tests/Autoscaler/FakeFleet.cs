@@ -44,14 +44,38 @@ sealed class FakeFleet(TimeProvider time) : IFleet
     public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation) =>
         Result<IReadOnlyList<WorkerHeartbeat>>([.. Workers]);
 
-    public Task StoreDecisionAsync(ScalingDecision decision, CancellationToken cancellation)
+    /// <summary>The epoch of the lease that it gives to whoever asks, or 0: another one leads.</summary>
+    public long Epoch { get; set; } = 1;
+    /// <summary>Called after a decision was stored.</summary>
+    public Action Stored { get; set; } = static () => { };
+    public int LeaseCalls { get; private set; }
+    public int GivenUp { get; private set; }
+
+    public Task<bool> StoreDecisionAsync(ScalingDecision decision, LeaderLease lease, CancellationToken cancellation)
     {
         if (Failure is not null)
-            return Task.FromException(Failure);
+            return Task.FromException<bool>(Failure);
+        if (lease.Epoch != Epoch)
+            return Task.FromResult(false);
         lock (Decisions)
             Decisions.Add(decision);
-        return Task.CompletedTask;
+        Stored();
+        return Task.FromResult(true);
     }
+
+    public Task<LeaderLease?> LeadAsync(string holder, TimeSpan lifetime, CancellationToken cancellation)
+    {
+        LeaseCalls++;
+        return Result(Epoch > 0 ? new LeaderLease(holder, Epoch) : null);
+    }
+
+    public Task StopLeadingAsync(string holder, CancellationToken cancellation)
+    {
+        GivenUp++;
+        return Result(true);
+    }
+
+    public Task<long> CountDeadLettersAsync(CancellationToken cancellation) => Result(0L);
 
     public Task<ScalingDecision?> LatestDecisionAsync(CancellationToken cancellation)
     {

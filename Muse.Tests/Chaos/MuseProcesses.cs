@@ -90,7 +90,7 @@ sealed class MuseProcesses : IAsyncDisposable
 
     ProgramProcess StartApi() => new("Muse.Api", redis,
         ("ASPNETCORE_URLS", Address.ToString()), ("MUSE_RATE_LIMITS", "false"),
-        ("Queue__MaxWait", "1.00:00:00"), ("Logging__LogLevel__Default", "Error"));
+        ("Queue__MaxWait", "1.00:00:00"), ("Queue__ReadinessGrace", "00:00:00"), ("Logging__LogLevel__Default", "Error"));
 
     public async ValueTask DisposeAsync()
     {

@@ -60,6 +60,8 @@ public sealed partial class ChartTests
     [InlineData("api.ingress.host is needed", "api.ingress.enabled=true")]
     [InlineData("existingSecret is needed", "api.webhooks.origins={https://example.com}")]
     [InlineData("minWorkers is above", "autoscaler.minWorkers=5")]
+    [InlineData("autoscaler.replicas", "autoscaler.replicas=0")]
+    [InlineData("hpaTolerance", "autoscaler.hpaTolerance=high")]
     [InlineData("oldestWaitSeconds", "monitoring.prometheusRule.oldestWaitSeconds=long")]
     [InlineData("kedaFrom", "networkPolicy.kedaFrom=keda")]
     public async Task A_wrong_value_is_refused_by_its_name(string name, string assignment)
@@ -95,8 +97,9 @@ public sealed partial class ChartTests
             Assert.True(container.SecurityContext.ReadOnlyRootFilesystem);
             Assert.Equal(["ALL"], container.SecurityContext.Capabilities.Drop);
             Assert.Null(container.SecurityContext.Capabilities.Add);
-            var scales = container.Env.Any(each => each is { Name: "MUSE_AUTOSCALE_ACTOR", Value: "kubernetes" });
-            Assert.Equal(scales, pod.Spec.AutomountServiceAccountToken);
+            var callsTheCluster = container.Env.Any(each => each is { Name: "MUSE_AUTOSCALE_ACTOR", Value: "kubernetes" }
+                or { Name: "Autoscaler__Kubernetes__PodDeletionCost", Value: "true" });
+            Assert.Equal(callsTheCluster, pod.Spec.AutomountServiceAccountToken);
         }
     }
 
@@ -123,37 +126,78 @@ public sealed partial class ChartTests
         {
             var model = worker.Metadata.Labels["muse-model"];
             Assert.Equal(model, ModelKey.Of(Variable(worker, "MUSE_MODEL")!));
-            var autoscaler = autoscalers.SingleOrDefault(each => each.Metadata.Labels["muse-model"] == model);
-            Assert.Equal(autoscaler is null, worker.Spec.Replicas is not null);
-            if (autoscaler is null)
-                continue;
+            var autoscaler = autoscalers.Single(each => each.Metadata.Labels["muse-model"] == model);
+            var actor = Variable(autoscaler, "MUSE_AUTOSCALE_ACTOR");
+            Assert.Equal(actor == Actors.None, worker.Spec.Replicas is not null);
             Assert.Equal(model, ModelKey.Of(Variable(autoscaler, "MUSE_MODEL")!));
-            Assert.Equal(1, autoscaler.Spec.Replicas);
-            Assert.Equal("Recreate", autoscaler.Spec.Strategy.Type);
             var scaled = objects.OfType<ScaledObject>().SingleOrDefault(each => each.Spec.ScaleTargetRef.Name == worker.Metadata.Name);
-            if (Variable(autoscaler, "MUSE_AUTOSCALE_ACTOR") == Actors.Keda)
+            Assert.Equal(actor == Actors.Keda, scaled is not null);
+            Assert.Equal(actor == Actors.Kubernetes, Variable(autoscaler, "Autoscaler__Kubernetes__Deployment") == worker.Metadata.Name);
+            if (scaled is not null)
             {
-                Assert.Equal(Variable(autoscaler, "MUSE_MAX_WORKERS"), $"{scaled!.Spec.MaxReplicaCount}");
+                Assert.Equal(Variable(autoscaler, "MUSE_MAX_WORKERS"), $"{scaled.Spec.MaxReplicaCount}");
                 Assert.Equal(Variable(autoscaler, "MUSE_MIN_WORKERS"), $"{scaled.Spec.MinReplicaCount}");
-                Assert.Equal("external-push", Assert.Single(scaled.Spec.Triggers).Type);
+                Assert.Equal(("external-push", "AverageValue"),
+                    (Assert.Single(scaled.Spec.Triggers).Type, scaled.Spec.Triggers[0].MetricType));
                 var service = objects.OfType<V1Service>().Single(each => each.Metadata.Name == autoscaler.Metadata.Name);
                 var port = Assert.Single(service.Spec.Ports, each => each.Name == "grpc").Port;
                 Assert.Equal($"{service.Metadata.Name}.images.svc:{port}", scaled.Spec.Triggers[0].Metadata["scalerAddress"]);
                 Assert.Equal(Variable(autoscaler, "Autoscaler__KedaPort"), $"{port}");
             }
-            else
-            {
-                Assert.Null(scaled);
-                Assert.Equal(worker.Metadata.Name, Variable(autoscaler, "Autoscaler__Kubernetes__Deployment"));
-                var role = objects.OfType<V1Role>().Single(each => each.Metadata.Name == autoscaler.Metadata.Name);
-                var rule = Assert.Single(role.Rules);
-                Assert.Equal([worker.Metadata.Name], rule.ResourceNames);
-                Assert.Equal(["patch"], rule.Verbs);
-                Assert.Equal(["deployments/scale"], rule.Resources);
-                Assert.Equal(autoscaler.Spec.Template.Spec.ServiceAccountName, Assert.Single(objects.OfType<V1RoleBinding>()
-                    .Single(each => each.RoleRef.Name == role.Metadata.Name).Subjects).Name);
-            }
         }
+    }
+
+    [SkippableTheory, MemberData(nameof(AllValues))]
+    public async Task An_autoscaler_may_do_in_the_cluster_what_it_does_and_no_more(string values)
+    {
+        var objects = await Helm.RenderAsync(values);
+        foreach (var autoscaler in Deployments(objects, "autoscaler"))
+        {
+            var expected = new List<string>();
+            if (Variable(autoscaler, "MUSE_AUTOSCALE_ACTOR") == Actors.Kubernetes)
+                expected.Add($"get patch deployments/scale {Variable(autoscaler, "Autoscaler__Kubernetes__Deployment")}");
+            if (Variable(autoscaler, "Autoscaler__Kubernetes__PodDeletionCost") == "true")
+                expected.Add("patch pods/status ");
+            var role = objects.OfType<V1Role>().SingleOrDefault(each => each.Metadata.Name == autoscaler.Metadata.Name);
+            Assert.Equal(expected, role?.Rules.Select(rule =>
+                $"{string.Join(' ', rule.Verbs)} {Assert.Single(rule.Resources)} {rule.ResourceNames?.Single()}") ?? []);
+            if (role is null)
+                continue;
+            Assert.Equal("images", Variable(autoscaler, "Autoscaler__Kubernetes__Namespace"));
+            Assert.Equal(autoscaler.Spec.Template.Spec.ServiceAccountName, Assert.Single(objects.OfType<V1RoleBinding>()
+                .Single(each => each.RoleRef.Name == role.Metadata.Name).Subjects).Name);
+        }
+    }
+
+    [SkippableFact]
+    public async Task There_are_two_autoscalers_of_which_one_may_be_evicted_at_a_time()
+    {
+        var objects = await Helm.RenderAsync("default");
+        var autoscaler = Assert.Single(Deployments(objects, "autoscaler"));
+        Assert.Equal(2, autoscaler.Spec.Replicas);
+        Assert.Equal("1", objects.OfType<V1PodDisruptionBudget>()
+            .Single(each => each.Metadata.Name == autoscaler.Metadata.Name).Spec.MaxUnavailable);
+        // A single one may be evicted, or its node could never be drained.
+        Assert.DoesNotContain((await Helm.RenderAsync("direct-scaling")).OfType<V1PodDisruptionBudget>(),
+            each => each.Metadata.Name.EndsWith("-autoscaler", StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
+    public async Task Workers_are_named_by_their_pods_so_that_deletion_costs_find_them()
+    {
+        var worker = Assert.Single(Deployments(await Helm.RenderAsync("default"), "worker"));
+        Assert.Equal("metadata.name", Container(worker).Env.Single(each => each.Name == "MUSE_INSTANCE").ValueFrom.FieldRef.FieldPath);
+    }
+
+    [SkippableTheory]
+    [InlineData("default", "0")]
+    [InlineData("own-redis", null)]
+    public async Task The_HPA_ignores_no_small_difference_unless_KEDA_is_too_old_for_that(string values, string? tolerance)
+    {
+        var behavior = Assert.Single((await Helm.RenderAsync(values)).OfType<ScaledObject>())
+            .Spec.Advanced!.HorizontalPodAutoscalerConfig!.Behavior!;
+        Assert.Equal((tolerance, tolerance), (behavior.ScaleUp.Tolerance?.ToString(), behavior.ScaleDown.Tolerance?.ToString()));
+        Assert.Equal((0, 0), (behavior.ScaleUp.StabilizationWindowSeconds, behavior.ScaleDown.StabilizationWindowSeconds));
     }
 
     [SkippableFact]

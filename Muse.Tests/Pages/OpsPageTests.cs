@@ -69,8 +69,11 @@ public sealed class OpsPageTests(Browser browser)
         await Expect(visit.Page.Locator("#decisions")).ToContainTextAsync("Nothing waits.");
         visit.AssertNoProblems();
 
-        Task StoreDecisionAsync(int workers, string reason, DateTimeOffset when) =>
-            fleet.StoreDecisionAsync(new(workers, reason, when, "drain", new(0, 0, null, 0, 0, when)), default);
+        async Task StoreDecisionAsync(int workers, string reason, DateTimeOffset when)
+        {
+            var lease = await fleet.LeadAsync("autoscaler", TimeSpan.FromHours(1), default);
+            Assert.True(await fleet.StoreDecisionAsync(new(workers, reason, when, "drain", new(0, 0, null, 0, 0, when)), lease!, default));
+        }
     }
 
     [SkippableFact]

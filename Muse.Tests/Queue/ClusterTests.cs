@@ -108,15 +108,18 @@ public sealed class ClusterTests : IAsyncLifetime
         Assert.Equal("scenes", (await api.Fleet.FindModelCardAsync(Limit()))!.Name);
 
         var gauge =
-            new FleetGauge(new RedisFleet(api.Fleet), Options.Create(new AutoscalerOptions()), new MonotonicClock(TimeProvider.System),
-            NullLogger<FleetGauge>.Instance);
+            new FleetGauge(new RedisFleet(api.Fleet, api.Dead), Options.Create(new AutoscalerOptions()),
+                new MonotonicClock(TimeProvider.System), NullLogger<FleetGauge>.Instance);
         var seen = await gauge.MeasureAsync(1, Limit());
         Assert.Equal((2, 1, 2), (seen.Queue.Waiting, seen.Queue.Pending, seen.Workers.Count));
         Assert.Equal(1.5, seen.WorkerRate);
 
         await second.Fleet.WaitForChangeAsync(TimeSpan.FromMilliseconds(1), Limit()); // Listens from now on.
         var change = second.Fleet.WaitForChangeAsync(TimeSpan.FromHours(1), Limit());
-        await api.Fleet.StoreDecisionAsync(new ScalingDecision(2, "because", seen.Queue.At, "test", seen.Queue), Limit());
+        var lease = await api.Fleet.LeadAsync("first", TimeSpan.FromHours(1), Limit());
+        Assert.Null(await second.Fleet.LeadAsync("second", TimeSpan.FromHours(1), Limit()));
+        var decision = new ScalingDecision(2, "because", seen.Queue.At, "test", seen.Queue);
+        Assert.True(await api.Fleet.StoreDecisionAsync(decision, lease!, Limit()));
         await change;
         Assert.Equal("because", (await second.Fleet.LatestDecisionAsync(Limit()))!.Reason);
 
@@ -152,12 +155,15 @@ public sealed class ClusterTests : IAsyncLifetime
     {
         var (redis, port) = (fixture.Cluster.ConnectionString, RedisServer.FreePort());
         var (workerHealth, autoscalerHealth) = (FreeAddress(), FreeAddress());
+        var noGrace = ("Queue__ReadinessGrace", "00:00:00");
         await using var server = new ProgramProcess("Muse.Api",
-            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_RATE_LIMITS", "false"));
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("MUSE_RATE_LIMITS", "false"), noGrace);
         await using var worker = new ProgramProcess("Muse.GpuWorker",
-            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", workerHealth), ("MUSE_GPU_TYPE", "simulated:base=10ms,picture=1ms"));
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", workerHealth), noGrace,
+            ("MUSE_GPU_TYPE", "simulated:base=10ms,picture=1ms"));
         await using var autoscaler = new ProgramProcess("Muse.Autoscaler",
-            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", autoscalerHealth), ("MUSE_AUTOSCALE_INTERVAL", "1"));
+            ("ConnectionStrings__redis", redis), ("ASPNETCORE_URLS", autoscalerHealth), noGrace,
+            ("MUSE_AUTOSCALE_INTERVAL", "1"));
         using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}") };
         await AllAreAsync("OK");
         Assert.Equal("OK", await AnswerAsync(() => client.PostAsJsonAsync("/v1/images/generations", new { prompt = "a fox", n = 2 })));

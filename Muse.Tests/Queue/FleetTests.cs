@@ -171,8 +171,13 @@ public sealed class FleetTests : IAsyncLifetime
         var measured = await api.Fleet.MeasureAsync(Limit());
         await worker.Fleet.WaitForChangeAsync(TimeSpan.FromMilliseconds(1), Limit()); // Listens from now on.
         var change = worker.Fleet.WaitForChangeAsync(TimeSpan.FromHours(1), Limit());
+        var lease = (await api.Fleet.LeadAsync("leader", TimeSpan.FromHours(1), Limit()))!;
         for (var i = 1; i <= 3; i++)
-            await api.Fleet.StoreDecisionAsync(new ScalingDecision(i, $"because {i}", measured.At, "test", measured), Limit());
+        {
+            var decision = new ScalingDecision(i, $"because {i}", measured.At, "test", measured);
+            Assert.True(await api.Fleet.StoreDecisionAsync(decision, lease, Limit()));
+        }
+
         await change;
         Assert.Equal("because 3", (await worker.Fleet.LatestDecisionAsync(Limit()))!.Reason);
         Assert.Equal([3, 2], (await worker.Fleet.DecisionsAsync(2, Limit())).Select(decision => decision.Workers));

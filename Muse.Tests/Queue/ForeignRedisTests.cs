@@ -103,7 +103,7 @@ public sealed class ForeignRedisTests
         await using var fixture = await QueueFixture.StartAsync();
         await ExecuteAsync(fixture.Redis, "ACL SETUSER muse on >secret ~muse:* &muse:* +@all");
         fixture.ConnectionString = $"redis://muse:secret@127.0.0.1:{fixture.Redis.Port}";
-        var api = fixture.Start();
+        var api = fixture.Start(("ReadinessGrace", "00:00:00"));
         await api.Jobs.SubmitAsync(Job(), null, Limit());
         Assert.Equal(HealthStatus.Healthy, (await api.HealthAsync()).Status);
 

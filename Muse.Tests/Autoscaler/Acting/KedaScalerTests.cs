@@ -85,10 +85,32 @@ public sealed class KedaScalerTests : IAsyncLifetime
     {
         fleet.Waiting = 100;
         await StartAndDecideAsync();
+        Assert.True((await client.IsActiveAsync(workers)).Result);
         fleet.Failure = new QueueUnavailableException("away");
-        time.Advance(TimeSpan.FromSeconds(90));
+        time.SetUtcNow(fleet.Decisions[^1].Measured.At + TimeSpan.FromSeconds(90));
         Assert.True((await client.IsActiveAsync(workers)).Result);
         time.Advance(TimeSpan.FromSeconds(1));
+        await AssertUnavailableAsync();
+    }
+
+    [Fact]
+    public async Task An_autoscaler_that_does_not_lead_answers_with_the_leaders_decision()
+    {
+        fleet.Epoch = 0;
+        fleet.Decisions.Add(new(7, "because", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
+        await app.StartAsync();
+        var value = Assert.Single((await client.GetMetricsAsync(new() { ScaledObjectRef = workers })).MetricValues);
+        Assert.Equal(7, value.MetricValue_);
+        Assert.True((await client.IsActiveAsync(workers)).Result);
+        Assert.Single(fleet.Decisions);
+    }
+
+    [Fact]
+    public async Task The_age_of_a_decision_counts_from_its_measurement_and_not_from_when_it_was_read()
+    {
+        fleet.Epoch = 0;
+        fleet.Decisions.Add(new(7, "because", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now - TimeSpan.FromSeconds(91))));
+        await app.StartAsync();
         await AssertUnavailableAsync();
     }
 
@@ -104,7 +126,7 @@ public sealed class KedaScalerTests : IAsyncLifetime
         await fleet.Waited.Task.WaitAsync(limit.Token);
         fleet.Waiting = 1;
         fleet.Change.SetResult();
-        Assert.True(await call.ResponseStream.MoveNext(limit.Token));
+        await AdvanceUntilAsync(call.ResponseStream.MoveNext(limit.Token), limit.Token);
         Assert.True(call.ResponseStream.Current.Result);
     }
 
@@ -154,11 +176,26 @@ public sealed class KedaScalerTests : IAsyncLifetime
     {
         await app.StartAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        while (app.Services.GetRequiredService<LatestDecision>().Within(TimeSpan.FromHours(1)) is null)
+        await AdvanceUntilAsync(Decided(), limit.Token);
+
+        async Task Decided()
         {
-            limit.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
+            while (await fleet.LatestDecisionAsync(limit.Token) is null)
+                await Task.Yield();
         }
+    }
+
+    /// <summary>Lets the time of the autoscaler pass until something is done.</summary>
+    async Task AdvanceUntilAsync(Task done, CancellationToken limit)
+    {
+        while (!done.IsCompleted)
+        {
+            limit.ThrowIfCancellationRequested();
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Delay(1, limit);
+        }
+
+        await done;
     }
 
     async Task AssertUnavailableAsync()

@@ -9,12 +9,17 @@ public sealed class AutoscalerLoopTests
 {
     readonly SettableClock time = new();
     readonly FakeFleet fleet;
-    readonly RecordingActor actor = new();
+    readonly RecordingActor actor;
     readonly LinesLogger lines = new();
     AutoscalerOptions options = new() { MinWorkers = 1, MaxWorkers = 8, Interval = TimeSpan.FromSeconds(30), Tolerance = 0.1 };
+    Leadership? leadership;
     AutoscalerLoop? loop;
 
-    public AutoscalerLoopTests() => fleet = new(time);
+    public AutoscalerLoopTests()
+    {
+        fleet = new(time);
+        actor = new() { Decisions = () => fleet.Decisions.Count };
+    }
 
     AutoscalerLoop Loop => loop ??= Build();
 
@@ -23,14 +28,16 @@ public sealed class AutoscalerLoopTests
         var wrapped = Options.Create(options);
         var clock = new MonotonicClock(time);
         var gauge = new FleetGauge(fleet, wrapped, clock, lines.For<FleetGauge>());
-        return new(fleet, gauge, AutoscalerHosting.Policy(options), actor, new LatestDecision(clock), wrapped, clock, time,
-            lines.For<AutoscalerLoop>());
+        leadership = new(fleet, time, lines.For<Leadership>());
+        return new(fleet, leadership, gauge, AutoscalerHosting.Policy(options), actor, wrapped, clock, time, lines.For<AutoscalerLoop>());
     }
 
     async Task<int?> TickAsync(double after = 30)
     {
         time.Advance(TimeSpan.FromSeconds(after));
-        return (await Loop.TickAsync(default))?.Workers;
+        var ticked = Loop;
+        await leadership!.RenewAsync(default);
+        return (await ticked.TickAsync(default))?.Workers;
     }
 
     /// <summary>Ticks until the number falls, and returns the number of ticks.</summary>
@@ -77,14 +84,81 @@ public sealed class AutoscalerLoopTests
         for (var i = 0; i < 20; i++)
             Assert.Null(await TickAsync());
         Assert.Equal([4], actor.Requested);
-        Assert.Contains(
-            "The queue could not be measured. The last decision, 4 workers, stays in force. Redis at 127.0.0.1:6379 can't be reached.",
-            lines.All);
+        Assert.Single(lines.All, line => line.StartsWith("The leader's lease could not be taken or renewed.")
+            && line.EndsWith("the last decision stays in force. Redis at 127.0.0.1:6379 can't be reached."));
 
         // Redis is back and nothing waits. The time without Redis does not count towards the window.
         fleet.Failure = null;
         (fleet.Waiting, fleet.Pending) = (0, 0);
         Assert.Equal(4, await TickAsync());
+    }
+
+    [Fact]
+    public async Task A_measurement_that_fails_while_the_lease_is_held_keeps_the_last_decision_in_force_and_the_log_says_so()
+    {
+        fleet.Ready(1);
+        (fleet.Waiting, fleet.Pending) = (100, 12);
+        await TickAsync();
+        fleet.Failure = new QueueUnavailableException("Redis at 127.0.0.1:6379 can't be reached.");
+        Assert.Null(await Loop.TickAsync(default));
+        Assert.Contains(
+            "The queue could not be measured. The last decision, 4 workers, stays in force. Redis at 127.0.0.1:6379 can't be reached.",
+            lines.All);
+    }
+
+    [Fact]
+    public async Task Without_the_lease_nothing_is_decided()
+    {
+        fleet.Ready(1);
+        (fleet.Waiting, fleet.Pending) = (100, 12);
+        fleet.Epoch = 0;
+        Assert.Null(await TickAsync());
+        Assert.Empty(fleet.Decisions);
+        Assert.Empty(actor.Requested);
+    }
+
+    [Fact]
+    public async Task A_leader_that_was_paused_past_its_lease_neither_stores_its_decision_nor_acts()
+    {
+        fleet.Ready(1);
+        (fleet.Waiting, fleet.Pending) = (100, 12);
+        await TickAsync();
+        // The pause begins after the decision was stored, while the actor is about to be called.
+        fleet.Stored = () => time.Advance(Leadership.Lifetime);
+        (fleet.Waiting, fleet.Pending) = (200, 12);
+        Assert.Equal(7, await TickAsync());
+        Assert.Equal([4], actor.Requested);
+        Assert.Contains("The lease of epoch 1 ended before its decision, 7 workers, was acted on. The decision is dropped.", lines.All);
+
+        // Another one leads, and this one has not noticed yet.
+        await leadership!.RenewAsync(default);
+        fleet.Epoch = 2;
+        Assert.Null(await Loop.TickAsync(default));
+        Assert.Equal(2, fleet.Decisions.Count);
+        Assert.Equal([4], actor.Requested);
+    }
+
+    [Fact]
+    public async Task A_new_term_begins_with_the_decision_that_is_stored_and_holds_it_for_the_window()
+    {
+        fleet.Ready(5, busy: 0);
+        await TickAsync();
+        fleet.Epoch = 2;
+        fleet.Decisions.Add(new(5, "another leader", Facts.Now, "drain", new(0, 0, null, 0, 0, Facts.Now)));
+        Assert.Equal(1 + (int)(options.StabilisationWindow / options.Interval), await TicksUntilBelow(5));
+        Assert.Equal(2, fleet.Decisions[^1].Epoch);
+    }
+
+    [Fact]
+    public async Task The_owner_of_the_workers_learns_what_each_one_holds_before_a_decision_for_fewer_is_stored()
+    {
+        options = new() { MinWorkers = 1, MaxWorkers = 8, StabilisationWindow = TimeSpan.FromSeconds(30) };
+        fleet.Ready(3, busy: 0);
+        fleet.Ready(1, busy: 2);
+        await TicksUntilBelow(4);
+        var (workers, decisions) = actor.Prepared[^1];
+        Assert.Equal([0, 0, 0, 2], workers.Select(worker => worker.Images));
+        Assert.Equal(fleet.Decisions.Count - 1, decisions);
     }
 
     [Fact]
@@ -205,6 +279,8 @@ public sealed class AutoscalerLoopTests
     public async Task The_first_image_wakes_an_empty_fleet_without_waiting_for_the_interval()
     {
         options = new() { MinWorkers = 0, MaxWorkers = 4 };
+        _ = Loop;
+        await leadership!.RenewAsync(default);
         await Loop.StartAsync(default);
         await fleet.Waited.Task.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal(0, Assert.Single(fleet.Decisions).Workers);
@@ -236,6 +312,16 @@ public sealed class AutoscalerLoopTests
 
     sealed class RecordingActor : IScalingActor
     {
+        /// <summary>What it was told before a decision for fewer workers, and how many decisions were stored then.</summary>
+        public List<(IReadOnlyList<WorkerFacts> Workers, int Decisions)> Prepared { get; } = [];
+        public Func<int> Decisions { get; init; } = () => 0;
+
+        public Task PrepareScaleDownAsync(IReadOnlyList<WorkerFacts> workers, CancellationToken cancellation)
+        {
+            Prepared.Add((workers, Decisions()));
+            return Task.CompletedTask;
+        }
+
         public List<int> Requested { get; } = [];
         public Exception? Failure { get; set; }
 

@@ -39,6 +39,7 @@ public sealed class Simulation : IFleet, IScalingActor
     readonly LinkedList<SimulatedRequest> queue = [];
     readonly List<SimulatedWorker> workers = [];
     readonly Random random;
+    readonly Leadership leadership;
     readonly AutoscalerLoop loop;
     readonly SimulationRecord record;
     long order, arrivals, leased, completed;
@@ -53,8 +54,9 @@ public sealed class Simulation : IFleet, IScalingActor
         var options = Options.Create(settings.Autoscaler);
         var steady = new MonotonicClock(clock);
         var gauge = new FleetGauge(this, options, steady, NullLogger<FleetGauge>.Instance);
-        loop = new(this, gauge, AutoscalerHosting.Policy(settings.Autoscaler), this,
-            new(steady), options, steady, clock, NullLogger<AutoscalerLoop>.Instance);
+        leadership = new(this, clock, NullLogger<Leadership>.Instance);
+        loop = new(this, leadership, gauge, AutoscalerHosting.Policy(settings.Autoscaler), this,
+            options, steady, clock, NullLogger<AutoscalerLoop>.Instance);
     }
 
     /// <summary>Simulates until the end of the trace.</summary>
@@ -95,7 +97,8 @@ public sealed class Simulation : IFleet, IScalingActor
 
     void Tick()
     {
-        // The simulated queue answers synchronously, so the tick is complete when the call returns.
+        // The simulated queue answers synchronously, so these calls are complete when they return.
+        _ = leadership.RenewAsync(CancellationToken.None);
         var tick = loop.TickAsync(CancellationToken.None);
         if (!tick.IsCompleted || tick.Result is null)
             throw new InvalidOperationException("A tick of the autoscaler's loop failed in the simulation.");
@@ -262,12 +265,20 @@ public sealed class Simulation : IFleet, IScalingActor
     Task<IReadOnlyList<WorkerHeartbeat>> IFleet.WorkersAsync(CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<WorkerHeartbeat>>([.. workers.Select(worker => worker.Heartbeat(clock.GetUtcNow(), Now, Slots))]);
 
-    Task IFleet.StoreDecisionAsync(ScalingDecision decided, CancellationToken cancellation)
+    Task<bool> IFleet.StoreDecisionAsync(ScalingDecision decided, LeaderLease lease, CancellationToken cancellation)
     {
         decision = decided;
         record.Decisions.Add(decided);
-        return Task.CompletedTask;
+        return Task.FromResult(true);
     }
+
+    // The only autoscaler.
+    Task<LeaderLease?> IFleet.LeadAsync(string holder, TimeSpan lifetime, CancellationToken cancellation) =>
+        Task.FromResult<LeaderLease?>(new(holder, 1));
+
+    Task IFleet.StopLeadingAsync(string holder, CancellationToken cancellation) => Task.CompletedTask;
+
+    Task<long> IFleet.CountDeadLettersAsync(CancellationToken cancellation) => Task.FromResult(0L);
 
     Task<ScalingDecision?> IFleet.LatestDecisionAsync(CancellationToken cancellation) => Task.FromResult(decision);
 
