@@ -65,6 +65,8 @@ public static class ImagesEndpoints
             return (ApiErrorResult)ApiError.NotFound("job");
         if (job.State != JobState.Succeeded)
             return (ApiErrorResult)ApiError.From(job);
+        if (images.Contains(null))
+            return (ApiErrorResult)ApiError.NotFound("image");
         return new ImagesResponse(request, job, images);
     }
 
@@ -74,8 +76,8 @@ public static class ImagesEndpoints
             ? body.Model?.StartsWith("dall-e-", StringComparison.Ordinal) == true
             : body.ResponseFormat == "url";
 
-    static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> FileAsync(string job, string file,
-        JobQueue queue, ImageLinks links, HttpContext context, string? expires = null, string? signature = null)
+    static async Task<Results<FileContentHttpResult, RedirectHttpResult, StatusCodeHttpResult, ApiErrorResult>> FileAsync(string job,
+        string file, JobQueue queue, ImageLinks links, HttpContext context, string? expires = null, string? signature = null)
     {
         // The signature first: a link that was made up costs no call to Redis.
         if (!links.IsValid(job, file, expires, signature)
@@ -85,6 +87,6 @@ public static class ImagesEndpoints
             return (ApiErrorResult)ApiError.NotFound("image");
         }
 
-        return await ImageFiles.GetAsync(queue, context, snapshot, index);
+        return await ImageFiles.GetAsync(queue, context, snapshot, index, mayRedirect: true);
     }
 }

@@ -76,19 +76,29 @@ static class JobHash
         };
     }
 
+    /// <summary>The field with the format and size of an image, and with the pointer to its object if there is one.</summary>
+    public static RedisValue InfoField(int index) => $"{index}:info";
+
     /// <summary>An image from the values of its <see cref="ImageFields"/>, or null.</summary>
+    /// <param name="bytes">Its bytes; empty if they are in the object store.</param>
+    /// <param name="info">Its <see cref="InfoField"/>.</param>
     public static StoredImage? Image(RedisValue bytes, RedisValue info)
     {
         if (bytes.IsNull || info.IsNull)
             return null;
         var parts = info.ToString().Split(' ');
-        return parts.Length == 3 && Enum.TryParse<OutputFormat>(parts[0], out var format)
+        return parts.Length is 3 or 5 && Enum.TryParse<OutputFormat>(parts[0], out var format)
             && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
             ? new StoredImage((ReadOnlyMemory<byte>)bytes, format, width, height)
             : null;
     }
 
-    public static RedisValue Info(StoredImage image) => $"{image.Format} {image.Width} {image.Height}";
+    /// <summary>The pointer to an image's object; null if its bytes are in Redis.</summary>
+    public static StoredObject? Object(RedisValue info) =>
+        info.ToString().Split(' ', 4) is [_, _, _, var pointer] ? StoredObject.Parse(pointer) : null;
+
+    public static RedisValue Info(StoredImage image, StoredObject? stored = null) =>
+        stored is { } pointer ? $"{image.Format} {image.Width} {image.Height} {pointer}" : $"{image.Format} {image.Width} {image.Height}";
 
     public static JobState? State(RedisValue value) =>
         !value.IsNull && value.TryParse(out int number) && number is >= 0 and <= (int)JobState.Cancelled ? (JobState)number : null;
