@@ -30,7 +30,9 @@ public sealed class QueueFixture : IAsyncDisposable
         new(await RedisServer.StartAsync(redisArguments), null);
 
     /// <summary>The same over a Redis Cluster of three masters.</summary>
-    public static async Task<QueueFixture> StartOnClusterAsync() => new(null, await RedisCluster.StartAsync());
+    /// <param name="withReplicas">Whether each has a replica.</param>
+    public static async Task<QueueFixture> StartOnClusterAsync(bool withReplicas = false) =>
+        new(null, await RedisCluster.StartAsync(withReplicas: withReplicas));
 
     /// <summary>A program with the queue in it.</summary>
     /// <param name="settings">Queue options, e.g. <c>("Lease", "00:00:01")</c>, or others by their full names.</param>
