@@ -12,14 +12,14 @@ static class JobHash
         ["state", "revision", "started", "finished", "at", .. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])
             [$"{i}:state", $"{i}:result", $"{i}:begun", $"{i}:ended", $"{i}:step", $"{i}:steps", $"{i}:previews", $"{i}:worker"])])];
 
-    static readonly RedisValue[][] AllImageFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
-        [.. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])[$"{i}", $"{i}:info"])])];
+    static readonly RedisValue[][] AllInfoFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
+        [.. Enumerable.Range(0, count).Select(i => $"{i}:info")])];
 
     /// <summary>The fields of a job's hash, without its request.</summary>
     public static RedisValue[] Fields(ImageJob job) => AllFields[job.Count];
 
-    /// <summary>The fields of a job's images: bytes and info of each.</summary>
-    public static RedisValue[] ImageFields(ImageJob job) => AllImageFields[job.Count];
+    /// <summary>The fields that describe a job's images, each beside a field with the image's bytes.</summary>
+    public static RedisValue[] InfoFields(ImageJob job) => AllInfoFields[job.Count];
 
     /// <summary>The snapshot. Null if the hash is missing or damaged.</summary>
     public static JobSnapshot? Read(HashEntry[] hash)
@@ -79,17 +79,16 @@ static class JobHash
     /// <summary>The field with the format and size of an image, and with the pointer to its object if there is one.</summary>
     public static RedisValue InfoField(int index) => $"{index}:info";
 
-    /// <summary>An image from the values of its <see cref="ImageFields"/>, or null.</summary>
-    /// <param name="bytes">Its bytes; empty if they are in the object store.</param>
-    /// <param name="info">Its <see cref="InfoField"/>.</param>
-    public static StoredImage? Image(RedisValue bytes, RedisValue info)
+    /// <summary>An image from its bytes, which are empty if they are in the object store, and its <see cref="Info"/>.</summary>
+    /// <returns>Null where either is missing.</returns>
+    public static StoredImage? Image(Lease<byte>? bytes, RedisValue info)
     {
-        if (bytes.IsNull || info.IsNull)
+        if (bytes is null || info.IsNull)
             return null;
         var parts = info.ToString().Split(' ');
         return parts.Length is 3 or 5 && Enum.TryParse<OutputFormat>(parts[0], out var format)
             && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
-            ? new StoredImage((ReadOnlyMemory<byte>)bytes, format, width, height)
+            ? new StoredImage(bytes.Memory, format, width, height, bytes)
             : null;
     }
 

@@ -127,26 +127,28 @@ public sealed class JobQueue
     /// <summary>Reads the state and the images of a known job: from Redis in one round trip, from the object store all at once.</summary>
     async Task<FinishedJob?> FindWithImagesAsync(ImageJob job, CancellationToken cancellation)
     {
-        var (snapshot, stored) = await connection.TryAsync(async database =>
+        var (snapshot, info, bytes) = await connection.TryAsync(async database =>
         {
             var fields = database.HashGetAsync(Keys.Job(job.Id), JobHash.Fields(job));
-            var images = database.HashGetAsync(Keys.Images(job.Id), JobHash.ImageFields(job));
-            return (JobHash.Read(job, await fields), await images);
+            var infos = database.HashGetAsync(Keys.Images(job.Id), JobHash.InfoFields(job));
+            var images = Task.WhenAll(Enumerable.Range(0, job.Count).Select(i => database.HashGetLeaseAsync(Keys.Images(job.Id), i)));
+            return (JobHash.Read(job, await fields), await infos, await images);
         }, cancellation);
         if (snapshot is null)
             return null;
-        var read = snapshot.Images.Select(image => ReadImageAsync(stored[2 * image.Index], stored[2 * image.Index + 1], cancellation));
-        return new FinishedJob(snapshot, await Task.WhenAll(read));
+        return new FinishedJob(snapshot, await Task.WhenAll(bytes.Select((image, i) => ReadImageAsync(image, info[i], cancellation))));
     }
 
     /// <summary>An image from its fields in Redis, with its bytes from the object store if they are there; null if it is not stored.</summary>
-    async Task<StoredImage?> ReadImageAsync(RedisValue bytes, RedisValue info, CancellationToken cancellation)
+    async Task<StoredImage?> ReadImageAsync(Lease<byte>? bytes, RedisValue info, CancellationToken cancellation)
     {
         if (JobHash.Image(bytes, info) is not { } image)
             return null;
         if (JobHash.Object(info) is not { } stored)
             return image;
-        return await objects.ReadAsync(stored, cancellation) is { } found ? image with { Bytes = found } : null;
+        return await objects.ReadAsync(stored, cancellation) is { } found
+            ? image with { Bytes = found.Memory[..stored.Length], Buffer = found }
+            : null;
     }
 
     /// <summary>Waits until the job is final. One subscription per process serves all waiters.</summary>
@@ -160,7 +162,7 @@ public sealed class JobQueue
         return await ReadWhenFinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
-    /// <summary>Like <see cref="WaitAsync"/>, with the images.</summary>
+    /// <summary>Like <see cref="WaitAsync"/>, with the images. Their memory is pooled.</summary>
     /// <returns>The final job and its images, or null if there is no such job.</returns>
     public async Task<FinishedJob?> WaitWithImagesAsync(string jobId, CancellationToken cancellation)
     {
@@ -242,7 +244,7 @@ public sealed class JobQueue
         }
     }
 
-    /// <summary>A finished image's bytes, or null.</summary>
+    /// <summary>A finished image's bytes, or null. Their memory is pooled.</summary>
     /// <exception cref="ObjectStoreUnavailableException">The bytes are in the object store, which is unavailable.</exception>
     public Task<StoredImage?> FindImageAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Images(jobId), $"{index}", index, cancellation);
@@ -274,9 +276,12 @@ public sealed class JobQueue
 
     async Task<StoredImage?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation)
     {
-        var values = await connection.TryAsync(
-            database => database.HashGetAsync(key, [field, JobHash.InfoField(index)]), cancellation);
-        return await ReadImageAsync(values[0], values[1], cancellation);
+        var (bytes, info) = await connection.TryAsync(async database =>
+        {
+            var (bytes, info) = (database.HashGetLeaseAsync(key, field), database.HashGetAsync(key, JobHash.InfoField(index)));
+            return (await bytes, await info);
+        }, cancellation);
+        return await ReadImageAsync(bytes, info, cancellation);
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
@@ -89,22 +90,28 @@ sealed class ObjectStore : IDisposable
     }
 
     /// <summary>Reads an object as a whole, so that a store that fails halfway gives an error and not a part of an image.</summary>
-    /// <returns>Null if there is no such object, or one of another length.</returns>
-    public Task<byte[]?> ReadAsync(StoredObject stored, CancellationToken cancellation) =>
+    /// <returns>Pooled memory that begins with the object. Null if there is no such object, or one of another length.</returns>
+    public Task<IMemoryOwner<byte>?> ReadAsync(StoredObject stored, CancellationToken cancellation) =>
         TryAsync(async s3 =>
         {
+            IMemoryOwner<byte>? memory = null;
             try
             {
                 using var response = await s3.GetObjectAsync(options.Bucket, stored.Key, cancellation);
                 if (response.ContentLength != stored.Length)
                     return null;
-                var bytes = new byte[stored.Length];
-                await response.ResponseStream.ReadExactlyAsync(bytes, cancellation);
-                return bytes;
+                memory = MemoryPool<byte>.Shared.Rent(stored.Length);
+                await response.ResponseStream.ReadExactlyAsync(memory.Memory[..stored.Length], cancellation);
+                return memory;
             }
             catch (AmazonS3Exception exception) when (exception.ErrorCode == "NoSuchKey")
             {
                 return null;
+            }
+            catch
+            {
+                memory?.Dispose();
+                throw;
             }
         }, cancellation);
 
@@ -164,7 +171,8 @@ sealed class ObjectStore : IDisposable
         try
         {
             var probe = await WriteAsync(key, "Muse"u8.ToArray(), InputType, CancellationToken.None);
-            if (await ReadAsync(probe, CancellationToken.None) is not [77, 117, 115, 101])
+            using var read = await ReadAsync(probe, CancellationToken.None);
+            if (read is null || !read.Memory.Span.StartsWith("Muse"u8))
                 return $"ObjectStore:Bucket '{options.Bucket}' does not return what was written to it.";
             await foreach (var _ in ListAsync(CancellationToken.None))
                 break;

@@ -189,9 +189,11 @@ public sealed partial class WorkQueue
         }
     }
 
-    async Task<byte[]> ReadObjectAsync(StoredObject stored, CancellationToken cancellation) =>
-        await objects.ReadAsync(stored, cancellation)
-            ?? throw new InvalidDataException("The input image of the job is not in the object store any more.");
+    /// <summary>An object's content. Its memory is left to the garbage collector.</summary>
+    async Task<ReadOnlyMemory<byte>> ReadObjectAsync(StoredObject stored, CancellationToken cancellation) =>
+        await objects.ReadAsync(stored, cancellation) is { } found
+            ? found.Memory[..stored.Length]
+            : throw new InvalidDataException("The input image of the job is not in the object store any more.");
 
     static readonly RedisValue[] InputFields = ["image", "mask", StoredInput.Field];
 
