@@ -3,7 +3,9 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>Renews the leases of the images that this worker holds, three times a lease, and cancels those that this worker no longer owns.</summary>
+/// <summary>
+/// Renews the leases of the images that this worker holds, three times a lease, and cancels those that it no longer owns.
+/// </summary>
 sealed class LeaseKeeper(
     WorkerContext context,
     WorkQueue queue,

@@ -139,7 +139,8 @@ public sealed class JobQueue
         return new FinishedJob(snapshot, await Task.WhenAll(bytes.Select((image, i) => ReadImageAsync(image, info[i], cancellation))));
     }
 
-    /// <summary>An image from its fields in Redis, with its bytes from the object store if they are there; null if it is not stored.</summary>
+    /// <summary>An image from its fields in Redis, with its bytes from the object store if they are there.</summary>
+    /// <returns>Null if it is not stored.</returns>
     async Task<StoredImage?> ReadImageAsync(Lease<byte>? bytes, RedisValue info, CancellationToken cancellation)
     {
         if (JobHash.Image(bytes, info) is not { } image)

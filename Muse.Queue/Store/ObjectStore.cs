@@ -135,8 +135,8 @@ sealed class ObjectStore : IDisposable
         string? next = null;
         do
         {
-            var page = await TryAsync(s3 => s3.ListObjectsV2Async(
-                new ListObjectsV2Request { BucketName = options.Bucket, Prefix = root, ContinuationToken = next }, cancellation), cancellation);
+            var request = new ListObjectsV2Request { BucketName = options.Bucket, Prefix = root, ContinuationToken = next };
+            var page = await TryAsync(s3 => s3.ListObjectsV2Async(request, cancellation), cancellation);
             yield return [.. (page.S3Objects ?? []).Select(each => new ListedObject(each.Key, Age(each.LastModified)))];
             next = page.IsTruncated == true ? page.NextContinuationToken : null;
         }
@@ -193,6 +193,7 @@ sealed class ObjectStore : IDisposable
             $"ObjectStore:Bucket names the bucket '{options.Bucket}', which does not exist. Create it, or name another one.",
         AmazonS3Exception { ErrorCode: "InvalidAccessKeyId" or "SignatureDoesNotMatch" } =>
             "The object store refuses ObjectStore:AccessKey and ObjectStore:SecretKey (or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY).",
+        AmazonS3Exception { ErrorCode: "RequestTimeTooSkewed" } => "The clock of this machine differs too much from the object store's.",
         AmazonS3Exception { StatusCode: HttpStatusCode.Forbidden } => "The credentials of the object store have no permission for the "
             + $"bucket '{options.Bucket}'. Muse needs s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket.",
         AmazonS3Exception { ErrorCode: "PermanentRedirect" or "AuthorizationHeaderMalformed" or "IllegalLocationConstraintException" } =>

@@ -6,7 +6,8 @@ namespace Muse.Queue;
 public sealed class ObjectStoreOptions
 {
     /// <summary>The bucket, which must exist. Empty: no object store. Default empty.</summary>
-    [RegularExpression("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    [RegularExpression("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        ErrorMessage = "The field {0} must have 3 to 63 lower-case letters, digits, dots and hyphens.")]
     public string Bucket { get; set; } = "";
 
     /// <summary>The address of the S3 service, such as <c>https://s3.example.com:9000</c>. Null: Amazon's, of the region.</summary>
@@ -34,7 +35,8 @@ public sealed class ObjectStoreOptions
     /// What the names of all objects begin with; the model's name follows. Two installations with one bucket need two prefixes, because
     /// each deletes the objects that its own Redis does not know. Default empty.
     /// </summary>
-    [RegularExpression("^$|^[A-Za-z0-9_.-][A-Za-z0-9_./-]{0,200}/$")]
+    [RegularExpression("^$|^[A-Za-z0-9_.-][A-Za-z0-9_./-]{0,200}/$",
+        ErrorMessage = "The field {0} must have letters, digits, '_', '.', '-' and '/', and end with '/'.")]
     public string Prefix { get; set; } = "";
 
     /// <summary>The longest time that one request to the store may take. Default 10 s.</summary>

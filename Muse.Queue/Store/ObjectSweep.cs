@@ -80,5 +80,8 @@ public sealed class ObjectSweep
 
     Task<bool> IsInputNeededAsync(string key, string jobId, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
-            StoredInput.Parse(await database.HashGetAsync(connection.Keys.Input(jobId), StoredInput.Field))?.Object.Key == key, cancellation);
+        {
+            var pointer = await database.HashGetAsync(connection.Keys.Input(jobId), StoredInput.Field);
+            return StoredInput.Parse(pointer)?.Object.Key == key;
+        }, cancellation);
 }

@@ -3,7 +3,9 @@ using StackExchange.Redis;
 
 namespace Muse.Queue;
 
-/// <summary>Points to a job's input in the store: the compressed image, then the compressed mask. In Redis: <c>{image} {pointer}</c>.</summary>
+/// <summary>
+/// Points to a job's input in the store: the compressed image, then the compressed mask. Redis holds it as <c>{image} {pointer}</c>.
+/// </summary>
 /// <param name="ImageLength">The length of the compressed image, bytes. The rest is the mask.</param>
 /// <param name="Object">The object.</param>
 readonly record struct StoredInput(int ImageLength, StoredObject Object)

@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Muse.Tests.Infrastructure;
 
-/// <summary>A real Redis Sentinel of a test's own, which watches one master and promotes a replica when it fails, after about 2 s.</summary>
+/// <summary>
+/// A real Redis Sentinel of a test's own, which watches one master and promotes a replica when it fails, after about 2 s.
+/// </summary>
 public sealed class RedisSentinel : IAsyncDisposable
 {
     /// <summary>The name of the master that it watches.</summary>

@@ -6,7 +6,9 @@ using static Muse.Tests.Queue.Samples;
 
 namespace Muse.Tests.Queue;
 
-/// <summary>A master of Redis fails, and its replica takes over: on a cluster of three masters and three replicas, and with Sentinel.</summary>
+/// <summary>
+/// A master of Redis fails, and its replica takes over: on a cluster of three masters and three replicas, and with Sentinel.
+/// </summary>
 public sealed class FailoverTests(ITestOutputHelper output)
 {
     [RedisFact]
@@ -83,7 +85,8 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await stopWorker.CancelAsync();
         await working;
         Assert.Empty(await reader.Dead.ListAsync(10, Limit()));
-        output.WriteLine($"Accepted with one replica: {accepted.Count}, lost 0. By the master alone: {acceptedByMaster.Count}, lost {lost}.");
+        output.WriteLine(
+            $"Accepted with one replica: {accepted.Count}, lost 0. By the master alone: {acceptedByMaster.Count}, lost {lost}.");
 
         // A client that sends a request again under its key until it is accepted.
         async Task SubmitAsync(QueueFixture.Program program, ConcurrentQueue<string> ids, int client)

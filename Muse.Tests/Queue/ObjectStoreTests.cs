@@ -298,6 +298,40 @@ public sealed class ObjectStoreTests : IAsyncLifetime
     }
 
     [S3Theory]
+    [InlineData("Muse.Api", "ObjectStore__Bucket", "another",
+        "ObjectStore:Bucket names the bucket 'another', which does not exist. Create it, or name another one.")]
+    [InlineData("Muse.GpuWorker", "ObjectStore__Bucket", "another",
+        "ObjectStore:Bucket names the bucket 'another', which does not exist. Create it, or name another one.")]
+    [InlineData("Muse.Api", "ObjectStore__AccessKey", "",
+        "The object store needs credentials. Set ObjectStore:AccessKey and ObjectStore:SecretKey, or AWS_ACCESS_KEY_ID and "
+        + "AWS_SECRET_ACCESS_KEY.")]
+    public async Task It_stops_a_program_at_its_start(string program, string setting, string value, string sentence)
+    {
+        (string, string)[] variables =
+        [
+            .. store.Variables, (setting, value), ("Logging__LogLevel__Default", "Warning"), ("AWS_EC2_METADATA_DISABLED", "true"),
+        ];
+        if (value.Length == 0)
+            variables = [.. variables, ("ObjectStore__SecretKey", "")];
+        await using var process = new ProgramProcess(program, fixture.Redis, variables);
+        await process.WaitForExitAsync(Limit());
+        Assert.Equal((1, $"{program} can't start: {sentence}"), (process.ExitCode, process.Output.TrimEnd()));
+    }
+
+    [S3Fact]
+    public async Task The_SDK_s_own_environment_variables_have_the_credentials_too()
+    {
+        await using var process = new ProgramProcess("Muse.Api", fixture.Redis,
+        [
+            .. store.Variables, ("ObjectStore__AccessKey", ""), ("ObjectStore__SecretKey", ""), ("AWS_ACCESS_KEY_ID", "S3RVER"),
+            ("AWS_SECRET_ACCESS_KEY", "S3RVER"),
+        ]);
+        await EventuallyAsync(() => Task.FromResult(process.Output + (process.HasExited ? "exited" : "")),
+            text => text.Contains("Application started", StringComparison.Ordinal) || process.HasExited);
+        Assert.False(process.HasExited, process.Output);
+    }
+
+    [S3Theory]
     [InlineData("PUT")]
     [InlineData("GET")]
     [InlineData("DELETE")]
