@@ -25,8 +25,9 @@ public static class ImagesEndpoints
         images.MapGet("/files/{job}/{file}", FileAsync).WithName(RouteNames.GetImageFile).AllowAnonymous()
             .RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("An image by its link")
-            .WithDescription("The links of responses with response_format 'url'. They need no key, can't be guessed and work for an hour.")
-            .ProducesOpenAIErrors(404, 503).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
+            .WithDescription("The links of responses with response_format 'url'. They need no key, can't be guessed and work for an hour. "
+                + "Where the operator allows it, they redirect to the object store that has the image.")
+            .ProducesOpenAIErrors(404, 503).Produces(302).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
     static async Task<Results<ImagesResponse, ImagesStream, ApiErrorResult>> GenerateAsync(HttpContext context, JobSubmission submission,
