@@ -13,17 +13,27 @@ sealed class ReplicatedWrites : IAsyncDisposable
     static readonly TimeSpan MarkKept = TimeSpan.FromMinutes(1);
 
     readonly QueueConnection connection;
-    readonly Lazy<Task<ConnectionMultiplexer>> redis;
+    readonly Func<ConfigurationOptions> configuration;
+    readonly Lock gate = new();
+    Task<ConnectionMultiplexer>? connecting;
 
-    public ReplicatedWrites(QueueConnection connection, Func<ConfigurationOptions> configuration)
+    public ReplicatedWrites(QueueConnection connection, Func<ConfigurationOptions> configuration) =>
+        (this.connection, this.configuration) = (connection, configuration);
+
+    /// <summary>The connection, made at its first use and again after an attempt that failed.</summary>
+    Task<ConnectionMultiplexer> ConnectAsync()
     {
-        this.connection = connection;
-        redis = new(() =>
+        lock (gate)
         {
-            var own = configuration().Clone();
-            own.AsyncTimeout += (int)connection.Options.WaitTimeout.TotalMilliseconds;
-            return ConnectionMultiplexer.ConnectAsync(own);
-        });
+            if (connecting is null or { IsFaulted: true } or { IsCanceled: true })
+            {
+                var own = configuration().Clone();
+                own.AsyncTimeout += (int)connection.Options.WaitTimeout.TotalMilliseconds;
+                connecting = ConnectionMultiplexer.ConnectAsync(own);
+            }
+
+            return connecting;
+        }
     }
 
     /// <summary>Runs a script, which may be repeated, and waits for <see cref="QueueOptions.WaitReplicas"/>.</summary>
@@ -32,7 +42,7 @@ sealed class ReplicatedWrites : IAsyncDisposable
     {
         while (true)
         {
-            var database = (await redis.Value).GetDatabase();
+            var database = (await ConnectAsync()).GetDatabase();
             var master = await database.IdentifyEndpointAsync(connection.Keys.Prefix, CommandFlags.DemandMaster)
                 ?? throw new RedisConnectionException(
                     ConnectionFailureType.UnableToConnect, CommandFlags.None, "No master of Redis is known.");
@@ -58,7 +68,7 @@ sealed class ReplicatedWrites : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (redis.IsValueCreated)
-            await (await redis.Value).DisposeAsync();
+        if (connecting is { IsCompletedSuccessfully: true } connected)
+            await (await connected).DisposeAsync();
     }
 }

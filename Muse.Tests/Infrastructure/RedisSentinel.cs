@@ -20,25 +20,8 @@ public sealed class RedisSentinel : IAsyncDisposable
     /// <summary>The connection string of a program that finds the master through it.</summary>
     public string ConnectionString => $"127.0.0.1:{port},serviceName={Service},abortConnect=false,connectTimeout=5000";
 
-    /// <summary>Starts one and waits until it knows the replica.</summary>
-    public static async Task<RedisSentinel> StartAsync(RedisServer master, RedisServer replica)
-    {
-        var sentinel = new RedisSentinel();
-        try
-        {
-            await sentinel.LaunchAsync(master);
-            await Queue.Samples.EventuallyAsync(() => sentinel.AskAsync($"SENTINEL REPLICAS {Service}"),
-                answer => answer.Contains(replica.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
-            return sentinel;
-        }
-        catch
-        {
-            await sentinel.DisposeAsync();
-            throw;
-        }
-    }
-
-    async Task LaunchAsync(RedisServer master)
+    /// <summary>Starts it and waits until it knows the replica.</summary>
+    public async Task LaunchAsync(RedisServer master, RedisServer replica)
     {
         var file = Path.Combine(folder.Path, "sentinel.conf");
         await File.WriteAllTextAsync(file, $"""
@@ -57,6 +40,8 @@ public sealed class RedisSentinel : IAsyncDisposable
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
+        await Queue.Samples.EventuallyAsync(() => AskAsync($"SENTINEL REPLICAS {Service}"),
+            answer => answer.Contains(replica.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
     }
 
     /// <summary>The beginning of its answer to a command; empty while it does not answer.</summary>

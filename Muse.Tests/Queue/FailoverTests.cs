@@ -113,12 +113,14 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await using var replica = await RedisServer.StartAsync(
             "--appendonly", "yes", "--replicaof", "127.0.0.1", $"{fixture.Redis.Port}");
         await replica.WaitUntilReplicatingAsync();
-        await using var sentinel = await RedisSentinel.StartAsync(fixture.Redis, replica);
+        await using var sentinel = new RedisSentinel();
         fixture.ConnectionString = sentinel.ConnectionString;
         var (api, worker) = (fixture.Start(("WaitReplicas", "1"), ("Lease", "00:00:02")), fixture.Start(("Lease", "00:00:02")));
-        Assert.Null(await api.Connection.FindUnsupportedAsync());
         var (before, after) = (Job(), Job());
-        Assert.IsType<SubmitOutcome.Accepted>(await api.Jobs.SubmitAsync(before, null, Limit()));
+        await Assert.ThrowsAsync<QueueUnavailableException>(() => api.Jobs.SubmitAsync(before, null, Limit()));
+        await sentinel.LaunchAsync(fixture.Redis, replica);
+        Assert.IsType<SubmitOutcome.Accepted>(await WhenAvailableAsync(() => api.Jobs.SubmitAsync(before, null, Limit())));
+        Assert.Null(await api.Connection.FindUnsupportedAsync());
         var waiting = api.Jobs.WaitWithImagesAsync(before, Limit());
 
         await fixture.Redis.KillAsync();
