@@ -2,7 +2,13 @@ using Muse.Api;
 using Muse.Queue;
 using Muse.ServiceDefaults;
 
-return await ProgramStart.RunAsync("Muse.Api", [new("Api", typeof(ApiOptions)), new("Queue", typeof(QueueOptions))], async () =>
+SettingsSection[] settings =
+[
+    new("Api", typeof(ApiOptions)),
+    new("Queue", typeof(QueueOptions)),
+    new("ObjectStore", typeof(ObjectStoreOptions)),
+];
+return await ProgramStart.RunAsync("Muse.Api", settings, async () =>
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
@@ -12,6 +18,7 @@ return await ProgramStart.RunAsync("Muse.Api", [new("Api", typeof(ApiOptions)), 
     var app = builder.Build();
     app.CheckSettings();
     await app.CheckRedisAsync();
+    await app.CheckObjectStoreAsync();
     app.UseMuseApi();
     app.MapDefaultEndpoints();
     app.MapImages();

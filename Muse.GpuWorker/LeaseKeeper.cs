@@ -3,7 +3,9 @@ using Muse.Queue;
 
 namespace Muse.GpuWorker;
 
-/// <summary>Renews the leases of the images in flight, three times a lease, and cancels those that this worker no longer owns.</summary>
+/// <summary>
+/// Renews the leases of the images that this worker holds, three times a lease, and cancels those that it no longer owns.
+/// </summary>
 sealed class LeaseKeeper(
     WorkerContext context,
     WorkQueue queue,
@@ -21,8 +23,12 @@ sealed class LeaseKeeper(
             try
             {
                 var images = context.InFlight.ToDictionary(image => image.Item);
-                foreach (var lost in await queue.RenewAsync(images.Keys, stopping))
-                    context.Engine.Cancel(images[lost].Id);
+                // Those that wait for their input are not in flight yet.
+                foreach (var lost in await queue.RenewAsync([.. images.Keys.Union(queue.Held)], stopping))
+                {
+                    if (images.TryGetValue(lost, out var image))
+                        context.Engine.Cancel(image.Id);
+                }
             }
             catch (QueueUnavailableException exception)
             {

@@ -9,6 +9,7 @@ SettingsSection[] settings =
     new("Engine", typeof(EngineOptions)),
     new("Device", typeof(DeviceOptions)),
     new("Queue", typeof(QueueOptions)),
+    new("ObjectStore", typeof(ObjectStoreOptions)),
 ];
 return await ProgramStart.RunAsync("Muse.GpuWorker", settings, async () =>
 {
@@ -20,6 +21,7 @@ return await ProgramStart.RunAsync("Muse.GpuWorker", settings, async () =>
     var app = builder.Build();
     app.CheckSettings();
     await app.CheckRedisAsync();
+    await app.CheckObjectStoreAsync();
     app.MapDefaultEndpoints();
     app.MapMetrics();
     return await app.RunWorkerAsync();

@@ -20,8 +20,8 @@ sealed class WorkLoop(
             {
                 await context.Engine.WaitForFreeSlotAsync(stopping);
                 var items = await queue.ReadAsync(context.Engine.FreeSlots, stopping);
-                foreach (var item in items)
-                    await SubmitAsync(item, stopping);
+                // One that waits for its input does not hold up the others.
+                await Task.WhenAll(items.Select(item => SubmitAsync(item, stopping)));
                 if (items.Count == 0)
                     await queue.WaitForWorkAsync(stopping);
             }

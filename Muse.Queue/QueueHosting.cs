@@ -11,20 +11,27 @@ namespace Muse.Queue;
 public static class QueueHosting
 {
     /// <summary>
-    /// Adds <see cref="JobQueue"/>, <see cref="WorkQueue"/>, <see cref="Fleet"/>, <see cref="DeadLetters"/> and
-    /// <see cref="PendingWebhooks"/> with the connection string <c>redis</c>.
+    /// Adds <see cref="JobQueue"/>, <see cref="WorkQueue"/>, <see cref="Fleet"/>, <see cref="DeadLetters"/>,
+    /// <see cref="PendingWebhooks"/> and <see cref="ObjectSweep"/> with the connection string <c>redis</c>.
     /// </summary>
     public static IHostApplicationBuilder AddMuseQueue(this IHostApplicationBuilder builder)
     {
         AddRedis(builder);
         builder.Services.AddOptions<QueueOptions>().BindConfiguration("Queue").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<QueueConnection>().AddSingleton<JobEvents>().AddSingleton<QueueSignals>();
+        builder.Services.AddOptions<ObjectStoreOptions>().BindConfiguration("ObjectStore").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<ObjectStoreOptions>>(new ObjectStoreValidator());
+        builder.Services.AddSingleton(services => new ReplicatedWrites(
+            Get<QueueConnection>(services), () => Get<IOptionsMonitor<ConfigurationOptions>>(services).CurrentValue));
+        builder.Services.AddSingleton<QueueConnection>().AddSingleton<ObjectStore>().AddSingleton<JobEvents>()
+            .AddSingleton<QueueSignals>();
         // Their constructors are internal, as their dependencies are.
         builder.Services
-            .AddSingleton(services => new JobQueue(Get<QueueConnection>(services), Get<JobEvents>(services)))
-            .AddSingleton(services =>
-                new WorkQueue(Get<QueueConnection>(services), Get<QueueSignals>(services), Get<ILogger<WorkQueue>>(services)))
+            .AddSingleton(services => new JobQueue(Get<QueueConnection>(services), Get<ObjectStore>(services),
+                Get<ReplicatedWrites>(services), Get<JobEvents>(services)))
+            .AddSingleton(services => new WorkQueue(Get<QueueConnection>(services), Get<ObjectStore>(services),
+                Get<QueueSignals>(services), Get<ILogger<WorkQueue>>(services)))
+            .AddSingleton(services => new ObjectSweep(Get<QueueConnection>(services), Get<ObjectStore>(services)))
             .AddSingleton(services => new Fleet(Get<QueueConnection>(services), Get<QueueSignals>(services)))
             .AddSingleton(services => new DeadLetters(Get<QueueConnection>(services)))
             .AddSingleton(services => new PendingWebhooks(Get<QueueConnection>(services)));
@@ -74,6 +81,16 @@ public static class QueueHosting
     }
 
     /// <summary>
+    /// Checks that the object store, if there is one, can be used. A store that is unavailable is not checked.
+    /// </summary>
+    /// <exception cref="OptionsValidationException">It can't. The message is a sentence for the operator.</exception>
+    public static async Task CheckObjectStoreAsync(this IHost app)
+    {
+        if (await app.Services.GetRequiredService<ObjectStore>().FindUnsupportedAsync() is { } sentence)
+            throw new OptionsValidationException("ObjectStore", typeof(ObjectStoreOptions), [sentence]);
+    }
+
+    /// <summary>
     /// The program starts without Redis and connects later. While Redis is unavailable, commands fail at once and do not pile up.
     /// </summary>
     internal static void Configure(ConfigurationOptions options)
@@ -81,5 +98,11 @@ public static class QueueHosting
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ReconnectRetryPolicy = new LinearRetry(200);
+    }
+
+    sealed class ObjectStoreValidator : IValidateOptions<ObjectStoreOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, ObjectStoreOptions options) =>
+            options.FindError() is { } error ? ValidateOptionsResult.Fail(error) : ValidateOptionsResult.Success;
     }
 }

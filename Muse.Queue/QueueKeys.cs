@@ -27,10 +27,15 @@ sealed class QueueKeys(string model)
     /// <summary>A job's hash: its request and state, and the state of its images. It is small and read as a whole.</summary>
     public RedisKey Job(string id) => Prefix.Append("job:" + id);
 
-    /// <summary>A job's finished images: bytes at <c>{index}</c>, format and size at <c>{index}:info</c>.</summary>
+    /// <summary>
+    /// A job's finished images: bytes at <c>{index}</c>, format and size at <c>{index}:info</c>. With an object store the bytes are empty,
+    /// and the info ends with the object's length and key.
+    /// </summary>
     public RedisKey Images(string id) => Prefix.Append("job:" + id + ":pictures");
 
-    /// <summary>The image that a job starts from, at <c>image</c>, and its mask, at <c>mask</c>.</summary>
+    /// <summary>
+    /// The image that a job starts from, at <c>image</c>, and its mask, at <c>mask</c>. With an object store, a pointer at <c>object</c>.
+    /// </summary>
     public RedisKey Input(string id) => Prefix.Append("job:" + id + ":input");
 
     /// <summary>
@@ -64,6 +69,12 @@ sealed class QueueKeys(string model)
 
     /// <summary>The secret that all API processes sign the links of images with.</summary>
     public RedisKey LinkSecret => Prefix.Append("link-secret");
+
+    /// <summary>Exists from one turn of <see cref="ObjectSweep"/> until the next.</summary>
+    public RedisKey Sweep => Prefix.Append("sweep");
+
+    /// <summary>Written before replicas are waited for (<see cref="ReplicatedWrites"/>).</summary>
+    public RedisKey Replication => Prefix.Append("replication");
 
     /// <summary>The dead letters, a stream.</summary>
     public RedisKey Dead => Prefix.Append("dead");

@@ -40,6 +40,16 @@ public sealed class QueueOptions
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan ReadinessGrace { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// A job is accepted only when so many replicas of Redis have it, so that it outlives a failover. Default 0: the master alone.
+    /// </summary>
+    [Range(0, 5)]
+    public int WaitReplicas { get; set; }
+
+    /// <summary>The longest time to wait for <see cref="WaitReplicas"/>; after it the API answers 503. Default 1 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:00:30")]
+    public TimeSpan WaitTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
     /// <summary>How often workers poll, in case a signal got lost. Default 250 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
     public TimeSpan SafetyPoll { get; set; } = TimeSpan.FromMilliseconds(250);

@@ -70,6 +70,15 @@ public sealed record ApiError(int Status, string Code, string Message, string? F
         "The queue can't be reached at the moment. Jobs that were accepted before are kept. Try again shortly.",
             RetryAfter: TimeSpan.FromSeconds(2));
 
+    /// <summary>The object store can't be reached.</summary>
+    public static readonly ApiError StoreUnavailable = new(503, "store_unavailable",
+        "The images can't be reached at the moment. They are kept. Try again shortly.", RetryAfter: TimeSpan.FromSeconds(2));
+
+    /// <summary>Not enough replicas of Redis have the job.</summary>
+    public static readonly ApiError NotReplicated = new(503, "not_replicated",
+        "Not enough replicas of the queue have confirmed the job in time. Try again shortly: with the same Idempotency-Key, a job that was "
+            + "accepted all the same is found.", RetryAfter: TimeSpan.FromSeconds(2));
+
     /// <summary>An unexpected exception. The log has it under the request's id.</summary>
     public static readonly ApiError Internal =
         new(500, "internal_error", "The server failed on this request. Its log has the reason under the id in x-request-id.");

@@ -25,6 +25,8 @@ public sealed partial class ErrorHandlingMiddleware(RequestDelegate next, ILogge
         {
             var error = exception switch
             {
+                ObjectStoreUnavailableException => ApiError.StoreUnavailable,
+                ReplicationTimeoutException => ApiError.NotReplicated,
                 QueueUnavailableException => ApiError.QueueUnavailable,
                 BadHttpRequestException { StatusCode: 413 } => ApiError.TooLarge(RequestBody.LimitOf(context)),
                 BadHttpRequestException bad => new ApiError(bad.StatusCode, "bad_request", bad.Message),
@@ -44,7 +46,7 @@ public sealed partial class ErrorHandlingMiddleware(RequestDelegate next, ILogge
     [LoggerMessage(Level = LogLevel.Error, Message = "Unhandled exception at {Method} {Path}, request {RequestId}")]
     partial void Unhandled(Exception exception, string method, string path, string requestId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The queue is unavailable: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A request gets 503: {Reason}")]
     partial void QueueUnavailable(string reason);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "The client of {Path} has disconnected")]

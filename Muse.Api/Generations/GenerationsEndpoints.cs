@@ -121,8 +121,8 @@ public static class GenerationsEndpoints
         return job.State.IsFinal() && job.Revision == seen ? TypedResults.NoContent() : new GenerationEvents(id, seen);
     }
 
-    static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> ImageAsync(string id, int index,
-        HttpContext context, JobQueue queue) =>
+    static async Task<Results<FileContentHttpResult, RedirectHttpResult, StatusCodeHttpResult, ApiErrorResult>> ImageAsync(string id,
+        int index, HttpContext context, JobQueue queue) =>
         await FindAsync(id, context, queue) is { } job
             ? await ImageFiles.GetAsync(queue, context, job, index)
             : (ApiErrorResult)ApiError.NotFound("job");

@@ -47,6 +47,7 @@ public static partial class ApiHosting
             .AddHostedService<OperationsMetrics>()
             .AddSingleton<OperationsFeed>()
             .AddHostedService(services => services.GetRequiredService<OperationsFeed>())
+            .AddHostedService<ObjectSweeper>()
             .AddSingleton<WebhookSender>()
             .AddHostedService(services => services.GetRequiredService<WebhookSender>());
         builder.Services.AddHttpClient(WebhookSender.Client, client => client.Timeout = TimeSpan.FromSeconds(10))

@@ -7,8 +7,17 @@ namespace Muse.Api;
 /// <summary>The file of a completed image. An image never changes, so its ETag is its name.</summary>
 static class ImageFiles
 {
-    public static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> GetAsync(JobQueue queue,
-        HttpContext context, JobSnapshot job, int index)
+    /// <summary>How long the address works to which a link redirects. A client follows it at once.</summary>
+    static readonly TimeSpan RedirectLifetime = TimeSpan.FromMinutes(5);
+
+    /// <summary>The file, or an error.</summary>
+    /// <param name="queue">Where the image is.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="index">The image's index in the job.</param>
+    /// <param name="mayRedirect">Whether the client may be sent to the object store, if the operator allows that.</param>
+    public static async Task<Results<FileContentHttpResult, RedirectHttpResult, StatusCodeHttpResult, ApiErrorResult>> GetAsync(
+        JobQueue queue, HttpContext context, JobSnapshot job, int index, bool mayRedirect = false)
     {
         if (index < 0 || index >= job.Images.Count)
             return (ApiErrorResult)new ApiError(404, "not_found", $"The job has images 0 to {job.Images.Count - 1}.");
@@ -24,6 +33,14 @@ static class ImageFiles
             SetCaching(context.Response);
             context.Response.Headers.ETag = tag.ToString();
             return TypedResults.StatusCode(StatusCodes.Status304NotModified);
+        }
+
+        // The address is signed for GET.
+        if (mayRedirect && !HeadRequests.IsHead(context)
+            && await queue.FindStoreAddressAsync(job.Job.Id, index, RedirectLifetime, context.RequestAborted) is { } address)
+        {
+            context.Response.Headers.CacheControl = "no-store";
+            return TypedResults.Redirect(address.AbsoluteUri);
         }
 
         if (await queue.FindImageAsync(job.Job.Id, index, context.RequestAborted) is not { } image)

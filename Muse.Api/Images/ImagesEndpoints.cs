@@ -25,8 +25,9 @@ public static class ImagesEndpoints
         images.MapGet("/files/{job}/{file}", FileAsync).WithName(RouteNames.GetImageFile).AllowAnonymous()
             .RequireRateLimiting(RateLimits.OpenRequests)
             .WithSummary("An image by its link")
-            .WithDescription("The links of responses with response_format 'url'. They need no key, can't be guessed and work for an hour.")
-            .ProducesOpenAIErrors(404, 503).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
+            .WithDescription("The links of responses with response_format 'url'. They need no key, can't be guessed and work for an hour. "
+                + "Where the operator allows it, they redirect to the object store that has the image.")
+            .ProducesOpenAIErrors(404, 503).Produces(302).Produces(200, typeof(Stream), "image/png", "image/jpeg", "image/webp");
     }
 
     static async Task<Results<ImagesResponse, ImagesStream, ApiErrorResult>> GenerateAsync(HttpContext context, JobSubmission submission,
@@ -61,10 +62,12 @@ public static class ImagesEndpoints
         var request = new ImagesRequestContext(accepted, WantsLinks(body), models.Served, body.Quality, eventPrefix);
         if (body.Stream == true)
             return new ImagesStream(request, body.PartialImages ?? 0);
-        if (await connections.WaitAsync(accepted, context) is not var (job, images))
+        if (await connections.WaitAsync(accepted, context, withImages: !request.AsLinks) is not var (job, images))
             return (ApiErrorResult)ApiError.NotFound("job");
         if (job.State != JobState.Succeeded)
             return (ApiErrorResult)ApiError.From(job);
+        if (images.Contains(null))
+            return (ApiErrorResult)ApiError.NotFound("image");
         return new ImagesResponse(request, job, images);
     }
 
@@ -74,8 +77,8 @@ public static class ImagesEndpoints
             ? body.Model?.StartsWith("dall-e-", StringComparison.Ordinal) == true
             : body.ResponseFormat == "url";
 
-    static async Task<Results<FileContentHttpResult, StatusCodeHttpResult, ApiErrorResult>> FileAsync(string job, string file,
-        JobQueue queue, ImageLinks links, HttpContext context, string? expires = null, string? signature = null)
+    static async Task<Results<FileContentHttpResult, RedirectHttpResult, StatusCodeHttpResult, ApiErrorResult>> FileAsync(string job,
+        string file, JobQueue queue, ImageLinks links, HttpContext context, string? expires = null, string? signature = null)
     {
         // The signature first: a link that was made up costs no call to Redis.
         if (!links.IsValid(job, file, expires, signature)
@@ -85,6 +88,6 @@ public static class ImagesEndpoints
             return (ApiErrorResult)ApiError.NotFound("image");
         }
 
-        return await ImageFiles.GetAsync(queue, context, snapshot, index);
+        return await ImageFiles.GetAsync(queue, context, snapshot, index, mayRedirect: true);
     }
 }

@@ -18,13 +18,18 @@ public sealed class WaitingConnections(JobQueue queue, AbandonedJobs abandoned, 
     /// <summary>
     /// Waits until the job of a submission is final, and returns it with its images, whose memory is valid until the response has ended.
     /// </summary>
+    /// <param name="submission">The submission.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="withImages">Whether the images are read. If not, there are none in the result.</param>
     /// <exception cref="OperationCanceledException">The client has disconnected.</exception>
-    public async Task<FinishedJob?> WaitAsync(SubmissionResult.Accepted submission, HttpContext context)
+    public async Task<FinishedJob?> WaitAsync(SubmissionResult.Accepted submission, HttpContext context, bool withImages = true)
     {
         var disconnected = context.RequestAborted;
         Add(submission.JobId);
         try
         {
+            if (!withImages)
+                return await queue.WaitAsync(submission.JobId, disconnected) is { } final ? new FinishedJob(final, []) : null;
             var job = submission.IsNew
                 ? await queue.WaitWithImagesAsync(submission.Job, disconnected)
                 : await queue.WaitWithImagesAsync(submission.JobId, disconnected);

@@ -76,19 +76,28 @@ static class JobHash
         };
     }
 
-    /// <summary>An image from its bytes and its <see cref="Info"/>, or null where either is missing.</summary>
+    /// <summary>The field with the format and size of an image, and with the pointer to its object if there is one.</summary>
+    public static RedisValue InfoField(int index) => $"{index}:info";
+
+    /// <summary>An image from its bytes, which are empty if they are in the object store, and its <see cref="Info"/>.</summary>
+    /// <returns>Null where either is missing.</returns>
     public static StoredImage? Image(Lease<byte>? bytes, RedisValue info)
     {
         if (bytes is null || info.IsNull)
             return null;
         var parts = info.ToString().Split(' ');
-        return parts.Length == 3 && Enum.TryParse<OutputFormat>(parts[0], out var format)
+        return parts.Length is 3 or 5 && Enum.TryParse<OutputFormat>(parts[0], out var format)
             && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
             ? new StoredImage(bytes.Memory, format, width, height, bytes)
             : null;
     }
 
-    public static RedisValue Info(StoredImage image) => $"{image.Format} {image.Width} {image.Height}";
+    /// <summary>The pointer to an image's object; null if its bytes are in Redis.</summary>
+    public static StoredObject? Object(RedisValue info) =>
+        info.ToString().Split(' ', 4) is [_, _, _, var pointer] ? StoredObject.Parse(pointer) : null;
+
+    public static RedisValue Info(StoredImage image, StoredObject? stored = null) =>
+        stored is { } pointer ? $"{image.Format} {image.Width} {image.Height} {pointer}" : $"{image.Format} {image.Width} {image.Height}";
 
     public static JobState? State(RedisValue value) =>
         !value.IsNull && value.TryParse(out int number) && number is >= 0 and <= (int)JobState.Cancelled ? (JobState)number : null;

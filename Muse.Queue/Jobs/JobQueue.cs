@@ -22,12 +22,14 @@ public sealed class JobQueue
     static readonly TimeSpan LinkSecretKept = TimeSpan.FromDays(30);
 
     readonly QueueConnection connection;
+    readonly ObjectStore objects;
+    readonly ReplicatedWrites replicated;
     readonly JobEvents events;
     readonly GroupCommit<RedisValue[], RedisResult> submissions;
 
-    internal JobQueue(QueueConnection connection, JobEvents events)
+    internal JobQueue(QueueConnection connection, ObjectStore objects, ReplicatedWrites replicated, JobEvents events)
     {
-        (this.connection, this.events) = (connection, events);
+        (this.connection, this.objects, this.replicated, this.events) = (connection, objects, replicated, events);
         submissions = new(SubmitTogetherAsync, MaxSubmittedTogether);
     }
 
@@ -41,6 +43,7 @@ public sealed class JobQueue
     /// <param name="job">The job.</param>
     /// <param name="idempotency">Identifies repeated requests, or null.</param>
     /// <param name="cancellation">Stops waiting for the response. The job may have been accepted.</param>
+    /// <exception cref="ReplicationTimeoutException">The job was accepted, and not enough replicas have confirmed it.</exception>
     public Task<SubmitOutcome> SubmitAsync(ImageJob job, IdempotencyToken? idempotency, CancellationToken cancellation) =>
         SubmitAsync(job, null, idempotency, cancellation);
 
@@ -62,6 +65,7 @@ public sealed class JobQueue
 
         // Subscribe before the job can end, so that a waiter need not read its state first.
         await events.StartAsync(cancellation);
+        var stored = await StoreInputAsync(job, input, cancellation);
         RedisValue[] arguments =
         [
             job.Id, json, job.Owner, job.Count, QueueKeys.Lane(job.Priority),
@@ -70,13 +74,16 @@ public sealed class JobQueue
             idempotency?.RequestHash ?? "",
             (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
             job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds,
-            input?.Image ?? RedisValue.EmptyString,
-            input?.Mask ?? RedisValue.EmptyString,
+            stored is null && input is not null ? input.Image : RedisValue.EmptyString,
+            stored is null && input is not null ? input.Mask : RedisValue.EmptyString,
+            stored?.ToString() ?? RedisValue.EmptyString,
         ];
         // Pixels are large: other jobs do not wait for them.
-        var submitting = input is null ? submissions.AddAsync(arguments) : SubmitAloneAsync(arguments);
+        var submitting = input is null || stored is not null ? submissions.AddAsync(arguments) : SubmitAloneAsync(arguments);
         var reply = (RedisResult[])(await submitting.WaitAsync(cancellation))!;
         var outcome = (string)reply[0]!;
+        if (stored is { } unused && !(outcome == SubmitReply.Accepted || outcome == SubmitReply.Error))
+            await objects.TryDeleteAsync(unused.Object.Key);
         if (outcome == SubmitReply.Error)
             throw QueueConnection.ToException((string)reply[1]!);
         activity?.SetTag("muse.outcome", outcome);
@@ -90,14 +97,26 @@ public sealed class JobQueue
         };
     }
 
+    /// <summary>Stores a job's input in the object store.</summary>
+    /// <returns>The pointer to it; null if there is no input or no store.</returns>
+    async Task<StoredInput?> StoreInputAsync(ImageJob job, InputPixels? input, CancellationToken cancellation) =>
+        input is null || !objects.Enabled ? null
+            : new StoredInput(input.Image.Length,
+                await objects.WriteInputAsync(objects.NewInputKey(job.Id), StoredInput.Join(input), cancellation));
+
     async Task<RedisResult> SubmitAloneAsync(RedisValue[] job) => (await SubmitTogetherAsync([job]))[0];
 
-    async Task<IReadOnlyList<RedisResult>> SubmitTogetherAsync(IReadOnlyList<RedisValue[]> jobs) =>
-        (RedisResult[])(await connection.RunAsync(QueueScripts.Submit, CancellationToken.None,
+    async Task<IReadOnlyList<RedisResult>> SubmitTogetherAsync(IReadOnlyList<RedisValue[]> jobs)
+    {
+        RedisValue[] arguments =
         [
             QueueConnection.UnfinishedMilliseconds, (long)Options.MaxWait.TotalMilliseconds, Options.MaxLength, MaxListed,
             .. jobs.SelectMany(job => job),
-        ]))!;
+        ];
+        return (RedisResult[])(Options.WaitReplicas > 0
+            ? await replicated.RunAsync(QueueScripts.Submit, arguments)
+            : await connection.RunAsync(QueueScripts.Submit, CancellationToken.None, arguments))!;
+    }
 
     static TimeSpan AtLeastASecond(double milliseconds) => TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(milliseconds / 1000)));
 
@@ -105,16 +124,33 @@ public sealed class JobQueue
     public Task<JobSnapshot?> FindAsync(string jobId, CancellationToken cancellation) =>
         connection.TryAsync(async database => JobHash.Read(await database.HashGetAllAsync(Keys.Job(jobId))), cancellation);
 
-    /// <summary>Reads the state and the images of a known job in one round trip.</summary>
-    Task<FinishedJob?> FindWithImagesAsync(ImageJob job, CancellationToken cancellation) =>
-        connection.TryAsync(async database =>
+    /// <summary>Reads the state and the images of a known job: from Redis in one round trip, from the object store all at once.</summary>
+    async Task<FinishedJob?> FindWithImagesAsync(ImageJob job, CancellationToken cancellation)
+    {
+        var (snapshot, info, bytes) = await connection.TryAsync(async database =>
         {
             var fields = database.HashGetAsync(Keys.Job(job.Id), JobHash.Fields(job));
             var infos = database.HashGetAsync(Keys.Images(job.Id), JobHash.InfoFields(job));
             var images = Task.WhenAll(Enumerable.Range(0, job.Count).Select(i => database.HashGetLeaseAsync(Keys.Images(job.Id), i)));
-            var (snapshot, info, bytes) = (JobHash.Read(job, await fields), await infos, await images);
-            return snapshot is null ? null : new FinishedJob(snapshot, [.. bytes.Select((image, i) => JobHash.Image(image, info[i]))]);
+            return (JobHash.Read(job, await fields), await infos, await images);
         }, cancellation);
+        if (snapshot is null)
+            return null;
+        return new FinishedJob(snapshot, await Task.WhenAll(bytes.Select((image, i) => ReadImageAsync(image, info[i], cancellation))));
+    }
+
+    /// <summary>An image from its fields in Redis, with its bytes from the object store if they are there.</summary>
+    /// <returns>Null if it is not stored.</returns>
+    async Task<StoredImage?> ReadImageAsync(Lease<byte>? bytes, RedisValue info, CancellationToken cancellation)
+    {
+        if (JobHash.Image(bytes, info) is not { } image)
+            return null;
+        if (JobHash.Object(info) is not { } stored)
+            return image;
+        return await objects.ReadAsync(stored, cancellation) is { } found
+            ? image with { Bytes = found.Memory[..stored.Length], Buffer = found }
+            : null;
+    }
 
     /// <summary>Waits until the job is final. One subscription per process serves all waiters.</summary>
     /// <returns>The final snapshot, or null if there is no such job.</returns>
@@ -164,10 +200,16 @@ public sealed class JobQueue
         }
     }
 
-    /// <summary>Waits for the next change and reads the job. If Redis is unavailable then, it waits until Redis is back.</summary>
+    /// <summary>Waits for the next change and reads the job.</summary>
     async Task<T?> ReadAfterChangeAsync<T>(JobListener listener, Func<Task<T?>> read, CancellationToken cancellation) where T : class
     {
         await listener.ChangedAsync(cancellation);
+        return await ReadWhenAvailableAsync(read, cancellation);
+    }
+
+    /// <summary>Reads. If Redis or the object store is unavailable, it waits until they are back.</summary>
+    async Task<T> ReadWhenAvailableAsync<T>(Func<Task<T>> read, CancellationToken cancellation)
+    {
         while (true)
         {
             try
@@ -204,19 +246,44 @@ public sealed class JobQueue
     }
 
     /// <summary>A finished image's bytes, or null. Their memory is pooled.</summary>
+    /// <exception cref="ObjectStoreUnavailableException">The bytes are in the object store, which is unavailable.</exception>
     public Task<StoredImage?> FindImageAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Images(jobId), $"{index}", index, cancellation);
+
+    /// <summary>The same. While Redis or the object store is unavailable, it waits: for a response that has begun.</summary>
+    public Task<StoredImage?> FindImageWhenAvailableAsync(string jobId, int index, CancellationToken cancellation) =>
+        ReadWhenAvailableAsync(() => FindImageAsync(jobId, index, cancellation), cancellation);
+
+    /// <summary>
+    /// An address at which a client gets a finished image from the object store without credentials; null if its bytes are in Redis, or if
+    /// <see cref="ObjectStoreOptions.RedirectLinks"/> is off.
+    /// </summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="index">The image's index in the job.</param>
+    /// <param name="lifetime">How long the address works.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    public async Task<Uri?> FindStoreAddressAsync(string jobId, int index, TimeSpan lifetime, CancellationToken cancellation)
+    {
+        if (!objects.Options.RedirectLinks || !objects.Enabled)
+            return null;
+        var info = await connection.TryAsync(
+            database => database.HashGetAsync(Keys.Images(jobId), JobHash.InfoField(index)), cancellation);
+        return JobHash.Object(info) is { } stored ? await objects.PresignAsync(stored, lifetime, cancellation) : null;
+    }
 
     /// <summary>The latest preview of an image, or null. Previews are kept for a minute after the end of their job.</summary>
     public Task<StoredImage?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Work(jobId), $"{index}:preview", index, cancellation);
 
-    Task<StoredImage?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation) =>
-        connection.TryAsync(async database =>
+    async Task<StoredImage?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation)
+    {
+        var (bytes, info) = await connection.TryAsync(async database =>
         {
-            var (bytes, info) = (database.HashGetLeaseAsync(key, field), database.HashGetAsync(key, $"{index}:info"));
-            return JobHash.Image(await bytes, await info);
+            var (bytes, info) = (database.HashGetLeaseAsync(key, field), database.HashGetAsync(key, JobHash.InfoField(index)));
+            return (await bytes, await info);
         }, cancellation);
+        return await ReadImageAsync(bytes, info, cancellation);
+    }
 
     /// <summary>
     /// Cancels the images that are not final. Waiting ones are never started, running ones leave the batch at the next step.

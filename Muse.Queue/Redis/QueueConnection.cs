@@ -39,24 +39,28 @@ sealed class QueueConnection
     /// Runs a script. Every script may be repeated with the same arguments, so a cut connection is retried for half a second.
     /// </summary>
     public Task<RedisResult> RunAsync(QueueScript script, CancellationToken cancellation, params RedisValue[] arguments) =>
-        TryAsync(async database =>
+        TryAsync(database => EvaluateAsync(database, script, arguments), cancellation);
+
+    /// <summary>Runs a script once.</summary>
+    public async Task<RedisResult> EvaluateAsync(IDatabase database, QueueScript script, RedisValue[] arguments)
+    {
+        try
         {
-            try
-            {
-                return await database.ScriptEvaluateAsync(script.Hash, prefix, arguments);
-            }
-            catch (RedisServerException exception) when (exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
-            {
-                return await database.ScriptEvaluateAsync(script.Text, prefix, arguments); // Loads the script, too.
-            }
-        }, cancellation);
+            return await database.ScriptEvaluateAsync(script.Hash, prefix, arguments);
+        }
+        catch (RedisServerException exception) when (exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal))
+        {
+            return await database.ScriptEvaluateAsync(script.Text, prefix, arguments); // Loads the script, too.
+        }
+    }
 
     /// <summary>Runs an operation that may be repeated.</summary>
     /// <exception cref="QueueUnavailableException">Redis can't be reached, does not answer, or can't do it now.</exception>
     public Task<T> TryAsync<T>(Func<IDatabase, Task<T>> operation, CancellationToken cancellation) =>
         RetryAsync(() => operation(Database), cancellation);
 
-    async Task<T> RetryAsync<T>(Func<Task<T>> operation, CancellationToken cancellation)
+    /// <summary>The same for an operation that does not use <see cref="Database"/>.</summary>
+    public async Task<T> RetryAsync<T>(Func<Task<T>> operation, CancellationToken cancellation)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -82,6 +86,8 @@ sealed class QueueConnection
         try
         {
             await Database.ScriptEvaluateAsync(QueueScripts.Probe.Text, prefix, []);
+            if (Options.WaitReplicas > 0)
+                await Database.ExecuteAsync("WAIT", 0, 1);
             foreach (var channel in (RedisChannel[])[Keys.Events, Keys.Signals])
                 await (await redis.GetSubscriber().SubscribeAsync(channel)).UnsubscribeAsync();
             return null;

@@ -16,7 +16,7 @@ local added = { [INTERACTIVE] = 0, [BATCH] = 0 }
 local batch_waiting -- Measured when it is needed.
 local owned = {}
 
-local function submit(id, json, owner, count_text, lane, begin_within, key, request, window, webhook_lease, image, mask)
+local function submit(id, json, owner, count_text, lane, begin_within, key, request, window, webhook_lease, image, mask, object)
   local job, count = job_key(id), tonumber(count_text)
 
   if key ~= '' then
@@ -64,10 +64,10 @@ local function submit(id, json, owner, count_text, lane, begin_within, key, requ
   if lane == BATCH then batch_waiting = nil end
   redis.call('HSET', job, unpack(fields))
   redis.call('PEXPIRE', job, unfinished)
-  if image ~= '' then
-    redis.call('HSET', input_key(id), 'image', image, 'mask', mask)
-    redis.call('PEXPIRE', input_key(id), unfinished)
-  end
+  -- The input's pixels, or the pointer to them in the object store.
+  if object ~= '' then redis.call('HSET', input_key(id), 'object', object)
+  elseif image ~= '' then redis.call('HSET', input_key(id), 'image', image, 'mask', mask) end
+  if object ~= '' or image ~= '' then redis.call('PEXPIRE', input_key(id), unfinished) end
   if webhook_lease ~= '' then
     redis.call('ZADD', WEBHOOKS, at + tonumber(webhook_lease), id)
     redis.call('PEXPIRE', WEBHOOKS, unfinished)
@@ -82,8 +82,9 @@ end
 
 local replies = {}
 while more_arguments() do
-  local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask = arguments(12)
-  local ok, reply = pcall(submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask)
+  local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask, object = arguments(13)
+  local ok, reply = pcall(
+    submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask, object)
   replies[#replies + 1] = ok and reply or { SUBMIT_ERROR, error_message(reply) }
 end
 for lane, count in pairs(added) do

@@ -17,7 +17,11 @@ public sealed partial class WorkQueue
     /// <summary>The time between two attempts to store a result while Redis is unavailable.</summary>
     static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>The longest time between two attempts while the object store is unavailable. They begin at the one above.</summary>
+    static readonly TimeSpan MaxStoreRetryInterval = TimeSpan.FromSeconds(4);
+
     readonly QueueConnection connection;
+    readonly ObjectStore objects;
     readonly QueueSignals.Subscription signals;
     readonly ILogger logger;
     readonly ConcurrentDictionary<string, WorkItem> held = new(); // By entry id.
@@ -26,11 +30,12 @@ public sealed partial class WorkQueue
         new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
 
     long taken, lookedForAbandoned;
+    int waitingForStore;
     volatile bool responseLost, handedBack;
 
-    internal WorkQueue(QueueConnection connection, QueueSignals signals, ILogger<WorkQueue> logger)
+    internal WorkQueue(QueueConnection connection, ObjectStore objects, QueueSignals signals, ILogger<WorkQueue> logger)
     {
-        (this.connection, this.logger) = (connection, logger);
+        (this.connection, this.objects, this.logger) = (connection, objects, logger);
         this.signals = signals.Subscribe(OnSignal);
         completions = new(CompleteTogetherAsync, MaxRead);
     }
@@ -46,6 +51,9 @@ public sealed partial class WorkQueue
     /// cancellations reliably.
     /// </summary>
     public ChannelReader<string> Cancellations => cancellations.Reader;
+
+    /// <summary>The images that this worker has taken and not ended. Their leases have to be renewed.</summary>
+    public IReadOnlyCollection<WorkItem> Held => [.. held.Values];
 
     /// <summary>Whether the last report or checkpoint reached Redis.</summary>
     public bool IsReachable { get; private set; } = true;
@@ -64,13 +72,13 @@ public sealed partial class WorkQueue
     /// <summary>
     /// Takes up to <paramref name="max"/> images (12 at a time): those of dead workers first, then new ones, interactive before batch.
     /// It never blocks. Not returned: malformed entries, which become dead letters; images past their deadline, which fail; images
-    /// that have ended already.
+    /// that have ended already. While results wait for the object store, none are taken, so that they do not fill the memory.
     /// </summary>
     /// <exception cref="QueueUnavailableException">Redis is unavailable. What it may have delivered comes with the next call.</exception>
     public async Task<IReadOnlyList<WorkItem>> ReadAsync(int max, CancellationToken cancellation)
     {
         max = Math.Min(max, MaxRead);
-        if (max <= 0)
+        if (max <= 0 || WaitsForStore)
             return [];
         var recover = responseLost;
         var arguments = new List<RedisValue>
@@ -153,7 +161,7 @@ public sealed partial class WorkQueue
         return item;
     }
 
-    /// <summary>Reads the pixels of an image's input. While Redis is unavailable, it waits.</summary>
+    /// <summary>Reads the pixels of an image's input. While Redis or the object store is unavailable, it waits.</summary>
     /// <exception cref="InvalidDataException">They are not stored, or not readable.</exception>
     public async Task<InputPixels> ReadInputAsync(WorkItem item, CancellationToken cancellation)
     {
@@ -163,6 +171,8 @@ public sealed partial class WorkQueue
             {
                 var values = await connection.TryAsync(
                     database => database.HashGetAsync(connection.Keys.Input(item.Job.Id), InputFields), cancellation);
+                if (StoredInput.Parse(values[2]) is { } stored)
+                    return stored.Split(await WhenStoreIsBackAsync(item, () => ReadObjectAsync(stored.Object, cancellation), cancellation));
                 return values[0].IsNull
                     ? throw new InvalidDataException("The input image of the job is not stored.")
                     : new((ReadOnlyMemory<byte>)values[0], (ReadOnlyMemory<byte>)values[1]);
@@ -179,7 +189,13 @@ public sealed partial class WorkQueue
         }
     }
 
-    static readonly RedisValue[] InputFields = ["image", "mask"];
+    /// <summary>An object's content. Its memory is left to the garbage collector.</summary>
+    async Task<ReadOnlyMemory<byte>> ReadObjectAsync(StoredObject stored, CancellationToken cancellation) =>
+        await objects.ReadAsync(stored, cancellation) is { } found
+            ? found.Memory[..stored.Length]
+            : throw new InvalidDataException("The input image of the job is not in the object store any more.");
+
+    static readonly RedisValue[] InputFields = ["image", "mask", StoredInput.Field];
 
     /// <summary>Completes when work was added since the last call, or after <see cref="QueueOptions.SafetyPoll"/>.</summary>
     public Task WaitForWorkAsync(CancellationToken cancellation) => signals.WaitAsync(connection.Options.SafetyPoll, cancellation);
@@ -239,24 +255,74 @@ public sealed partial class WorkQueue
     }
 
     /// <summary>
-    /// Stores the image and ends its entry, unless another worker was first. While Redis is unavailable, it waits and holds the result.
+    /// Stores the image and ends its entry, unless another worker was first. While Redis or the object store is unavailable, it waits and
+    /// holds the result.
     /// </summary>
     /// <returns>Whether this call's image was stored.</returns>
     public async Task<bool> CompleteAsync(WorkItem item, CompletedImage image, CancellationToken cancellation)
     {
+        var isFirst = await ReleaseAfterAsync(item, StoreAsync(item, image, cancellation));
+        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", isFirst ? "succeeded" : "second"));
+        return isFirst;
+    }
+
+    /// <summary>Stores the image's object first, if there is an object store, and then the pointer to it.</summary>
+    async Task<bool> StoreAsync(WorkItem item, CompletedImage image, CancellationToken cancellation)
+    {
         var stored = image.Image;
         var result = new ImageResult(image.Steps, stored.Width, stored.Height, image.PromptCutOff, image.Flagged);
         var lane = QueueKeys.Lane(item.Lane);
-        RedisValue[] fields =
-            [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobHash.Info(stored), stored.Bytes];
-        var isFirst = await ReleaseAfterAsync(item, EndAsync(async () =>
+        StoredObject? pointer = null;
+        if (objects.Enabled)
         {
-            var storing = stored.Bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);
+            var key = objects.NewImageKey(item.Job.Id, item.Index, stored.Format);
+            pointer = await WhenStoreIsBackAsync(item, () => objects.WriteImageAsync(key, stored, cancellation), cancellation);
+        }
+
+        var bytes = pointer is null ? stored.Bytes : default;
+        RedisValue[] fields =
+            [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobHash.Info(stored, pointer), bytes];
+        var isFirst = await EndAsync(async () =>
+        {
+            var storing = bytes.Length > StoredTogetherBytes ? CompleteAloneAsync(fields) : completions.AddAsync(fields);
             var reply = await storing.WaitAsync(cancellation);
             return reply.Resp2Type == ResultType.Integer ? (int)reply == 1 : throw QueueConnection.ToException((string)reply!);
-        }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation));
-        QueueTelemetry.Ended.Add(1, new KeyValuePair<string, object?>("how", isFirst ? "succeeded" : "second"));
+        }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation);
+        if (!isFirst && pointer is { } unused)
+            await objects.TryDeleteAsync(unused.Key);
         return isFirst;
+    }
+
+    /// <summary>Repeats a call to the object store until it succeeds. Meanwhile this worker takes no new images.</summary>
+    async Task<T> WhenStoreIsBackAsync<T>(WorkItem item, Func<Task<T>> call, CancellationToken cancellation)
+    {
+        var delay = RetryInterval;
+        var isWaiting = false;
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    return await call();
+                }
+                catch (ObjectStoreUnavailableException exception)
+                {
+                    LogWaitingForStore(logger, item.Index, item.Job.Id, exception.Message);
+                }
+
+                if (!isWaiting)
+                    Interlocked.Increment(ref waitingForStore);
+                isWaiting = true;
+                await Task.Delay(delay, connection.Time, cancellation);
+                delay = TimeSpan.FromTicks(Math.Min(2 * delay.Ticks, MaxStoreRetryInterval.Ticks));
+            }
+        }
+        finally
+        {
+            if (isWaiting)
+                Interlocked.Decrement(ref waitingForStore);
+        }
     }
 
     /// <summary>
@@ -344,6 +410,9 @@ public sealed partial class WorkQueue
         }
     }
 
+    /// <summary>Whether images wait for the object store.</summary>
+    internal bool WaitsForStore => Volatile.Read(ref waitingForStore) > 0;
+
     /// <summary>The state after a lost response, for tests.</summary>
     internal void ForgetAll()
     {
@@ -369,6 +438,10 @@ public sealed partial class WorkQueue
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "The result of image {Index} of job {JobId} is held until Redis is back: {Reason}")]
     static partial void LogHolding(ILogger logger, string jobId, int index, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Image {Index} of job {JobId} waits for the object store, and no new images are taken: {Reason}")]
+    static partial void LogWaitingForStore(ILogger logger, int index, string jobId, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "The input of image {Index} of job {JobId} is read again until Redis is back: {Reason}")]

@@ -46,6 +46,7 @@ public sealed class ApiServer : IAsyncDisposable
     /// <param name="redis">Another server's Redis to share; null for one of its own.</param>
     /// <param name="withoutWorker">Whether to start no worker.</param>
     /// <param name="time">The API's clock; null for the system's.</param>
+    /// <param name="store">The object store of the API and the worker; null for none.</param>
     /// <param name="redisTimeout">The timeout of Redis' commands in milliseconds: more than Muse's 3 s, for a busy machine.</param>
     public static async Task<ApiServer> StartAsync(
         FlatImageWorkerOptions? worker = null,
@@ -53,15 +54,19 @@ public sealed class ApiServer : IAsyncDisposable
         RedisServer? redis = null,
         bool withoutWorker = false,
         TimeProvider? time = null,
+        S3Server? store = null,
         int redisTimeout = 30_000)
     {
         var ownsRedis = redis is null;
         redis ??= await RedisServer.StartAsync();
-        var started = withoutWorker ? null : await FlatImageWorker.StartAsync(redis, worker ?? new());
-        var factory = new Factory(new Dictionary<string, string>(settings ?? new Dictionary<string, string>())
+        var started = withoutWorker ? null : await FlatImageWorker.StartAsync(redis, worker ?? new(), store?.Settings);
+        var all = new Dictionary<string, string>(settings ?? new Dictionary<string, string>())
         {
             ["ConnectionStrings:redis"] = $"{redis.ConnectionString},asyncTimeout={redisTimeout}",
-        }, time ?? TimeProvider.System);
+        };
+        foreach (var (name, value) in store?.Settings ?? [])
+            all[name] = value;
+        var factory = new Factory(all, time ?? TimeProvider.System);
         factory.UseKestrel();
         factory.StartServer();
         var server = new ApiServer(factory, redis, ownsRedis, started);

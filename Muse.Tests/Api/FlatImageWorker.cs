@@ -63,10 +63,13 @@ public sealed class FlatImageWorker : IAsyncDisposable
     /// <summary>Jobs it has seen, newest last.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<ImageJob> Seen { get; } = new();
 
-    public static async Task<FlatImageWorker> StartAsync(RedisServer redis, FlatImageWorkerOptions options)
+    public static async Task<FlatImageWorker> StartAsync(
+        RedisServer redis, FlatImageWorkerOptions options, IReadOnlyList<(string Name, string Value)>? store = null)
     {
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration["ConnectionStrings:redis"] = redis.ConnectionString;
+        foreach (var (name, value) in store ?? [])
+            builder.Configuration[name] = value;
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System).AddMetrics();
         builder.AddMuseQueue();
@@ -79,6 +82,13 @@ public sealed class FlatImageWorker : IAsyncDisposable
 
     /// <summary>Lets the images go on that it holds.</summary>
     public void Release() => released.TrySetResult();
+
+    /// <summary>Waits until it holds a result that the object store does not take.</summary>
+    public Task WaitForStoreAsync()
+    {
+        var queue = host.Services.GetRequiredService<WorkQueue>();
+        return Queue.Samples.EventuallyAsync(() => Task.FromResult(queue.WaitsForStore), waits => waits);
+    }
 
     /// <summary>Lets an image with "stepwise" in its prompt go on, which waits after each of its previews.</summary>
     public void Advance() => advances.Release();

@@ -18,6 +18,7 @@ public class ArrowTests
 
     [Theory]
     [InlineData("StackExchange.Redis", "Muse.Queue")]
+    [InlineData("Amazon", "Muse.Queue")]
     [InlineData("Microsoft.ML.OnnxRuntime", "Muse.Diffusion")]
     public void Only_one_project_uses_the_library(string library, string owner)
     {

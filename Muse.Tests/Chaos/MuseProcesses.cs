@@ -9,13 +9,14 @@ namespace Muse.Tests.Chaos;
 sealed class MuseProcesses : IAsyncDisposable
 {
     readonly RedisServer redis;
+    readonly (string Name, string Value)[] settings;
     readonly ProgramProcess[] workers;
     readonly List<Task> resuming = [];
     ProgramProcess api;
 
-    public MuseProcesses(RedisServer redis, int count)
+    public MuseProcesses(RedisServer redis, int count, params (string Name, string Value)[] settings)
     {
-        this.redis = redis;
+        (this.redis, this.settings) = (redis, settings);
         Address = new($"http://127.0.0.1:{RedisServer.FreePort()}");
         api = StartApi();
         workers = [.. Enumerable.Range(0, count).Select(_ => StartWorker())];
@@ -86,11 +87,11 @@ sealed class MuseProcesses : IAsyncDisposable
         workers[index] = StartWorker();
     }
 
-    ProgramProcess StartWorker() => WorkerProcess.Start(redis, "simulated:base=100ms,picture=2ms,steps=10");
+    ProgramProcess StartWorker() => WorkerProcess.Start(redis, "simulated:base=100ms,picture=2ms,steps=10", settings);
 
     ProgramProcess StartApi() => new("Muse.Api", redis,
-        ("ASPNETCORE_URLS", Address.ToString()), ("MUSE_RATE_LIMITS", "false"),
-        ("Queue__MaxWait", "1.00:00:00"), ("Queue__ReadinessGrace", "00:00:00"), ("Logging__LogLevel__Default", "Error"));
+        [("ASPNETCORE_URLS", Address.ToString()), ("MUSE_RATE_LIMITS", "false"),
+        ("Queue__MaxWait", "1.00:00:00"), ("Queue__ReadinessGrace", "00:00:00"), ("Logging__LogLevel__Default", "Error"), .. settings]);
 
     public async ValueTask DisposeAsync()
     {

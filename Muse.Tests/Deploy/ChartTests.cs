@@ -21,6 +21,7 @@ public sealed partial class ChartTests
         ("Api", typeof(ApiOptions)), ("Api__RateLimits", typeof(RateLimitOptions)), ("Autoscaler", typeof(AutoscalerOptions)),
         ("Autoscaler__Kubernetes", typeof(KubernetesOptions)), ("Queue", typeof(QueueOptions)), ("Worker", typeof(WorkerOptions)),
         ("Engine", typeof(EngineOptions)), ("Device", typeof(DeviceOptions)), ("Telemetry", typeof(TelemetryOptions)),
+        ("ObjectStore", typeof(ObjectStoreOptions)),
     ];
 
     [SkippableTheory, MemberData(nameof(AllValues))]
@@ -62,6 +63,9 @@ public sealed partial class ChartTests
     [InlineData("minWorkers is above", "autoscaler.minWorkers=5")]
     [InlineData("autoscaler.replicas", "autoscaler.replicas=0")]
     [InlineData("hpaTolerance", "autoscaler.hpaTolerance=high")]
+    [InlineData("objectStore.existingSecret is needed", "objectStore.bucket=images")]
+    [InlineData("objectStore.endpoint", "objectStore.endpoint=minio:9000")]
+    [InlineData("objectStore.prefix", "objectStore.prefix=muse")]
     [InlineData("oldestWaitSeconds", "monitoring.prometheusRule.oldestWaitSeconds=long")]
     [InlineData("kedaFrom", "networkPolicy.kedaFrom=keda")]
     public async Task A_wrong_value_is_refused_by_its_name(string name, string assignment)
@@ -225,7 +229,7 @@ public sealed partial class ChartTests
     {
         var objects = await Helm.RenderAsync(values);
         var made = objects.OfType<V1Secret>().SelectMany(each => each.StringData.Keys.Select(key => (each.Metadata.Name, key)));
-        string[] users = ["my-redis", "my-keys", "hooks"];
+        string[] users = ["my-redis", "my-keys", "my-store", "hooks"];
         var monitors = objects.OfType<ServiceMonitor>().SelectMany(each => each.Spec.Endpoints)
             .Select(each => each.Authorization?.Credentials).OfType<V1SecretKeySelector>().Select(each => (each.Name, each.Key));
         var named = Pods(objects).SelectMany(pod => pod.Spec.Containers).SelectMany(each => each.Env)

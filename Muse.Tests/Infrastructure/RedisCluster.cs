@@ -1,35 +1,48 @@
-using StackExchange.Redis;
-
 namespace Muse.Tests.Infrastructure;
 
-/// <summary>A real Redis Cluster of a test's own: masters on free loopback ports that share the slots, without replicas.</summary>
+/// <summary>A real Redis Cluster of a test's own: masters on free loopback ports that share the slots, with or without replicas.</summary>
 public sealed class RedisCluster : IAsyncDisposable
 {
     const int Slots = 16384;
 
-    RedisCluster(IReadOnlyList<RedisServer> masters) => Masters = masters;
+    readonly List<RedisServer> servers = [];
+    readonly int masters;
 
-    public IReadOnlyList<RedisServer> Masters { get; }
+    RedisCluster(int masters) => this.masters = masters;
 
-    /// <summary>One address is enough: a client asks it for the others.</summary>
-    public string ConnectionString => Masters[0].ConnectionString;
+    /// <summary>The servers that are masters at the start.</summary>
+    public IReadOnlyList<RedisServer> Masters => servers[..masters];
 
-    /// <summary>Starts one and waits until every master knows whose each slot is.</summary>
-    public static async Task<RedisCluster> StartAsync(int masters = 3)
+    /// <summary>The servers that are replicas at the start, each of the master at the same index.</summary>
+    public IReadOnlyList<RedisServer> Replicas => servers[masters..];
+
+    /// <summary>A client asks them for the others.</summary>
+    public string ConnectionString =>
+        string.Join(',', servers.Skip(1).Select(server => $"127.0.0.1:{server.Port}").Append(servers[0].ConnectionString));
+
+    /// <summary>Starts one and waits until every server knows whose each slot is.</summary>
+    /// <param name="masters">Masters.</param>
+    /// <param name="withReplicas">Whether each master has a replica that takes over when it fails, after about 3 s.</param>
+    public static async Task<RedisCluster> StartAsync(int masters = 3, bool withReplicas = false)
     {
-        var servers = new List<RedisServer>();
-        var cluster = new RedisCluster(servers);
+        var cluster = new RedisCluster(masters);
+        var servers = cluster.servers;
+        string[] failover = withReplicas ? ["--cluster-node-timeout", "3000", "--cluster-replica-validity-factor", "0"] : [];
         try
         {
             var buses = new List<int>();
-            for (var i = 0; i < masters; i++)
+            for (var i = 0; i < (withReplicas ? 2 : 1) * masters; i++)
             {
                 buses.Add(RedisServer.FreePort());
                 servers.Add(await RedisServer.StartAsync(
-                    "--cluster-enabled", "yes", "--cluster-port", $"{buses[i]}", "--appendonly", "yes"));
-                var (first, last) = (Slots * i / masters, Slots * (i + 1) / masters - 1);
-                await AskAsync(servers[i], "ADDSLOTSRANGE", first, last);
-                await AskAsync(servers[i], "SET-CONFIG-EPOCH", i + 1);
+                    ["--cluster-enabled", "yes", "--cluster-port", $"{buses[i]}", "--appendonly", "yes", .. failover]));
+                if (i < masters)
+                {
+                    var (first, last) = (Slots * i / masters, Slots * (i + 1) / masters - 1);
+                    await AskAsync(servers[i], "ADDSLOTSRANGE", first, last);
+                    await AskAsync(servers[i], "SET-CONFIG-EPOCH", i + 1);
+                }
+
                 if (i > 0)
                     await AskAsync(servers[i], "MEET", "127.0.0.1", servers[0].Port, buses[0]);
             }
@@ -38,7 +51,13 @@ public sealed class RedisCluster : IAsyncDisposable
                 await Queue.Samples.EventuallyAsync(() => AskAsync(server, "INFO"), info =>
                     info.Contains("cluster_state:ok")
                     && info.Contains($"cluster_slots_ok:{Slots}")
-                    && info.Contains($"cluster_known_nodes:{masters}"));
+                    && info.Contains($"cluster_known_nodes:{servers.Count}"));
+            }
+
+            for (var i = 0; i < cluster.Replicas.Count; i++)
+            {
+                await AskAsync(cluster.Replicas[i], "REPLICATE", await AskAsync(servers[i], "MYID"));
+                await cluster.Replicas[i].WaitUntilReplicatingAsync();
             }
 
             return cluster;
@@ -50,17 +69,11 @@ public sealed class RedisCluster : IAsyncDisposable
         }
     }
 
-    static async Task<string> AskAsync(RedisServer server, params object[] command)
-    {
-        await using var connection = await ConnectionMultiplexer.ConnectAsync($"{server.ConnectionString},allowAdmin=true");
-        var node = connection.GetServers()
-            .Single(candidate => candidate.EndPoint.ToString()!.EndsWith($":{server.Port}", StringComparison.Ordinal));
-        return (await node.ExecuteAsync("CLUSTER", command)).ToString();
-    }
+    static Task<string> AskAsync(RedisServer server, params object[] command) => server.AskAsync("CLUSTER", command);
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var master in Masters)
-            await master.DisposeAsync();
+        foreach (var server in servers)
+            await server.DisposeAsync();
     }
 }

@@ -82,6 +82,19 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until it is a replica that has its master's data.</summary>
+    public async Task WaitUntilReplicatingAsync() =>
+        await Queue.Samples.EventuallyAsync(() => AskAsync("INFO", "replication"), info => info.Contains("master_link_status:up"));
+
+    /// <summary>Sends a command to this server, whatever its role.</summary>
+    public async Task<string> AskAsync(string command, params object[] arguments)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},allowAdmin=true");
+        var server = connection.GetServers()
+            .Single(candidate => candidate.EndPoint.ToString()!.EndsWith($":{Port}", StringComparison.Ordinal));
+        return (await server.ExecuteAsync(command, arguments)).ToString();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
@@ -91,7 +104,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Whether this machine has a redis-server.</summary>
     public static bool IsAvailable => Executable is not null;
 
-    static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+    internal static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
 
     /// <summary>

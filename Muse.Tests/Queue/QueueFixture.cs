@@ -20,6 +20,9 @@ public sealed class QueueFixture : IAsyncDisposable
     public RedisServer Redis => redis ?? throw new InvalidOperationException("It is a cluster.");
     public RedisCluster Cluster => cluster ?? throw new InvalidOperationException("It is a single Redis.");
 
+    /// <summary>The object store of programs that are started later; null for none.</summary>
+    public S3Server? Store { get; set; }
+
     /// <summary>The connection string of programs that are started later.</summary>
     public string ConnectionString { get => field ?? cluster?.ConnectionString ?? Redis.ConnectionString; set; }
 
@@ -27,11 +30,23 @@ public sealed class QueueFixture : IAsyncDisposable
         new(await RedisServer.StartAsync(redisArguments), null);
 
     /// <summary>The same over a Redis Cluster of three masters.</summary>
-    public static async Task<QueueFixture> StartOnClusterAsync() => new(null, await RedisCluster.StartAsync());
+    /// <param name="withReplicas">Whether each has a replica.</param>
+    public static async Task<QueueFixture> StartOnClusterAsync(bool withReplicas = false) =>
+        new(null, await RedisCluster.StartAsync(withReplicas: withReplicas));
 
     /// <summary>A program with the queue in it.</summary>
-    /// <param name="settings">Queue options, e.g. <c>("Lease", "00:00:01")</c>.</param>
+    /// <param name="settings">Queue options, e.g. <c>("Lease", "00:00:01")</c>, or others by their full names.</param>
     public Program Start(params (string Name, string Value)[] settings) => Start(null, settings);
+
+    /// <summary>A program that has no object store.</summary>
+    public Program StartWithoutStore()
+    {
+        var store = Store;
+        Store = null;
+        var program = Start();
+        Store = store;
+        return program;
+    }
 
     public Program Start(TimeProvider? time, params (string Name, string Value)[] settings)
     {
@@ -39,8 +54,8 @@ public sealed class QueueFixture : IAsyncDisposable
         // A busy machine may take longer than Muse's 3 s.
         builder.Configuration["ConnectionStrings:redis"] =
             ConnectionString.Contains("://", StringComparison.Ordinal) ? ConnectionString : $"{ConnectionString},asyncTimeout=30000";
-        foreach (var (name, value) in settings)
-            builder.Configuration[$"Queue:{name}"] = value;
+        foreach (var (name, value) in (Store?.Settings ?? []).Concat(settings))
+            builder.Configuration[name.Contains(':', StringComparison.Ordinal) ? name : $"Queue:{name}"] = value;
         if (time is not null)
             builder.Services.AddSingleton(time);
         builder.AddMuseQueue();
@@ -73,6 +88,8 @@ public sealed class QueueFixture : IAsyncDisposable
         public Muse.Queue.Fleet Fleet { get; } = services.GetRequiredService<Muse.Queue.Fleet>();
         public DeadLetters Dead { get; } = services.GetRequiredService<DeadLetters>();
         public IDatabase Redis { get; } = services.GetRequiredService<IConnectionMultiplexer>().GetDatabase();
+        public ObjectSweep Sweep { get; } = services.GetRequiredService<ObjectSweep>();
+        internal ObjectStore Objects { get; } = services.GetRequiredService<ObjectStore>();
         internal JobEvents Events { get; } = services.GetRequiredService<JobEvents>();
         internal QueueKeys Keys { get; } = services.GetRequiredService<QueueConnection>().Keys;
     }

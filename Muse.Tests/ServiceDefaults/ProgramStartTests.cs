@@ -28,6 +28,18 @@ public class ProgramStartTests
     [InlineData("Muse.GpuWorker", "MUSE_GPU_TYPE", "abacus",
         "Worker:Device (MUSE_GPU_TYPE): There is no device 'abacus'; it can be auto, cpu, cuda, tensorrt, "
         + "plugin:/path/to/library, or simulated:base=40ms,picture=10ms.")]
+    [InlineData("Muse.Api", "ObjectStore__Bucket", "Images",
+        "ObjectStore:Bucket must have 3 to 63 lower-case letters, digits, dots and hyphens.")]
+    [InlineData("Muse.Api", "ObjectStore__Prefix", "muse",
+        "ObjectStore:Prefix must have letters, digits, '_', '.', '-' and '/', and end with '/'.")]
+    [InlineData("Muse.Api", "ObjectStore__Endpoint", "minio:9000",
+        "ObjectStore:Endpoint must be an address such as https://s3.example.com:9000, with http or https and without a path; it is "
+        + "'minio:9000'.")]
+    [InlineData("Muse.GpuWorker", "ObjectStore__Endpoint", "http://127.0.0.1:9000",
+        "ObjectStore:Endpoint is set and ObjectStore:Bucket is not. Set both, or neither.")]
+    [InlineData("Muse.GpuWorker", "ObjectStore__SecretKey", "secret",
+        "One of ObjectStore:AccessKey and ObjectStore:SecretKey is set. Set both, or neither.")]
+    [InlineData("Muse.Api", "Queue__WaitReplicas", "6", "Queue:WaitReplicas must be between 0 and 5.")]
     [InlineData("Muse.Autoscaler", "MUSE_AUTOSCALE_INTERVAL", "-30",
         "Autoscaler:Interval must be between 00:00:01 and 01:00:00 (MUSE_AUTOSCALE_INTERVAL sets it).")]
     [InlineData("Muse.Autoscaler", "MUSE_AUTOSCALE_INTERVAL", "soon",

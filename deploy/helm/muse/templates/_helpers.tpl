@@ -102,6 +102,39 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
+{{/* Environment of the programs that use the object store: the root. */}}
+{{- define "muse.objectStoreEnv" -}}
+{{- with .Values.objectStore -}}
+{{- if .bucket -}}
+- name: ObjectStore__Bucket
+  value: {{ .bucket | quote }}
+- name: ObjectStore__Region
+  value: {{ .region | quote }}
+{{- with .endpoint }}
+- name: ObjectStore__Endpoint
+  value: {{ . | quote }}
+{{- end }}
+{{- with .publicEndpoint }}
+- name: ObjectStore__PublicEndpoint
+  value: {{ . | quote }}
+{{- end }}
+{{- with .prefix }}
+- name: ObjectStore__Prefix
+  value: {{ . | quote }}
+{{- end }}
+{{- if .redirectLinks }}
+- name: ObjectStore__RedirectLinks
+  value: "true"
+{{- end }}
+{{- $secret := required "objectStore.existingSecret is needed where objectStore.bucket is set" .existingSecret }}
+- name: ObjectStore__AccessKey
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ .accessKeyKey }} } }
+- name: ObjectStore__SecretKey
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ .secretKeyKey }} } }
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "muse.probes" -}}
 readinessProbe:
   httpGet: { path: /health, port: http }

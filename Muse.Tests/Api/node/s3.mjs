@@ -1,0 +1,36 @@
+// An S3 server for tests: node s3.mjs PORT FOLDER BUCKET. It ends with its standard input, whose lines are commands:
+// "delay 500" delays each request by milliseconds, "deny PUT" refuses the requests of a method, "deny" allows them again.
+import { createInterface } from "node:readline";
+import S3rver from "@20minutes/s3rver";
+
+const [port, directory, bucket] = process.argv.slice(2);
+const server = new S3rver({
+  address: "127.0.0.1", port: Number(port), directory, silent: true, vhostBuckets: false, configureBuckets: [{ name: bucket }],
+});
+let delay = 0;
+let denied = "";
+server.middleware.unshift(async (context, next) => {
+  if (delay > 0)
+    await new Promise(resume => setTimeout(resume, delay));
+  if (context.method === denied) {
+    context.status = 403;
+    context.type = "application/xml";
+    context.body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    return;
+  }
+  // S3rver signs a bucket's path without the slash at its end, which Amazon's client sends.
+  if (context.path === `/${bucket}/`)
+    context.app = Object.create(server, { allowMismatchedSignatures: { value: true } });
+  await next();
+});
+await server.run();
+console.log("ready");
+for await (const line of createInterface({ input: process.stdin })) {
+  const [command, value] = line.split(" ");
+  if (command === "delay")
+    delay = Number(value);
+  else if (command === "deny")
+    denied = value ?? "";
+  console.log(line);
+}
+process.exit();
