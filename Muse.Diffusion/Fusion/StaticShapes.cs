@@ -92,9 +92,11 @@ sealed class StaticShapes
             "Conv" when inputs.Length > 1 => [Convolved(first, inputs[1])],
             "ReduceMean" or "ReduceSum" or "ReduceMax" => [Reduced(first, node, inputs)],
             "Softmax" or "Sigmoid" or "Erf" or "Tanh" or "Exp" or "Log" or "Abs" or "Cos" or "Sin" or "Relu" or "Gelu" or "Clip" or "CumSum"
-                or "Trilu" or "Not" or "IsNaN" or "Softplus" or "LayerNormalization" or "InstanceNormalization" or "GroupNormalization"
+                or "Trilu" or "Not" or "IsNaN" or "Softplus" or "ScatterND" or "LayerNormalization" or "InstanceNormalization" or "GroupNormalization"
                 or "RMSNormalization" or "BatchNormalization" => [new Known(first.Dimensions)],
             "Pad" or "Resize" or "Tile" => [new Known(Unknown(first.Dimensions?.Length))],
+            "Range" => [new Known([null])],
+            "Flatten" => [new Known([null, null])],
             _ => [],
         };
     }

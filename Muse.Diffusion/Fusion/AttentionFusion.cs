@@ -24,7 +24,10 @@ sealed class AttentionFusion
     readonly Operand? query, key, value;
     readonly double scale;
     readonly (NodeProto Node, bool HeadsAreThird)? result;
-    readonly List<NodeProto> added = [];
+    // What asks for the dimensions of a result that no longer is.
+    readonly List<NodeProto> resultShapes = [];
+    List<NodeProto> added = [];
+    int names;
 
     AttentionFusion(GraphIndex index, StaticShapes shapes, string softmax, AttentionScores scores, NodeProto product)
     {
@@ -89,8 +92,19 @@ sealed class AttentionFusion
         var apart = Do("Reshape", [attention, index.Integers($"muse/apart/{query.Heads}", 0, 0, query.Heads, -1)], "apart");
         if (!headsAreThird)
             Do("Transpose", [apart], "result", Permutation(SwapHeads));
-        added[^1].Output[0] = last.Output[0];
-        index.Replace(last, added);
+        ReplaceBy(last, added);
+        foreach (var shape in resultShapes)
+        {
+            added = [];
+            ShapeOfHeadsInBatch();
+            ReplaceBy(shape, added);
+        }
+    }
+
+    void ReplaceBy(NodeProto node, List<NodeProto> nodes)
+    {
+        nodes[^1].Output[0] = node.Output[0];
+        index.Replace(node, nodes);
     }
 
     // MultiHeadAttention repeats no row, as products of matrices do.
@@ -144,10 +158,16 @@ sealed class AttentionFusion
     // The operation whose result is that of the attention, and whether it is [batch, tokens, heads, width].
     (NodeProto, bool)? ResultOf(NodeProto product)
     {
-        var next = index.OnlyConsumer(product.Output[0]);
         if (shapes.DimensionsOf(product.Output[0]) is [_, _, _, _])
+        {
+            var next = index.OnlyConsumer(product.Output[0]);
             return next is not null && Transposed(next.Output[0], SwapHeads) is not null ? (next, true) : (product, false);
-        return next is { OpType: "Reshape" } apart && shapes.DimensionsOf(apart.Output[0]) is [_, { } heads, _, _] && heads == query?.Heads
+        }
+        // diffusers' older processor computes the shape of its last reshaping from this one's result.
+        var consumers = index.Consumers(product.Output[0]) ?? [];
+        resultShapes.AddRange(consumers.Where(node => node is { OpType: "Shape", Attribute.Count: 0 }));
+        return consumers.Except(resultShapes).ToArray() is [{ OpType: "Reshape" } apart]
+            && shapes.DimensionsOf(apart.Output[0]) is [_, { } heads, _, _] && heads == query?.Heads
             && index.OnlyConsumer(apart.Output[0]) is { } swapped && Transposed(swapped.Output[0], SwapHeads) is not null
                 ? (swapped, true) : null;
     }
@@ -164,16 +184,31 @@ sealed class AttentionFusion
     {
         var queries = Do("Gather", [Do("Shape", [query], "query/shape"), index.Integers("muse/1", 1)], "queries");
         var shape = Do("Concat", [index.Integers("muse/1/1", 1, 1), queries, index.Integers("muse/1", 1)], "bias/shape",
-            new AttributeProto { Name = "axis", Type = AttributeType.Int, I = 0 });
+            Axis(0));
         return Do("Expand", [bias, shape], "bias");
+    }
+
+    // [batch · heads, queries, width of a value], of operands [batch, tokens, heads, width].
+    void ShapeOfHeadsInBatch()
+    {
+        string queries = Do("Shape", [query!.Value], "query/shape"), values = Do("Shape", [value!.Value], "value/shape");
+        var batch = Do("Gather", [queries, index.Integers("muse/0", 0)], "batch");
+        Do("Concat",
+        [
+            Do("Mul", [batch, index.Integers($"muse/heads/{query.Heads}", query.Heads)], "batch/heads"),
+            Do("Gather", [queries, index.Integers("muse/1", 1)], "queries"),
+            Do("Gather", [values, index.Integers("muse/3", 3)], "width"),
+        ], "shape", Axis(0));
     }
 
     string Do(string operation, string[] inputs, string result, params AttributeProto[] attributes)
     {
-        var name = $"muse/{softmax}/{result}";
+        var name = $"muse/{softmax}/{result}/{names++}";
         added.Add(new NodeProto { Name = name, OpType = operation, Input = { inputs }, Output = { name }, Attribute = { attributes } });
         return name;
     }
+
+    static AttributeProto Axis(long axis) => new() { Name = "axis", Type = AttributeType.Int, I = axis };
 
     static AttributeProto Permutation(long[] order) => new() { Name = "perm", Type = AttributeType.Ints, Ints = { order } };
 }

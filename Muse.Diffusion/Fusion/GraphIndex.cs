@@ -41,8 +41,11 @@ sealed class GraphIndex
     public bool IsComputed(string value) => Producer(value) is { OpType: not "Constant" };
 
     /// <summary>The only operation that takes a value; null where there are several or none, or it is an output of the graph.</summary>
-    public NodeProto? OnlyConsumer(string value) =>
-        !outputs.Contains(value) && consumers.GetValueOrDefault(value) is [var node] ? node : null;
+    public NodeProto? OnlyConsumer(string value) => Consumers(value) is [var node] ? node : null;
+
+    /// <summary>The operations that take a value; null where it is an output of the graph.</summary>
+    public IReadOnlyList<NodeProto>? Consumers(string value) =>
+        outputs.Contains(value) ? null : consumers.GetValueOrDefault(value) ?? [];
 
     /// <summary>Puts operations in the place of one, whose result the last of them makes.</summary>
     public void Replace(NodeProto node, IEnumerable<NodeProto> by) => replacements[node] = [.. by];
