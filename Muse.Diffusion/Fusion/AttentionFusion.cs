@@ -4,7 +4,7 @@ using static Muse.Diffusion.Onnx.AttributeProto.Types;
 namespace Muse.Diffusion;
 
 /// <summary>
-/// An attention that was exported as single operations, softmax(scale · q · kᵀ + bias) · v, and its fusion to ONNX Runtime's
+/// An attention that was exported as single operations, softmax(scale · q · kᵀ) · v, and its fusion to ONNX Runtime's
 /// <c>com.microsoft::MultiHeadAttention</c> (https://onnxruntime.ai/docs/ContribOperators.html).
 /// </summary>
 /// <remarks>
@@ -48,15 +48,16 @@ sealed class AttentionFusion
     /// <param name="Batch">The size of the batch; null where it varies.</param>
     sealed record Operand(string Value, long[]? Order, long Heads, long? Batch);
 
-    /// <summary>Whether something is added to the scores, such as a mask.</summary>
-    public bool HasBias => scores.Bias is not null;
+    /// <summary>
+    /// Whether something is added to the scores, as text encoders do. That is not fused: ONNX Runtime's kernel computes it as the single
+    /// operations do, with all scores in memory.
+    /// </summary>
+    public bool IsMasked => scores.IsMasked;
 
     /// <summary>Whether all of it is known.</summary>
     public bool CanFuse =>
-        query is not null && key is not null && value is not null && result is not null
-        && key.Heads == query.Heads && value.Heads == query.Heads && IsOneBatch(query.Batch, key.Batch) && IsOneBatch(query.Batch, value.Batch)
-        // MultiHeadAttention wants a bias for each key, in the type of the queries.
-        && (scores.Bias is null || !scores.IsCast && shapes.DimensionsOf(scores.Bias) is [.., not 1] and { Length: <= 4 });
+        !IsMasked && query is not null && key is not null && value is not null && result is not null
+        && key.Heads == query.Heads && value.Heads == query.Heads && IsOneBatch(query.Batch, key.Batch) && IsOneBatch(query.Batch, value.Batch);
 
     /// <summary>Finds the attentions of a graph, also those that can't be fused.</summary>
     /// <param name="index">The graph.</param>
@@ -84,8 +85,7 @@ sealed class AttentionFusion
     {
         var (last, headsAreThird) = result!.Value;
         string q = Together(query!, "query"), k = Together(key!, "key"), v = Together(value!, "value");
-        string[] inputs = scores.Bias is { } bias ? [q, k, v, "", "", ForAllQueries(bias, q)] : [q, k, v];
-        var attention = Do("MultiHeadAttention", inputs, "heads",
+        var attention = Do("MultiHeadAttention", [q, k, v], "heads",
             new AttributeProto { Name = "num_heads", Type = AttributeType.Int, I = query!.Heads },
             new AttributeProto { Name = "scale", Type = AttributeType.Float, F = (float)scale });
         added[^1].Domain = "com.microsoft";
@@ -177,15 +177,6 @@ sealed class AttentionFusion
     {
         var tokens = operand.Order is { } order ? Do("Transpose", [operand.Value], $"{role}/tokens", Permutation(order)) : operand.Value;
         return Do("Reshape", [tokens, index.Integers("muse/together", 0, 0, -1)], role);
-    }
-
-    // [batch or 1, heads or 1, queries, keys]. MultiHeadAttention does not repeat a row of the bias itself.
-    string ForAllQueries(string bias, string query)
-    {
-        var queries = Do("Gather", [Do("Shape", [query], "query/shape"), index.Integers("muse/1", 1)], "queries");
-        var shape = Do("Concat", [index.Integers("muse/1/1", 1, 1), queries, index.Integers("muse/1", 1)], "bias/shape",
-            Axis(0));
-        return Do("Expand", [bias, shape], "bias");
     }
 
     // [batch · heads, queries, width of a value], of operands [batch, tokens, heads, width].

@@ -2,12 +2,11 @@ using Muse.Diffusion.Onnx;
 
 namespace Muse.Diffusion;
 
-/// <summary>What a softmax is computed of: scale · product + bias.</summary>
+/// <summary>What a softmax is computed of: scale · product, perhaps with a mask.</summary>
 /// <param name="Product">The product of two computed values, of queries and transposed keys.</param>
 /// <param name="Scale">What it is multiplied with.</param>
-/// <param name="Bias">What is added to it, such as a mask; null where nothing is.</param>
-/// <param name="IsCast">Whether its number type is changed on the way.</param>
-sealed record AttentionScores(NodeProto Product, double Scale, string? Bias, bool IsCast)
+/// <param name="IsMasked">Whether something other than zeros is added to it.</param>
+sealed record AttentionScores(NodeProto Product, double Scale, bool IsMasked)
 {
     /// <summary>Follows a softmax's input back; null where it is not such a sum.</summary>
     public static AttentionScores? Before(string name, GraphIndex index, StaticShapes shapes)
@@ -15,12 +14,11 @@ sealed record AttentionScores(NodeProto Product, double Scale, string? Bias, boo
         switch (index.Producer(name))
         {
             case { OpType: "MatMul" } product when product.Input.All(index.IsComputed):
-                return new AttentionScores(product, 1, Bias: null, IsCast: false);
+                return new AttentionScores(product, 1, IsMasked: false);
             case { OpType: "Cast" or "Identity" } cast:
-                return Before(cast.Input[0], index, shapes) is { } inner ? inner with { IsCast = true } : null;
+                return Before(cast.Input[0], index, shapes);
             case { OpType: "Mul" or "Div" } node when Factor(node, shapes) is var (value, factor):
-                // A bias would be scaled as well, which no export does.
-                return Before(value, index, shapes) is { Bias: null } unscaled ? unscaled with { Scale = unscaled.Scale * factor } : null;
+                return Before(value, index, shapes) is { } unscaled ? unscaled with { Scale = unscaled.Scale * factor } : null;
             case { OpType: "Add" } sum:
                 return Sum(sum.Input[0], sum.Input[1], index, shapes) ?? Sum(sum.Input[1], sum.Input[0], index, shapes);
             default:
@@ -39,9 +37,7 @@ sealed record AttentionScores(NodeProto Product, double Scale, string? Bias, boo
 
     static AttentionScores? Sum(string scores, string added, GraphIndex index, StaticShapes shapes) =>
         Before(scores, index, shapes) is not { } found ? null
-        : IsZero(added, index, shapes) ? found
-        : found.Bias is null ? found with { Bias = added }
-        : null;
+        : IsZero(added, index, shapes) ? found : found with { IsMasked = true };
 
     static (string Value, double Factor)? Factor(NodeProto node, StaticShapes shapes) =>
         shapes.NumberOf(node.Input[1]) is { } second ? (node.Input[0], node.OpType == "Div" ? 1 / second : second)

@@ -8,7 +8,8 @@ namespace Muse.Diffusion;
 /// <param name="Model">The graph as an ONNX model. ONNX Runtime needs the folder of the file for its weights.</param>
 /// <param name="Fused">How many attentions are fused.</param>
 /// <param name="Attentions">How many there are: softmaxes between two products of computed values.</param>
-sealed record GraphFusion(byte[] Model, int Fused, int Attentions)
+/// <param name="Masked">How many of them are not fused because something is added to their scores.</param>
+sealed record GraphFusion(byte[] Model, int Fused, int Attentions, int Masked)
 {
     const string ContribDomain = "com.microsoft";
 
@@ -26,13 +27,14 @@ sealed record GraphFusion(byte[] Model, int Fused, int Attentions)
         if (attentions.Count == 0)
             return null;
         var fused = attentions.Where(attention => attention.CanFuse).ToList();
+        var masked = attentions.Count(attention => attention.IsMasked);
         if (fused.Count == 0)
-            return new GraphFusion([], 0, attentions.Count);
+            return new GraphFusion([], 0, attentions.Count, masked);
         foreach (var attention in fused)
             attention.Fuse();
         index.Apply();
         if (model.OpsetImport.All(import => import.Domain != ContribDomain))
             model.OpsetImport.Add(new Onnx.OperatorSetIdProto { Domain = ContribDomain, Version = 1 });
-        return new GraphFusion(model.ToByteArray(), fused.Count, attentions.Count);
+        return new GraphFusion(model.ToByteArray(), fused.Count, attentions.Count, masked);
     }
 }

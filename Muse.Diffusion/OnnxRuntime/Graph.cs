@@ -69,7 +69,7 @@ sealed class Graph : IDisposable
         {
             if (GraphFusion.Of(path) is not { } fusion)
                 return null;
-            EngineLog.Fused(logger, file, fusion.Fused, fusion.Attentions);
+            EngineLog.Fused(logger, file, fusion.Fused, fusion.Attentions, fusion.Masked);
             if (fusion.Fused == 0)
                 return null;
             // Where the weights are, which the fused graph does not contain.

@@ -4,21 +4,21 @@ using Muse.Diffusion;
 
 namespace Muse.Benchmarks;
 
-/// <summary>The denoiser's step with fused attentions against the graph as it is, on the CPU.</summary>
+/// <summary>The denoiser's step with fused attentions against the graph as it is.</summary>
 static class Fusion
 {
-    static readonly int[] Requests = [1, 4, 12];
-
     /// <param name="report">Receives the figures.</param>
-    /// <param name="args">Models' folders; none for the built-in ones. Then perhaps a device, <c>cpu</c> by default.</param>
+    /// <param name="args">
+    /// Nothing for the built-in models; or a model's folder, a device, <c>cpu</c> by default, and the numbers of requests, <c>1,4,12</c> by
+    /// default.
+    /// </param>
     public static async Task RunAsync(Report report, string[] args)
     {
-        var device = args.Length > 0 && !Directory.Exists(args[^1]) ? args[^1] : "cpu";
-        var folders = args.Where(Directory.Exists).ToArray();
-        if (folders.Length == 0)
-            folders = [Path.Combine("models", "scenes"), Path.Combine("models", "scenes3")];
+        var folders = args.Length > 0 ? args[..1] : [Path.Combine("models", "scenes"), Path.Combine("models", "scenes3")];
+        var device = args.Length > 1 ? args[1] : "cpu";
+        var requests = (args.Length > 2 ? args[2] : "1,4,12").Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture));
         foreach (var folder in folders)
-            await RunAsync(report, folder, device);
+            await RunAsync(report, folder, device, [.. requests]);
     }
 
     /// <summary>Prints the peak of this process's memory in MiB after two steps.</summary>
@@ -34,7 +34,7 @@ static class Fusion
         Console.WriteLine(ModelMemory.Status()["VmHWM"].ToString(CultureInfo.InvariantCulture));
     }
 
-    static async Task RunAsync(Report report, string folder, string device)
+    static async Task RunAsync(Report report, string folder, string device, int[] numbers)
     {
         report.Heading($"Fused attentions against the graph as it is: {folder} on {device}");
         report.Line($"Milliseconds a step are medians of steps that alternate in one process. The peak of memory is of a process for each");
@@ -43,7 +43,7 @@ static class Fusion
         report.Columns("requests", "rows", "plain, ms a step", "fused", "fused against plain", "plain, peak MiB", "fused", "difference");
         using var plain = new Step(folder, device, fused: false);
         using var fused = new Step(folder, device, fused: true);
-        foreach (var requests in Requests)
+        foreach (var requests in numbers)
         {
             var rows = plain.Prepare(requests);
             fused.Prepare(requests);
@@ -51,7 +51,7 @@ static class Fusion
             var (most, difference) = (outputs.Max(Math.Abs), outputs.Zip(others).Max(pair => Math.Abs(pair.First - pair.Second)));
             List<double> plainTimes = [], fusedTimes = [];
             var clock = Stopwatch.StartNew();
-            while (plainTimes.Count < 5 || clock.Elapsed.TotalSeconds < 10)
+            while (plainTimes.Count < 3 || clock.Elapsed.TotalSeconds < 10)
             {
                 plainTimes.Add(Milliseconds(plain));
                 fusedTimes.Add(Milliseconds(fused));

@@ -12,10 +12,6 @@ sealed class ToyAttention
 {
     public const int Heads = 4, Width = 32;
 
-    /// <summary>Whether <c>mask</c> [batch, 1, 1, keys] is added to the scores.</summary>
-    public bool HasMask { get; init; }
-    /// <summary>What the scores are multiplied with after the mask was added; null for nothing.</summary>
-    public float? ScaleAfterMask { get; init; }
     /// <summary>Whether all queries look at the keys of one head.</summary>
     public bool OneKeyHead { get; init; }
     /// <summary>The axis of the softmax.</summary>
@@ -45,10 +41,6 @@ sealed class ToyAttention
         if (IsHalf)
             root = graph.Do("Cast", [root], OnnxGraph.Attribute("to", (long)TensorElementType.Float16));
         var scores = graph.Do("MatMul", [graph.Do("Mul", [queries, root]), graph.Do("Mul", [Transposed(graph, keys), root])]);
-        if (HasMask)
-            scores = graph.Do("Add", [scores, graph.Input("mask", TensorElementType.Float, "batch", 1, 1, "keys")]);
-        if (ScaleAfterMask is { } scale)
-            scores = graph.Do("Mul", [scores, graph.Floats([scale])]);
         var weightsOfValues = graph.Do("Softmax", [scores], OnnxGraph.Attribute("axis", Axis));
         if (GivesWeights)
             graph.Output("weights", TensorElementType.Float, weightsOfValues, "batch", Heads, "queries", "keys");
