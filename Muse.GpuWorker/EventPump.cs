@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using CommunityToolkit.HighPerformance.Buffers;
 using Microsoft.Extensions.Options;
 using Muse.Diffusion;
 using Muse.Queue;
@@ -131,9 +132,13 @@ sealed class EventPump(
         var item = inFlight.Item;
         var image = RequestMapping.Content(item.Job, completed.Image);
         var metadata = new ImageMetadata(ImageParameters.Describe(inFlight.Request, context.Model), options.Value.AiGeneratedMark);
-        var bytes = ImageEncoder.Encode(image, RequestMapping.Format(item.Job.Format), item.Job.Quality, metadata);
-        var stored = new StoredImage(bytes, item.Job.Format, image.Width, image.Height);
+        var file = new ArrayPoolBufferWriter<byte>(image.Pixels.Length / 2);
+        ImageEncoder.Encode(image, RequestMapping.Format(item.Job.Format), file, item.Job.Quality, metadata);
+        completed.Image.Recycle();
+        var stored = new StoredImage(file.WrittenMemory, item.Job.Format, image.Width, image.Height, file);
         var result = new CompletedImage(stored, completed.Steps, item.StartedAt, completed.PromptCutOff, completed.Flagged);
         await queue.CompleteAsync(item, result, giveUp);
+        // Not after an exception: a call that Redis has not answered may still be sent.
+        stored.Dispose();
     }
 }

@@ -107,7 +107,7 @@ public static class Automatic1111Endpoints
     {
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
-        if (await connections.WaitAsync(accepted, context.RequestAborted) is not { } finished)
+        if (await connections.WaitAsync(accepted, context) is not { } finished)
             return (ApiErrorResult)ApiError.NotFound("job");
         // An interrupted job has the images that were completed before.
         return finished.Job.State == JobState.Failed || finished.Images.All(image => image is null)

@@ -28,6 +28,7 @@ static class ImageFiles
 
         if (await queue.FindImageAsync(job.Job.Id, index, context.RequestAborted) is not { } image)
             return (ApiErrorResult)ApiError.NotFound("image");
+        context.Response.RegisterForDispose(image);
         SetCaching(context.Response);
         return TypedResults.Bytes(image.Bytes, ImageLinks.MediaType(image.Format), enableRangeProcessing: true,
             lastModified: job.FinishedAt, entityTag: tag);

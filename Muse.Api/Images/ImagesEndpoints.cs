@@ -61,7 +61,7 @@ public static class ImagesEndpoints
         var request = new ImagesRequestContext(accepted, WantsLinks(body), models.Served, body.Quality, eventPrefix);
         if (body.Stream == true)
             return new ImagesStream(request, body.PartialImages ?? 0);
-        if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, images))
+        if (await connections.WaitAsync(accepted, context) is not var (job, images))
             return (ApiErrorResult)ApiError.NotFound("job");
         if (job.State != JobState.Succeeded)
             return (ApiErrorResult)ApiError.From(job);

@@ -59,7 +59,8 @@ public sealed class ImagesStream(ImagesRequestContext request, int partials) : I
             if (image.State == JobState.Succeeded && sent.AddCompleted(image)
                 && await queue.FindImageAsync(request.JobId, image.Index, cancellation) is { } completed)
             {
-                await SendAsync(events, $"{request.EventPrefix}.completed", job, image, completed, null, cancellation);
+                using (completed)
+                    await SendAsync(events, $"{request.EventPrefix}.completed", job, image, completed, null, cancellation);
             }
         }
     }

@@ -55,7 +55,7 @@ public static class OriginalMuseEndpoints
     {
         if (result is not SubmissionResult.Accepted accepted)
             return (ApiErrorResult)((SubmissionResult.Rejected)result).Error;
-        if (await connections.WaitAsync(accepted, context.RequestAborted) is not var (job, images))
+        if (await connections.WaitAsync(accepted, context) is not var (job, images))
             return (ApiErrorResult)ApiError.NotFound("job");
         return job.State == JobState.Succeeded && images[0] is { } image ? new DataUrlResult(image)
             : (ApiErrorResult)ApiError.From(job);

@@ -15,16 +15,22 @@ public sealed class WaitingConnections(JobQueue queue, AbandonedJobs abandoned, 
     /// <summary>The number of jobs that connections wait for.</summary>
     public int Count => waiting.Count;
 
-    /// <summary>Waits until the job of a submission is final, and returns it with its images.</summary>
+    /// <summary>
+    /// Waits until the job of a submission is final, and returns it with its images, whose memory is valid until the response has ended.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The client has disconnected.</exception>
-    public async Task<FinishedJob?> WaitAsync(SubmissionResult.Accepted submission, CancellationToken disconnected)
+    public async Task<FinishedJob?> WaitAsync(SubmissionResult.Accepted submission, HttpContext context)
     {
+        var disconnected = context.RequestAborted;
         Add(submission.JobId);
         try
         {
-            return submission.IsNew
+            var job = submission.IsNew
                 ? await queue.WaitWithImagesAsync(submission.Job, disconnected)
                 : await queue.WaitWithImagesAsync(submission.JobId, disconnected);
+            if (job is not null)
+                context.Response.RegisterForDispose(job);
+            return job;
         }
         finally
         {

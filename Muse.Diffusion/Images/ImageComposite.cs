@@ -21,14 +21,15 @@ static class ImageComposite
     public static RgbImage Compose(RgbImage generated, RgbImage input, byte[] mask)
     {
         var distances = DistancesToKept(mask, input.Width, input.Height);
-        var pixels = new byte[input.Pixels.Length];
+        var image = RgbImage.Create(input.Width, input.Height);
+        var pixels = image.Pixels;
         for (var i = 0; i < mask.Length; i++)
         {
             var weight = mask[i] * Math.Clamp((2 * distances[i] - Straight) * Whole / (2 * Straight * Feather), 0, Whole);
             for (var p = 3 * i; p < 3 * i + 3; p++)
                 pixels[p] = (byte)((generated.Pixels[p] * weight + input.Pixels[p] * (255 * Whole - weight) + 127 * Whole) / (255 * Whole));
         }
-        return new RgbImage(input.Width, input.Height, pixels);
+        return image;
     }
 
     // Two passes, from the top left and from the bottom right. The image's border is no edge of the mask.

@@ -1,3 +1,4 @@
+using System.Buffers;
 using SkiaSharp;
 
 namespace Muse.Diffusion;
@@ -12,10 +13,27 @@ public static class ImageEncoder
     /// <param name="metadata">What the file says of the image besides the pixels; null for nothing.</param>
     public static byte[] Encode(RgbImage image, ImageFormat format, int quality = 90, ImageMetadata? metadata = null)
     {
+        var file = new ArrayBufferWriter<byte>();
+        Encode(image, format, file, quality, metadata);
+        return file.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Encodes an image into a buffer.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="format">The file format.</param>
+    /// <param name="file">The buffer.</param>
+    /// <param name="quality">0 to 100, for the lossy formats.</param>
+    /// <param name="metadata">What the file says of the image besides the pixels; null for nothing.</param>
+    public static void Encode(RgbImage image, ImageFormat format, IBufferWriter<byte> file, int quality = 90,
+        ImageMetadata? metadata = null)
+    {
         ArgumentOutOfRangeException.ThrowIfNegative(quality);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(quality, 100);
         if (format == ImageFormat.Png)
-            return PngWriter.Write(image, metadata?.PngTexts() ?? []);
+        {
+            PngWriter.Write(image, metadata?.PngTexts() ?? [], file);
+            return;
+        }
         using var bitmap = ToBitmap(image);
         using var pixels = bitmap.PeekPixels();
         using var data = format switch
@@ -26,12 +44,12 @@ public static class ImageEncoder
         };
         if (data is null)
             throw new InvalidOperationException($"An image of {image.Width}x{image.Height} can't be written as {format}.");
-        return (metadata, format) switch
+        file.Write((metadata, format) switch
         {
-            (null, _) => data.ToArray(),
+            (null, _) => data.AsSpan(),
             (_, ImageFormat.Jpeg) => metadata.AddToJpeg(data.AsSpan()),
             _ => metadata.AddToWebP(data.AsSpan(), image.Width, image.Height),
-        };
+        });
     }
 
     internal static SKBitmap ToBitmap(RgbImage image)

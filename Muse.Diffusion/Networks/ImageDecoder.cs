@@ -83,13 +83,14 @@ sealed class ImageDecoder : IDisposable
         // What comes of a latent that is not a number becomes black here; the engine reports it.
         TensorPrimitives.MaxNumber(planes, 0f, planes);
         var count = width * height;
-        var pixels = new byte[3 * count];
+        var image = RgbImage.Create(width, height);
+        var pixels = image.Pixels;
         for (var i = 0; i < count; i++)
         {
             pixels[3 * i] = (byte)planes[i];
             pixels[3 * i + 1] = (byte)planes[count + i];
             pixels[3 * i + 2] = (byte)planes[2 * count + i];
         }
-        return new RgbImage(width, height, pixels);
+        return image;
     }
 }

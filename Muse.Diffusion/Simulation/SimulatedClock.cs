@@ -2,7 +2,7 @@ namespace Muse.Diffusion;
 
 /// <summary>Lets simulated time pass: waits, without using the processor, and exactly on average.</summary>
 /// <remarks>
-/// Timers count in milliseconds and are late by a part of one; what a wait was too short or too long, the next makes up for.
+/// Timers and sleep count in milliseconds and are late by a part of one; what a wait was too short or too long, the next makes up for.
 /// </remarks>
 sealed class SimulatedClock : IDisposable
 {
@@ -26,8 +26,7 @@ sealed class SimulatedClock : IDisposable
         var from = time.GetTimestamp();
         while (owed >= Unit)
         {
-            timer.Change(TimeSpan.FromMilliseconds(Math.Floor(owed.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
-            rang.WaitOne();
+            Wait(TimeSpan.FromMilliseconds(Math.Floor(owed.TotalMilliseconds)));
             var now = time.GetTimestamp();
             owed -= time.GetElapsedTime(from, now);
             from = now;
@@ -35,6 +34,18 @@ sealed class SimulatedClock : IDisposable
         // A machine that stood still for a while owes nothing for it.
         if (owed < -cost)
             owed = -cost;
+    }
+
+    // A timer wakes two more threads, which would take more of the processor than all else in a step.
+    void Wait(TimeSpan duration)
+    {
+        if (time == TimeProvider.System)
+        {
+            Thread.Sleep(duration);
+            return;
+        }
+        timer.Change(duration, Timeout.InfiniteTimeSpan);
+        rang.WaitOne();
     }
 
     public void Dispose()

@@ -152,7 +152,8 @@ public sealed class SimulatedModel : IDiffusionModel
         int width = latent.Width * PixelsPerCell, height = latent.Height * PixelsPerCell;
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(MemoryMarshal.AsBytes(values), hash);
-        var pixels = new byte[3 * width * height];
+        var image = RgbImage.Create(width, height);
+        var pixels = image.Pixels;
         // Noise does not compress, a plain colour to nearly nothing: so many rows of noise give the requested size.
         var noise = Math.Min(spec.Bytes, pixels.Length);
         // Copied, since drawing it costs as much as encoding the image. Each image begins elsewhere.
@@ -168,7 +169,7 @@ public sealed class SimulatedModel : IDiffusionModel
         hash[..Math.Min(3, plain.Length)].CopyTo(plain);
         for (var filled = 3; filled < plain.Length; filled *= 2)
             plain[..Math.Min(filled, plain.Length - filled)].CopyTo(plain[filled..]);
-        return new RgbImage(width, height, pixels);
+        return image;
     }
 
     static byte[] DrawNoise()

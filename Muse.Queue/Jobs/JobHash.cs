@@ -12,14 +12,14 @@ static class JobHash
         ["state", "revision", "started", "finished", "at", .. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])
             [$"{i}:state", $"{i}:result", $"{i}:begun", $"{i}:ended", $"{i}:step", $"{i}:steps", $"{i}:previews", $"{i}:worker"])])];
 
-    static readonly RedisValue[][] AllImageFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
-        [.. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])[$"{i}", $"{i}:info"])])];
+    static readonly RedisValue[][] AllInfoFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
+        [.. Enumerable.Range(0, count).Select(i => $"{i}:info")])];
 
     /// <summary>The fields of a job's hash, without its request.</summary>
     public static RedisValue[] Fields(ImageJob job) => AllFields[job.Count];
 
-    /// <summary>The fields of a job's images: bytes and info of each.</summary>
-    public static RedisValue[] ImageFields(ImageJob job) => AllImageFields[job.Count];
+    /// <summary>The fields that describe a job's images, each beside a field with the image's bytes.</summary>
+    public static RedisValue[] InfoFields(ImageJob job) => AllInfoFields[job.Count];
 
     /// <summary>The snapshot. Null if the hash is missing or damaged.</summary>
     public static JobSnapshot? Read(HashEntry[] hash)
@@ -76,15 +76,15 @@ static class JobHash
         };
     }
 
-    /// <summary>An image from the values of its <see cref="ImageFields"/>, or null.</summary>
-    public static StoredImage? Image(RedisValue bytes, RedisValue info)
+    /// <summary>An image from its bytes and its <see cref="Info"/>, or null where either is missing.</summary>
+    public static StoredImage? Image(Lease<byte>? bytes, RedisValue info)
     {
-        if (bytes.IsNull || info.IsNull)
+        if (bytes is null || info.IsNull)
             return null;
         var parts = info.ToString().Split(' ');
         return parts.Length == 3 && Enum.TryParse<OutputFormat>(parts[0], out var format)
             && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
-            ? new StoredImage((ReadOnlyMemory<byte>)bytes, format, width, height)
+            ? new StoredImage(bytes.Memory, format, width, height, bytes)
             : null;
     }
 

@@ -110,12 +110,10 @@ public sealed class JobQueue
         connection.TryAsync(async database =>
         {
             var fields = database.HashGetAsync(Keys.Job(job.Id), JobHash.Fields(job));
-            var images = database.HashGetAsync(Keys.Images(job.Id), JobHash.ImageFields(job));
-            var (snapshot, stored) = (JobHash.Read(job, await fields), await images);
-            if (snapshot is null)
-                return null;
-            var read = snapshot.Images.Select(image => JobHash.Image(stored[2 * image.Index], stored[2 * image.Index + 1]));
-            return new FinishedJob(snapshot, [.. read]);
+            var infos = database.HashGetAsync(Keys.Images(job.Id), JobHash.InfoFields(job));
+            var images = Task.WhenAll(Enumerable.Range(0, job.Count).Select(i => database.HashGetLeaseAsync(Keys.Images(job.Id), i)));
+            var (snapshot, info, bytes) = (JobHash.Read(job, await fields), await infos, await images);
+            return snapshot is null ? null : new FinishedJob(snapshot, [.. bytes.Select((image, i) => JobHash.Image(image, info[i]))]);
         }, cancellation);
 
     /// <summary>Waits until the job is final. One subscription per process serves all waiters.</summary>
@@ -129,7 +127,7 @@ public sealed class JobQueue
         return await ReadWhenFinalAsync(listener, () => FindAsync(jobId, cancellation), job => job.State, cancellation);
     }
 
-    /// <summary>Like <see cref="WaitAsync"/>, with the images.</summary>
+    /// <summary>Like <see cref="WaitAsync"/>, with the images. Their memory is pooled.</summary>
     /// <returns>The final job and its images, or null if there is no such job.</returns>
     public async Task<FinishedJob?> WaitWithImagesAsync(string jobId, CancellationToken cancellation)
     {
@@ -205,7 +203,7 @@ public sealed class JobQueue
         }
     }
 
-    /// <summary>A finished image's bytes, or null.</summary>
+    /// <summary>A finished image's bytes, or null. Their memory is pooled.</summary>
     public Task<StoredImage?> FindImageAsync(string jobId, int index, CancellationToken cancellation) =>
         FindBytesAsync(Keys.Images(jobId), $"{index}", index, cancellation);
 
@@ -216,8 +214,8 @@ public sealed class JobQueue
     Task<StoredImage?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation) =>
         connection.TryAsync(async database =>
         {
-            var values = await database.HashGetAsync(key, [field, $"{index}:info"]);
-            return JobHash.Image(values[0], values[1]);
+            var (bytes, info) = (database.HashGetLeaseAsync(key, field), database.HashGetAsync(key, $"{index}:info"));
+            return JobHash.Image(await bytes, await info);
         }, cancellation);
 
     /// <summary>

@@ -118,7 +118,14 @@ public static class JobErrorCodes
 /// <param name="Format">Its format.</param>
 /// <param name="Width">Width in pixels.</param>
 /// <param name="Height">Height in pixels.</param>
-public sealed record StoredImage(ReadOnlyMemory<byte> Bytes, OutputFormat Format, int Width, int Height);
+/// <param name="Buffer">The pooled memory of <paramref name="Bytes"/>, which is not to be read after <see cref="Dispose"/>; null where
+/// it is not pooled.</param>
+public sealed record StoredImage(ReadOnlyMemory<byte> Bytes, OutputFormat Format, int Width, int Height, IDisposable? Buffer = null)
+    : IDisposable
+{
+    /// <summary>Gives the memory back to its pool. Without this call it is garbage like any other.</summary>
+    public void Dispose() => Buffer?.Dispose();
+}
 
 /// <summary>One page of a caller's jobs, newest first.</summary>
 /// <param name="Jobs">The jobs.</param>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Muse.Api;
 using Muse.Queue;
@@ -89,7 +90,7 @@ public sealed class ImagesTests : IAsyncLifetime
         {
             var retry = new SubmissionResult.Accepted(Queue.Samples.Job(), job.Id, [], CancelOnDisconnect: true);
             await Assert.ThrowsAsync<QueueUnavailableException>(() => idle.Services.GetRequiredService<WaitingConnections>()
-                .WaitAsync(retry, CancellationToken.None));
+                .WaitAsync(retry, new DefaultHttpContext()));
         }
         finally
         {

@@ -85,11 +85,7 @@ sealed partial class RunningAppHost : IAsyncDisposable
     });
 
     /// <summary>Megabytes that each kind of process holds: its own memory, and its share of what several processes share (PSS).</summary>
-    public Dictionary<string, double> Megabytes() => Sum(id =>
-    {
-        var line = File.ReadLines($"/proc/{id}/smaps_rollup").First(line => line.StartsWith("Pss:", StringComparison.Ordinal));
-        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
-    });
+    public Dictionary<string, double> Megabytes() => Sum(RunningMuse.Megabytes);
 
     Dictionary<string, double> Sum(Func<int, double> measure)
     {

@@ -54,10 +54,16 @@ sealed class RunningMuse : IAsyncDisposable
         processes.GroupBy(p => p.Name)
             .ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.TotalProcessorTime.TotalSeconds; }));
 
-    /// <summary>The working set of each kind of process, in megabytes.</summary>
+    /// <summary>Megabytes that each kind of process holds: its own memory, and its share of what several processes share (PSS).</summary>
     public Dictionary<string, double> Megabytes() =>
-        processes.GroupBy(p => p.Name)
-            .ToDictionary(g => g.Key, g => g.Sum(p => { p.Process.Refresh(); return p.Process.WorkingSet64 / 1048576.0; }));
+        processes.GroupBy(p => p.Name).ToDictionary(g => g.Key, g => g.Sum(p => Megabytes(p.Process.Id)));
+
+    /// <summary>Megabytes that a process holds (PSS).</summary>
+    public static double Megabytes(int processId)
+    {
+        var line = File.ReadLines($"/proc/{processId}/smaps_rollup").First(line => line.StartsWith("Pss:", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+    }
 
     public int ProcessId(string name) => processes.First(p => p.Name == name).Process.Id;
 

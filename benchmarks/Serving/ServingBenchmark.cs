@@ -9,7 +9,7 @@ static class ServingBenchmark
     const string Gpu = "simulated:base=40ms,picture=10ms,bytes=300000";
     const string Free = "simulated:base=0ms,picture=0ms,steps=1,side=16,bytes=640";
     const string Small = """{"prompt":"a red star above a blue house","size":"16x16","steps":1}""";
-    const double EfficiencyGoal = 0.9;
+    const double EfficiencyGoal = 0.97;
     const string Plain = """{"prompt":"a red star above a blue house"}""";
 
     public static async Task RunAsync(Report report, string[] args)
@@ -61,15 +61,15 @@ static class ServingBenchmark
         report.Heading($"Serving efficiency");
         report.Line($"Simulated workers of 40 ms + 10 ms an image, images of 300 KB.");
         report.Line($"The same engine alone completes {bare:F1} images a second; its device allows 75.");
-        report.Line($"The last four columns are processor time, in milliseconds an image.\n");
+        report.Line($"The columns in ms are processor time an image; the last is the memory of API and workers at the end (PSS).\n");
         report.Columns("workers", "clients", "images/s", "efficiency", "p50 s", "p95 s", "API ms", "workers ms", "Redis ms",
-            "clients ms");
-        foreach (var (workers, clientCounts) in ((int, int[])[])[(1, [60, 1000]), (4, [120, 1000])])
+            "clients ms", "MB");
+        foreach (var (workers, clientCounts) in ((int, int[])[])[(1, [1, 60, 1000]), (4, [120, 1000])])
         {
             await using var muse =
                 await RunningMuse.StartAsync(Gpu, workers, ("MUSE_MODEL", "simulated"), ("Queue__Retention", "00:00:10"));
             // The JIT compiler takes much of the first half minute.
-            await HttpClients.RunAsync(muse.Port, Path, Plain, clientCounts[0], seconds: 30);
+            await HttpClients.RunAsync(muse.Port, Path, Plain, clientCounts[^2], seconds: 30);
             foreach (var clients in clientCounts)
             {
                 var (before, ownBefore) = (muse.ProcessorSeconds(), Environment.CpuUsage.TotalTime);
@@ -77,14 +77,16 @@ static class ServingBenchmark
                 var warmUp = Math.Max(4, clients / (75.0 * workers));
                 var result = await HttpClients.RunAsync(muse.Port, Path, Plain, clients, seconds: 15, warmUp);
                 var (after, count) = (muse.ProcessorSeconds(), result.Latencies.Length * (15 + warmUp) / 15);
+                var megabytes = muse.Megabytes();
                 double Cost(string name) => (after[name] - before[name]) / count * 1000;
                 var clientSeconds = (Environment.CpuUsage.TotalTime - ownBefore).TotalSeconds;
                 report.Row(
                     $"{workers}", $"{clients}", $"{result.PerSecond:F1}", $"{result.PerSecond / (bare * workers):F3}",
                     $"{result.Percentile(0.5):F2}", $"{result.Percentile(0.95):F2}",
-                    $"{Cost("api"):F2}", $"{Cost("worker"):F2}", $"{Cost("redis"):F2}", $"{clientSeconds / count * 1000:F2}");
+                    $"{Cost("api"):F2}", $"{Cost("worker"):F2}", $"{Cost("redis"):F2}", $"{clientSeconds / count * 1000:F2}",
+                    $"{megabytes["api"] + megabytes["worker"]:F0}");
                 ReportFailures(report, result);
-                if (result.PerSecond < EfficiencyGoal * bare * workers)
+                if (clients > 1 && result.PerSecond < EfficiencyGoal * bare * workers)
                     report.Line($"\n**This is below the goal of {EfficiencyGoal:F2}.**\n");
             }
         }

@@ -66,7 +66,7 @@ public class WarmUpTests
 
         runs.Clear();
         for (var i = 0; i < 12; i++)
-            engine.Submit(Requests.Of($"r{i}", steps: 100, size: 512));
+            engine.Submit(Requests.Of($"r{i}", steps: 30, size: 512));
         for (var i = 0; i < 12; i++)
             Assert.IsType<EngineEvent.Completed>(await engine.EndOf($"r{i}"));
         Assert.Equal(6, runs.Max());
