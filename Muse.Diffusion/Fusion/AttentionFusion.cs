@@ -57,7 +57,8 @@ sealed class AttentionFusion
     /// <summary>Whether all of it is known.</summary>
     public bool CanFuse =>
         !IsMasked && query is not null && key is not null && value is not null && result is not null
-        && key.Heads == query.Heads && value.Heads == query.Heads && IsOneBatch(query.Batch, key.Batch) && IsOneBatch(query.Batch, value.Batch);
+        && key.Heads == query.Heads && value.Heads == query.Heads
+        && IsOneBatch(query.Batch, key.Batch) && IsOneBatch(query.Batch, value.Batch);
 
     /// <summary>Finds the attentions of a graph, also those that can't be fused.</summary>
     /// <param name="index">The graph.</param>

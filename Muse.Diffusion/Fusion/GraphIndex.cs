@@ -9,6 +9,7 @@ sealed class GraphIndex
     readonly Dictionary<string, NodeProto> producers = [];
     readonly Dictionary<string, List<NodeProto>> consumers = [];
     readonly HashSet<string> outputs;
+    readonly HashSet<string> integers = [];
     readonly Dictionary<NodeProto, List<NodeProto>> replacements = new(ReferenceEqualityComparer.Instance);
 
     public GraphIndex(GraphProto graph)
@@ -53,8 +54,12 @@ sealed class GraphIndex
     /// <summary>A weight of whole numbers, as shapes are; one for each name.</summary>
     public string Integers(string name, params ReadOnlySpan<long> values)
     {
-        if (graph.Initializer.All(tensor => tensor.Name != name))
-            graph.Initializer.Add(new TensorProto { Name = name, DataType = 7, Dims = { values.Length }, Int64Data = { values.ToArray() } });
+        const int int64 = 7;
+        if (integers.Add(name))
+        {
+            var data = values.ToArray();
+            graph.Initializer.Add(new TensorProto { Name = name, DataType = int64, Dims = { data.Length }, Int64Data = { data } });
+        }
         return name;
     }
 

@@ -92,8 +92,8 @@ sealed class StaticShapes
             "Conv" when inputs.Length > 1 => [Convolved(first, inputs[1])],
             "ReduceMean" or "ReduceSum" or "ReduceMax" => [Reduced(first, node, inputs)],
             "Softmax" or "Sigmoid" or "Erf" or "Tanh" or "Exp" or "Log" or "Abs" or "Cos" or "Sin" or "Relu" or "Gelu" or "Clip" or "CumSum"
-                or "Trilu" or "Not" or "IsNaN" or "Softplus" or "ScatterND" or "LayerNormalization" or "InstanceNormalization" or "GroupNormalization"
-                or "RMSNormalization" or "BatchNormalization" => [new Known(first.Dimensions)],
+                or "Trilu" or "Not" or "IsNaN" or "Softplus" or "ScatterND" or "LayerNormalization" or "InstanceNormalization"
+                or "GroupNormalization" or "RMSNormalization" or "BatchNormalization" => [new Known(first.Dimensions)],
             "Pad" or "Resize" or "Tile" => [new Known(Unknown(first.Dimensions?.Length))],
             "Range" => [new Known([null])],
             "Flatten" => [new Known([null, null])],
@@ -109,9 +109,10 @@ sealed class StaticShapes
     static Known Of(TensorProto tensor)
     {
         var count = tensor.Dims.Aggregate(1L, (product, dimension) => product * dimension);
-        var numbers = count is > 0 and <= MostNumbers && tensor.DataLocation == 0 ? Numbers(tensor) : null;
-        return new Known([.. tensor.Dims.Select(dimension => (long?)dimension)], numbers?.Length == count && tensor.Dims.Count <= 1 ? numbers
-            : count == 1 && numbers is [var only] ? [only] : null, tensor.DataType is Int32 or Int64 or Bool);
+        var isSmall = count is > 0 and <= MostNumbers && (count == 1 || tensor.Dims.Count <= 1) && tensor.DataLocation == 0;
+        var numbers = isSmall ? Numbers(tensor) : null;
+        return new Known([.. tensor.Dims.Select(dimension => (long?)dimension)], numbers?.Length == count ? numbers : null,
+            tensor.DataType is Int32 or Int64 or Bool);
     }
 
     static double?[]? Numbers(TensorProto tensor)
@@ -181,13 +182,13 @@ sealed class StaticShapes
     {
         if (data.Numbers is { } numbers && data.Dimensions?.Length == 1 && indices.Numbers is { } places)
         {
-            return new Known(indices.Dimensions, [.. places.Select(place => place is { } index && Place(index) is { } i ? numbers[i] : null)],
-                data.IsInteger);
+            var taken = places.Select(place => place is { } index && Place(index) is { } i ? numbers[i] : null);
+            return new Known(indices.Dimensions, [.. taken], data.IsInteger);
         }
-        if (data.Dimensions is not { } dimensions || indices.Dimensions is not { } taken)
+        if (data.Dimensions is not { } dimensions || indices.Dimensions is not { } others)
             return Known.Nothing;
         var at = (int)(axis < 0 ? axis + dimensions.Length : axis);
-        return new Known([.. dimensions[..at], .. taken, .. dimensions[(at + 1)..]]);
+        return new Known([.. dimensions[..at], .. others, .. dimensions[(at + 1)..]]);
 
         int? Place(double index) => (int)(index < 0 ? index + numbers.Length : index) is var i && i >= 0 && i < numbers.Length ? i : null;
     }
@@ -225,7 +226,8 @@ sealed class StaticShapes
         if (inputs.FirstOrDefault(input => input.Dimensions is not null)?.Dimensions is not { } some)
             return Known.Nothing;
         var at = (int)(axis < 0 ? axis + some.Length : axis);
-        if (inputs.All(input => input.Dimensions is [not null]) && inputs.Sum(input => input.Dimensions![0]) is { } count && count <= MostNumbers)
+        var count = inputs.All(input => input.Dimensions is [not null]) ? inputs.Sum(input => input.Dimensions![0]) : null;
+        if (count <= MostNumbers)
         {
             var numbers = inputs.SelectMany(input => input.Numbers ?? new double?[input.Dimensions![0]!.Value]).ToArray();
             return new Known([count], numbers, inputs.Any(input => input.IsInteger));
@@ -347,8 +349,8 @@ sealed class StaticShapes
         return [.. Enumerable.Range(0, node.Output.Count).Select(part =>
         {
             var result = dimensions.ToArray();
-            result[axis] = sizes is not null ? sizes.ElementAtOrDefault(part) : inputs.Length > 1 || dimensions[axis] % node.Output.Count != 0
-                ? null : dimensions[axis] / node.Output.Count;
+            var areEven = inputs.Length < 2 && dimensions[axis] % node.Output.Count == 0;
+            result[axis] = sizes is not null ? sizes.ElementAtOrDefault(part) : areEven ? dimensions[axis] / node.Output.Count : null;
             return new Known(result);
         })];
     }
@@ -404,12 +406,18 @@ sealed class StaticShapes
 
     static double? Number(long? dimension) => dimension;
 
-    static long? Int(NodeProto node, string name) => node.Attribute.FirstOrDefault(attribute => attribute.Name == name)?.I;
+    static long? Int(NodeProto node, string name) => Attribute(node, name)?.I;
 
-    static RepeatedField<long>? Ints(NodeProto node, string name) => node.Attribute.FirstOrDefault(attribute => attribute.Name == name)?.Ints;
+    static RepeatedField<long>? Ints(NodeProto node, string name) => Attribute(node, name)?.Ints;
+
+    static AttributeProto? Attribute(NodeProto node, string name) => node.Attribute.FirstOrDefault(attribute => attribute.Name == name);
 
     // An attribute up to opset 12, an input from 13 on.
-    static long[]? Axes(NodeProto node, Known[] inputs) => Ints(node, "axes") is { } axes ? [.. axes]
-        : inputs.Length > 1 && inputs[1].Numbers is { } numbers && !numbers.Contains(null) ? [.. numbers.Select(number => (long)number!.Value)]
-        : null;
+    static long[]? Axes(NodeProto node, Known[] inputs)
+    {
+        if (Ints(node, "axes") is { } axes)
+            return [.. axes];
+        var numbers = inputs.Length > 1 ? inputs[1].Numbers : null;
+        return numbers is null || numbers.Contains(null) ? null : [.. numbers.Select(number => (long)number!.Value)];
+    }
 }

@@ -38,8 +38,8 @@ sealed class OnnxModel : IDiffusionModel
                 encoder => Load(folder, encoder, preferHalf: !ProviderOf(folder, encoder).OnHost, logger), FixedTokens(graph, family)));
             denoiser = Keep(new Denoiser(graph, family.Inputs, family.Latents));
             decoder = Keep(new ImageDecoder(Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast, logger), family.Latents));
-            safetyChecker = folder.Has("safety_checker") ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf, logger), folder))
-                : null;
+            safetyChecker = folder.Has("safety_checker")
+                ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf, logger), folder)) : null;
             CheckChannels(graph);
             channels = denoiser.Channels ?? decoder.Channels ?? family.Latents.Channels;
             var empty = conditioner.Encode("", null);

@@ -91,7 +91,8 @@ static class Fusion
         DenoiserBatch? batch;
         int rows;
 
-        public Step(string folder, string device, bool fused) => model = Models.Open(folder, device, new DeviceOptions { FuseGraphs = fused });
+        public Step(string folder, string device, bool fused) =>
+            model = Models.Open(folder, device, new DeviceOptions { FuseGraphs = fused });
 
         public int Prepare(int requests)
         {

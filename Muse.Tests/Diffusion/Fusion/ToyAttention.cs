@@ -4,8 +4,8 @@ using Muse.Tests.Diffusion.OnnxFolders;
 namespace Muse.Tests.Diffusion.Fusion;
 
 /// <summary>
-/// An attention of 4 heads of 8 over <c>q</c>, <c>k</c> and <c>v</c> [batch, tokens, 32], as PyTorch's newer exporter writes it: the root of
-/// the scale on queries and keys, and keys that are transposed with batch and heads flattened
+/// An attention of 4 heads of 8 over <c>q</c>, <c>k</c> and <c>v</c> [batch, tokens, 32], as PyTorch's newer exporter writes it: the root
+/// of the scale on queries and keys, and keys that are transposed with batch and heads flattened
 /// (https://github.com/microsoft/onnxscript, <c>_aten_scaled_dot_product_attention_no_mask_onnx</c>).
 /// </summary>
 sealed class ToyAttention
