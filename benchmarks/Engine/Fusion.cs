@@ -37,10 +37,10 @@ static class Fusion
     static async Task RunAsync(Report report, string folder, string device, int[] numbers)
     {
         report.Heading($"Fused attentions against the graph as it is: {folder} on {device}");
-        report.Line($"Milliseconds a step are medians of steps that alternate in one process. The peak of memory is of a process for each");
-        report.Line($"cell that opens the model and runs two steps. The difference is the largest of the denoiser's output, against the");
-        report.Line($"largest output.\n");
-        report.Columns("requests", "rows", "plain, ms a step", "fused", "fused against plain", "plain, peak MiB", "fused", "difference");
+        report.Line($"Times are medians of steps that alternate in one process. The peak of memory is of a process for each cell that opens");
+        report.Line($"the model and runs two steps. The difference is the largest of the denoiser's output, against the largest output.\n");
+        report.Columns("requests", "rows", "plain, ms a step", "fused", "fused against plain", "the same in processor time",
+            "plain, peak MiB", "fused", "difference");
         using var plain = new Step(folder, device, fused: false);
         using var fused = new Step(folder, device, fused: true);
         foreach (var requests in numbers)
@@ -49,28 +49,33 @@ static class Fusion
             fused.Prepare(requests);
             var (outputs, others) = (plain.Run(), fused.Run());
             var (most, difference) = (outputs.Max(Math.Abs), outputs.Zip(others).Max(pair => Math.Abs(pair.First - pair.Second)));
-            List<double> plainTimes = [], fusedTimes = [];
+            List<(double Time, double Processor)> plainTimes = [], fusedTimes = [];
             var clock = Stopwatch.StartNew();
             while (plainTimes.Count < 3 || clock.Elapsed.TotalSeconds < 10)
             {
                 plainTimes.Add(Milliseconds(plain));
                 fusedTimes.Add(Milliseconds(fused));
             }
-            var (a, b) = (Median(plainTimes), Median(fusedTimes));
+            var (a, b) = (Median(plainTimes.Select(step => step.Time)), Median(fusedTimes.Select(step => step.Time)));
+            var processor = Median(fusedTimes.Select(step => step.Processor)) / Median(plainTimes.Select(step => step.Processor));
             var peaks = (await PeakAsync(folder, device, false, requests), await PeakAsync(folder, device, true, requests));
-            report.Row($"{requests}", $"{rows}", $"{a:F1}", $"{b:F1}", $"{b / a:F2}", $"{peaks.Item1:F0}", $"{peaks.Item2:F0}",
+            report.Row($"{requests}", $"{rows}", $"{a:F1}", $"{b:F1}", $"{b / a:F2}", $"{processor:F2}", $"{peaks.Item1:F0}", $"{peaks.Item2:F0}",
                 $"{difference / most:E0}");
         }
     }
 
-    static double Milliseconds(Step step)
+    static (double Time, double Processor) Milliseconds(Step step)
     {
-        var start = Stopwatch.GetTimestamp();
+        var (start, processor) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
         step.Run();
-        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        return (Stopwatch.GetElapsedTime(start).TotalMilliseconds, (Environment.CpuUsage.TotalTime - processor).TotalMilliseconds);
     }
 
-    static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+    static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return sorted[sorted.Length / 2];
+    }
 
     static async Task<double> PeakAsync(string folder, string device, bool fused, int requests)
     {
