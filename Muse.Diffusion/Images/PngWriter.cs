@@ -19,6 +19,8 @@ static class PngWriter
     static readonly ZLibCompressionOptions Runs =
         new() { CompressionLevel = 1, CompressionStrategy = ZLibCompressionStrategy.RunLengthEncoding };
 
+    static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
+
     const int Pixel = 3;
     const byte EightBits = 8, TrueColour = 2, SubFilter = 1;
 
@@ -29,7 +31,7 @@ static class PngWriter
     /// <param name="file">Where to.</param>
     public static void Write(RgbImage image, IEnumerable<(string Keyword, string Text)> texts, IBufferWriter<byte> file)
     {
-        file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
+        file.Write(Signature);
         Span<byte> header = stackalloc byte[13];
         header.Clear();
         BinaryPrimitives.WriteInt32BigEndian(header, image.Width);

@@ -13,7 +13,7 @@ static class EngineBenchmark
     /// <param name="report">Receives the figures.</param>
     /// <param name="args">
     /// Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of
-    /// <c>sizes,arrivals,edits,changes,overhead</c>, and the seconds for which requests arrive in each round. The part <c>changes</c>
+    /// <c>sizes,arrivals,edits,changes,decoding,overhead</c>, and the seconds for which requests arrive in each round. The part <c>changes</c>
     /// always uses a simulated device and must be named.
     /// </param>
     public static async Task RunAsync(Report report, string[] args)
@@ -23,8 +23,8 @@ static class EngineBenchmark
         var parts = args.Length switch
         {
             > 2 => args[2].Split(','),
-            > 0 => ["sizes", "arrivals", "edits", "overhead"],
-            _ => ["sizes", "arrivals", "edits", "changes", "overhead"],
+            > 0 => ["sizes", "arrivals", "edits", "decoding", "overhead"],
+            _ => ["sizes", "arrivals", "edits", "changes", "decoding", "overhead"],
         };
         var real = () => Models.Open(folder, device);
         var seconds = args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : 25;
@@ -45,6 +45,8 @@ static class EngineBenchmark
             await Edits.RunAsync(report, folder, real, rounds: 3);
         if (parts.Contains("changes"))
             await Arrivals.RunWithChangesAsync(report, Simulated, Spec, [0, 1, 3, 10], seconds: 10);
+        if (parts.Contains("decoding"))
+            await Decoding.RunAsync(report, folder, real, seconds);
         if (parts.Contains("overhead"))
             await Overhead.RunAsync(report, folder, device);
     }
