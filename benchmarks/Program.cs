@@ -4,6 +4,7 @@ using Muse.Benchmarks;
 var benchmarks = new Dictionary<string, Func<Report, string[], Task>>
 {
     ["engine"] = EngineBenchmark.RunAsync,
+    ["fusion"] = Fusion.RunAsync,
     ["queue"] = QueueBenchmark.RunAsync,
     ["serving"] = ServingBenchmark.RunAsync,
 };
@@ -15,6 +16,11 @@ if (args is ["plain", .. var rest])
 if (args is ["edit", .. var edits])
 {
     await EditFolder.RunAsync(edits);
+    return 0;
+}
+if (args is ["fusion-peak", .. var peak])
+{
+    Fusion.PrintPeak(peak);
     return 0;
 }
 if (args is ["memory", .. var model])

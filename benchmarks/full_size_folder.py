@@ -3,7 +3,10 @@
 The sizes are those of the published configurations of its UNet (860 million parameters), decoder (49 million) and text encoder (12 layers
 of 768). The tokenizer and the scheduler are the built-in model's. Its images are noise. Needs PyTorch and onnx; a GPU makes it faster.
 
-    python3 benchmarks/full_size_folder.py FOLDER [--small]     (--small: narrow networks, to try the script)
+    python3 benchmarks/full_size_folder.py FOLDER [--small] [--half-width] [--cells 64]
+
+--small: narrow networks, to try the script. --half-width: the UNet's and the decoder's widths are half, which leaves a quarter of the
+weights. --cells: the side of the default latent.
 """
 import argparse
 import json
@@ -232,6 +235,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--half-width", action="store_true")
+    parser.add_argument("--cells", type=int, default=64)
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     half = device == "cuda"  # PyTorch can't trace half precision on the CPU.
@@ -239,6 +244,8 @@ def main():
         channels, decoder, width, layers = (32, 64, 64, 64), (64, 64, 32, 32), 128, 2
     else:
         channels, decoder, width, layers = CHANNELS, DECODER_CHANNELS, TEXT_WIDTH, 12
+    if options.half_width:
+        channels, decoder = (tuple(c // 2 for c in widths) for widths in (channels, decoder))
     words = len(json.loads((SCENES / "tokenizer" / "vocab.json").read_text()))
     folder = options.folder
     for part in ("tokenizer", "scheduler"):
@@ -270,7 +277,7 @@ def main():
         },
         ["out_sample"],
         {"sample": image, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch", 1: "tokens"}, "out_sample": image},
-        {"in_channels": 4, "out_channels": 4, "sample_size": 64, "cross_attention_dim": width, "block_out_channels": channels},
+        {"in_channels": 4, "out_channels": 4, "sample_size": options.cells, "cross_attention_dim": width, "block_out_channels": channels},
         device, half,
     )
     export(
@@ -281,7 +288,7 @@ def main():
         {
             "latent_channels": 4,
             "out_channels": 3,
-            "sample_size": 512,
+            "sample_size": 8 * options.cells,
             "scaling_factor": 0.18215,
             "block_out_channels": list(reversed(decoder)),
         },

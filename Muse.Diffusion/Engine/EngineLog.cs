@@ -54,4 +54,11 @@ static partial class EngineLog
 
     [LoggerMessage(15, LogLevel.Warning, "{Model} needs about {Needed} of memory on {Device}, but only {Free} are free: it may not fit")]
     public static partial void MemoryShort(ILogger logger, string model, string needed, string device, string free);
+
+    [LoggerMessage(16, LogLevel.Information,
+        "{Graph}: {Fused} of {Attentions} attentions fused; {Masked} have a mask and stay as they are")]
+    public static partial void Fused(ILogger logger, string graph, int fused, int attentions, int masked);
+
+    [LoggerMessage(17, LogLevel.Warning, "{Graph}: its attentions are not fused, and it runs as it is: {Reason}")]
+    public static partial void NotFused(ILogger logger, string graph, string reason);
 }

@@ -32,14 +32,14 @@ sealed class OnnxModel : IDiffusionModel
         {
             LogMemory(folder, logger);
             var part = ModelFamilies.DenoiserOf(folder);
-            var graph = Load(folder, part, PreferHalf);
+            var graph = Load(folder, part, PreferHalf, logger);
             family = ModelFamilies.Of(folder, [.. graph.Inputs.Select(input => input.Name)], families);
             conditioner = Keep(family.OpenConditioner(
-                encoder => Load(folder, encoder, preferHalf: !ProviderOf(folder, encoder).OnHost), FixedTokens(graph, family)));
+                encoder => Load(folder, encoder, preferHalf: !ProviderOf(folder, encoder).OnHost, logger), FixedTokens(graph, family)));
             denoiser = Keep(new Denoiser(graph, family.Inputs, family.Latents));
-            decoder = Keep(new ImageDecoder(Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast), family.Latents));
-            safetyChecker = folder.Has("safety_checker") ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf), folder))
-                : null;
+            decoder = Keep(new ImageDecoder(Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast, logger), family.Latents));
+            safetyChecker = folder.Has("safety_checker")
+                ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf, logger), folder)) : null;
             CheckChannels(graph);
             channels = denoiser.Channels ?? decoder.Channels ?? family.Latents.Channels;
             var empty = conditioner.Encode("", null);
@@ -159,10 +159,10 @@ sealed class OnnxModel : IDiffusionModel
         parts.Clear();
     }
 
-    Graph Load(ModelFolder folder, string part, bool preferHalf)
+    Graph Load(ModelFolder folder, string part, bool preferHalf, ILogger logger)
     {
         var path = folder.Graph(part, preferHalf);
-        return Keep(Graph.Load(path, folder.Relative(path), ProviderOf(folder, part)));
+        return Keep(Graph.Load(path, folder.Relative(path), ProviderOf(folder, part), logger));
     }
 
     ExecutionProvider ProviderOf(ModelFolder folder, string part) => part == folder.T5Encoder ? t5Provider : provider;
@@ -202,7 +202,7 @@ sealed class OnnxModel : IDiffusionModel
     // At its first use, by the thread that prepares requests: models that only ever generate from text don't pay for it.
     LatentEncoder OpenEncoder(string path, ModelFolder folder, ILogger logger)
     {
-        var opened = Keep(new LatentEncoder(Keep(Graph.Load(path, folder.Relative(path), provider)), family.Latents, channels));
+        var opened = Keep(new LatentEncoder(Keep(Graph.Load(path, folder.Relative(path), provider, logger)), family.Latents, channels));
         if (opened.DrawsOwnNoise())
         {
             EngineLog.ModelWarning(logger, folder.Name,

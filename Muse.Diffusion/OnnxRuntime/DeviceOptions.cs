@@ -29,6 +29,12 @@ public sealed class DeviceOptions
     public T5Placement T5 { get; set; }
 
     /// <summary>
+    /// Whether attentions that were exported as single operations are fused when a graph is loaded, on the CPU and CUDA. TensorRT does that
+    /// itself, and a plug-in gets the graph as it is. Default yes.
+    /// </summary>
+    public bool FuseGraphs { get; set; } = true;
+
+    /// <summary>
     /// Which of cuDNN's heuristics picks convolution algorithms: <c>EXHAUSTIVE</c> the careful one (mode B), <c>HEURISTIC</c> the quick one
     /// (mode A), <c>DEFAULT</c> what works for every shape and may be very slow. ONNX Runtime asks anew at every change of shape. Default
     /// HEURISTIC.

@@ -19,6 +19,9 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
     /// </summary>
     public bool KeepsOneShape { get; init; }
 
+    /// <summary>Whether it runs ONNX Runtime's own operations, so that attentions are fused to one of them.</summary>
+    public bool FusesGraphs { get; init; }
+
     const string PluginPrefix = "plugin:";
 
     /// <summary>What device settings there are, for messages.</summary>
@@ -72,7 +75,8 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
             session.InterOpNumThreads = 1;
             // Threads that spin for their next piece of work take the cores from decoding, from the samplers and from other workers.
             session.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        });
+        })
+        { FusesGraphs = options.FuseGraphs };
     }
 
     static ExecutionProvider Cuda(DeviceOptions options) =>
@@ -80,6 +84,7 @@ sealed record ExecutionProvider(string Name, bool OnHost, Action<SessionOptions,
         {
             DeviceId = options.DeviceId,
             KeepsOneShape = true,
+            FusesGraphs = options.FuseGraphs,
         };
 
     static ExecutionProvider TensorRt(DeviceOptions options) => new($"TensorRT (GPU {options.DeviceId})", OnHost: false, (session, graph) =>

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -33,8 +34,13 @@ sealed class Graph : IDisposable
 
     public IReadOnlyList<GraphPort> Outputs { get; }
 
+    /// <param name="path">The graph's file.</param>
+    /// <param name="file">Its name in messages.</param>
+    /// <param name="provider">Where it runs.</param>
+    /// <param name="logger">Where it is said what was fused.</param>
     /// <exception cref="ModelFolderException">The file is no graph that ONNX Runtime can run.</exception>
-    public static Graph Load(string path, string file, ExecutionProvider provider)
+    /// <exception cref="DeviceMemoryException">It does not fit.</exception>
+    public static Graph Load(string path, string file, ExecutionProvider provider, ILogger logger)
     {
         using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
         options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR;
@@ -43,7 +49,8 @@ sealed class Graph : IDisposable
         provider.Configure(options, path);
         try
         {
-            return new Graph(new InferenceSession(path, options), file, provider);
+            var fused = provider.FusesGraphs ? Fused(path, file, options, logger) : null;
+            return new Graph(fused ?? new InferenceSession(path, options), file, provider);
         }
         catch (OnnxRuntimeException e) when (IsOutOfMemory(e))
         {
@@ -52,6 +59,33 @@ sealed class Graph : IDisposable
         catch (OnnxRuntimeException e)
         {
             throw new ModelFolderException(file, $"ONNX Runtime can't load it: {e.Message}", e);
+        }
+    }
+
+    // Null where there is nothing to fuse. A graph that can't be fused runs as it is, so that fusion is never why a model does not load.
+    static InferenceSession? Fused(string path, string file, SessionOptions options, ILogger logger)
+    {
+        try
+        {
+            if (GraphFusion.Of(path) is not { } fusion)
+                return null;
+            EngineLog.Fused(logger, file, fusion.Fused, fusion.Attentions, fusion.Masked);
+            if (fusion.Fused == 0)
+                return null;
+            // Where the weights are, which the fused graph does not contain.
+            var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+            options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+            return new InferenceSession(fusion.Model, options);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            // ONNX Runtime says what is wrong with the file.
+            return null;
+        }
+        catch (Exception e) when (e is not OnnxRuntimeException failure || !IsOutOfMemory(failure))
+        {
+            EngineLog.NotFused(logger, file, e.Message);
+            return null;
         }
     }
 

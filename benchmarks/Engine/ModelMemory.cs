@@ -28,7 +28,7 @@ static class ModelMemory
         if (File.Exists(Path.Combine(folder, "model.onnx")))
         {
             var provider = ExecutionProvider.Choose(device, new DeviceOptions(), NullLogger.Instance);
-            using var graph = Graph.Load(Path.Combine(folder, "model.onnx"), folder, provider);
+            using var graph = Graph.Load(Path.Combine(folder, "model.onnx"), folder, provider, NullLogger.Instance);
             Row(report, "graph loaded", clock);
             report.Line($"\nThe graph's files: {Size(folder) / MiB:F0} MiB.");
             return;
@@ -73,11 +73,14 @@ static class ModelMemory
 
     static void Row(Report report, string when, Stopwatch clock)
     {
-        var status = Read("/proc/self/status");
+        var status = Status();
         var rollup = Read("/proc/self/smaps_rollup");
         report.Row($"{when}", $"{status["VmRSS"]:F0}", $"{status["RssAnon"]:F0}", $"{status["RssFile"]:F0}", $"{rollup["Pss"]:F0}",
             $"{status["VmHWM"]:F0}", $"{clock.Elapsed.TotalSeconds:F1}");
     }
+
+    /// <summary>The sizes of this process's memory, in MiB, by the names of <c>/proc/self/status</c>.</summary>
+    public static Dictionary<string, double> Status() => Read("/proc/self/status");
 
     // Lines such as "VmRSS:   1024 kB", in MiB.
     static Dictionary<string, double> Read(string file) => File.ReadLines(file)

@@ -5,8 +5,8 @@ namespace Muse.Benchmarks;
 
 static class Models
 {
-    public static IDiffusionModel Open(string folder, string device) =>
-        DiffusionModels.Open(folder, device, new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
+    public static IDiffusionModel Open(string folder, string device, DeviceOptions? options = null) =>
+        DiffusionModels.Open(folder, device, options ?? new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
 
     public static IDiffusionModel Simulated(SimulationSpec spec) => new SimulatedModel("simulated", spec, TimeProvider.System);
 

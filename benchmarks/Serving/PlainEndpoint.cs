@@ -61,6 +61,7 @@ static class PlainEndpoint
         }
     }
 
-    static string[] Self =>
+    /// <summary>The arguments with which this program's file starts it again.</summary>
+    public static string[] Self =>
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(PlainEndpoint).Assembly.Location] : [];
 }

@@ -21,7 +21,7 @@ public class GraphTests
         var file = Path.Combine(Directory.CreateTempSubdirectory("muse-graph-").FullName, "model.onnx");
         toy.Save(file);
         var provider = ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance);
-        using var graph = Graph.Load(file, "toy/model.onnx", provider);
+        using var graph = Graph.Load(file, "toy/model.onnx", provider, NullLogger.Instance);
         Assert.Equal("y", Assert.Single(graph.Outputs).Name);
     }
 }
