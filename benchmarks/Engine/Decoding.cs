@@ -10,7 +10,7 @@ static class Decoding
     public static async Task RunAsync(Report report, string name, Func<IDiffusionModel> open, double seconds)
     {
         report.Heading($"Steps while the decoder works: {name}");
-        report.Line($"{Requests} requests of 4 to 12 steps with guidance, the next as soon as one has ended. Times of the denoiser's calls\n");
+        report.Line($"{Requests} requests of 4 to 12 steps with guidance, the next when one has ended. Times of the denoiser's calls.\n");
         report.Columns("images decoded in a call", "images/s", "steps", "idle decoder: p50 ms", "p95", "busy decoder: share of steps",
             "p50 ms", "p95", "p95 against idle");
         foreach (var together in (int[])[Requests, 4, 1])
@@ -34,12 +34,13 @@ static class Decoding
         // By the row, since the number of rows differs.
         var full = timed.Calls.Where(call => call.Rows == timed.Calls.Max(c => c.Rows)).ToLookup(call => call.Decoding);
         var (idle, busy) = (Milliseconds(full[false]), Milliseconds(full[true]));
-        report.Row($"{together}", $"{done / seconds:F1}", $"{timed.Calls.Count}", $"{Percentile(idle, 0.5):F1}", $"{Percentile(idle, 0.95):F1}",
-            $"{100.0 * busy.Length / (idle.Length + busy.Length):F0} %", $"{Percentile(busy, 0.5):F1}", $"{Percentile(busy, 0.95):F1}",
-            $"{Percentile(busy, 0.95) / Percentile(idle, 0.95):F2}");
+        report.Row($"{together}", $"{done / seconds:F1}", $"{timed.Calls.Count}",
+            $"{Percentile(idle, 0.5):F1}", $"{Percentile(idle, 0.95):F1}", $"{100.0 * busy.Length / (idle.Length + busy.Length):F0} %",
+            $"{Percentile(busy, 0.5):F1}", $"{Percentile(busy, 0.95):F1}", $"{Percentile(busy, 0.95) / Percentile(idle, 0.95):F2}");
     }
 
     static double[] Milliseconds(IEnumerable<TimedCall> calls) => [.. calls.Select(call => call.Duration.TotalMilliseconds).Order()];
 
-    static double Percentile(double[] sorted, double share) => sorted.Length == 0 ? double.NaN : sorted[(int)(share * (sorted.Length - 1))];
+    static double Percentile(double[] sorted, double share) =>
+        sorted.Length == 0 ? double.NaN : sorted[(int)(share * (sorted.Length - 1))];
 }

@@ -13,8 +13,8 @@ static class EngineBenchmark
     /// <param name="report">Receives the figures.</param>
     /// <param name="args">
     /// Nothing for the built-in model and a simulated device; or a model's folder, a device, parts of
-    /// <c>sizes,arrivals,edits,changes,decoding,overhead</c>, and the seconds for which requests arrive in each round. The part <c>changes</c>
-    /// always uses a simulated device and must be named.
+    /// <c>sizes,arrivals,edits,changes,decoding,overhead</c>, and the seconds for which requests arrive in each round. The part
+    /// <c>changes</c> always uses a simulated device and must be named.
     /// </param>
     public static async Task RunAsync(Report report, string[] args)
     {

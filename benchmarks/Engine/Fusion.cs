@@ -37,8 +37,8 @@ static class Fusion
     static async Task RunAsync(Report report, string folder, string device, int[] numbers)
     {
         report.Heading($"Fused attentions against the graph as it is: {folder} on {device}");
-        report.Line($"Times are medians of steps that alternate in one process. The peak of memory is of a process for each cell that opens");
-        report.Line($"the model and runs two steps. The difference is the largest of the denoiser's output, against the largest output.\n");
+        report.Line($"Times are medians of steps that alternate in one process. The peak of memory is of a process for each cell that");
+        report.Line($"opens the model and runs two steps. The difference is the largest of the denoiser's output, against the largest output.\n");
         report.Columns("requests", "rows", "plain, ms a step", "fused", "fused against plain", "the same in processor time",
             "plain, peak MiB", "fused", "difference");
         using var plain = new Step(folder, device, fused: false);
@@ -59,8 +59,8 @@ static class Fusion
             var (a, b) = (Median(plainTimes.Select(step => step.Time)), Median(fusedTimes.Select(step => step.Time)));
             var processor = Median(fusedTimes.Select(step => step.Processor)) / Median(plainTimes.Select(step => step.Processor));
             var peaks = (await PeakAsync(folder, device, false, requests), await PeakAsync(folder, device, true, requests));
-            report.Row($"{requests}", $"{rows}", $"{a:F1}", $"{b:F1}", $"{b / a:F2}", $"{processor:F2}", $"{peaks.Item1:F0}", $"{peaks.Item2:F0}",
-                $"{difference / most:E0}");
+            report.Row($"{requests}", $"{rows}", $"{a:F1}", $"{b:F1}", $"{b / a:F2}", $"{processor:F2}", $"{peaks.Item1:F0}",
+                $"{peaks.Item2:F0}", $"{difference / most:E0}");
         }
     }
 
