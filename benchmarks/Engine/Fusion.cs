@@ -38,7 +38,8 @@ static class Fusion
     {
         report.Heading($"Fused attentions against the graph as it is: {folder} on {device}");
         report.Line($"Times are medians of steps that alternate in one process. The peak of memory is of a process for each cell that");
-        report.Line($"opens the model and runs two steps. The difference is the largest of the denoiser's output, against the largest output.\n");
+        report.Line($"opens the model and runs two steps. The difference is the largest of the denoiser's output, against the largest");
+        report.Line($"output.\n");
         report.Columns("requests", "rows", "plain, ms a step", "fused", "fused against plain", "the same in processor time",
             "plain, peak MiB", "fused", "difference");
         using var plain = new Step(folder, device, fused: false);
