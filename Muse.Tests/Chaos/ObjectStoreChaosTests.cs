@@ -18,6 +18,8 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
 
     static readonly bool Long = Environment.GetEnvironmentVariable("MUSE_CHAOS") == "long";
     static readonly TimeSpan StoreAway = TimeSpan.FromSeconds(3);
+    // A busy machine needs some seconds to complete an image. Not forever: the workers may have no work.
+    static readonly TimeSpan PointersAway = TimeSpan.FromSeconds(20);
     static readonly TimeSpan StoreDelay = TimeSpan.FromMilliseconds(400);
     const int Clients = 16, Workers = 3, Seed = 20261129;
 
@@ -146,7 +148,7 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
             try
             {
                 var waiting = Stopwatch.StartNew();
-                while (store.CountIn("scenes/images") <= before && waiting.Elapsed < StoreAway)
+                while (store.CountIn("scenes/images") <= before && waiting.Elapsed < PointersAway)
                     await Task.Delay(20);
                 killedBeforePointers += Math.Max(0, store.CountIn("scenes/images") - before);
                 for (var i = 0; i < Workers; i++)
