@@ -15,7 +15,7 @@ public sealed class HandBackTests
     {
         await using var fixture = await QueueFixture.StartAsync();
         var api = fixture.Start();
-        var jobs = Enumerable.Range(0, 12).Select(i => Job() with { Seed = 1000 + i, Steps = 50 }).ToList();
+        var jobs = Enumerable.Range(0, 12).Select(i => Job() with { Seed = 1000 + i, Steps = 150 }).ToList();
         foreach (var job in jobs)
             await api.Jobs.SubmitAsync(job, null, Limit());
 
@@ -27,7 +27,7 @@ public sealed class HandBackTests
 
         var handedBack = await SnapshotsAsync();
         Assert.All(handedBack, job => Assert.Equal(JobState.Queued, job.Images[0].State));
-        Assert.All(handedBack, job => Assert.InRange(job.Images[0].Step, 10, 49));
+        Assert.All(handedBack, job => Assert.InRange(job.Images[0].Step, 10, 149));
 
         // No step is done twice: the first step that the second worker reports is not below the one at the hand-back.
         var firstReported = new int?[12];
