@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using k8s;
 using k8s.Models;
@@ -20,14 +21,22 @@ static class Helm
         ["monitoring.coreos.com/v1/PrometheusRule"] = typeof(PrometheusRule),
     };
 
+    static readonly ConcurrentDictionary<string, Lazy<Task<IReadOnlyList<IKubernetesObject<V1ObjectMeta>>>>> Rendered = new();
+
     /// <summary>A file of values beside the tests.</summary>
     public static string Values(string name) => Path.Combine(Repository.Root, "Muse.Tests", "Deploy", "values", name + ".yaml");
 
     /// <summary>
-    /// Renders the chart as release <c>muse</c> in the namespace <c>images</c>. Every property must be one that its type has.
+    /// The chart as release <c>muse</c> in the namespace <c>images</c>, rendered once for all tests. Every property must be one that its
+    /// type has.
     /// </summary>
-    public static async Task<List<IKubernetesObject<V1ObjectMeta>>> RenderAsync(string values) =>
-        Load(await RunAsync("template", "muse", Chart, "--namespace", "images", "--values", Values(values)));
+    public static Task<IReadOnlyList<IKubernetesObject<V1ObjectMeta>>> RenderAsync(string values)
+    {
+        return Rendered.GetOrAdd(values, name => new(() => RenderOnceAsync(name))).Value;
+
+        static async Task<IReadOnlyList<IKubernetesObject<V1ObjectMeta>>> RenderOnceAsync(string values) =>
+            Load(await RunAsync("template", "muse", Chart, "--namespace", "images", "--values", Values(values)));
+    }
 
     /// <summary>Reads objects strictly.</summary>
     public static List<IKubernetesObject<V1ObjectMeta>> Load(string yaml) =>

@@ -1,9 +1,12 @@
 // An S3 server for tests: node s3.mjs PORT FOLDER BUCKET. It ends with its standard input, whose lines are commands:
 // "delay 500" delays each request by milliseconds, "deny PUT" refuses the requests of a method, "deny" allows them again.
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import S3rver from "@20minutes/s3rver";
 
 const [port, directory, bucket] = process.argv.slice(2);
+removeHalfWrittenObjects(join(directory, bucket));
 const server = new S3rver({
   address: "127.0.0.1", port: Number(port), directory, silent: true, vhostBuckets: false, configureBuckets: [{ name: bucket }],
 });
@@ -34,3 +37,28 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log(line);
 }
 process.exit();
+
+// S3 has an object whole or not at all. S3rver, killed while it writes one, leaves part of it, and later fails to list the bucket.
+// It writes the metadata last, so an object without whole metadata was never acknowledged.
+function removeHalfWrittenObjects(folder) {
+  if (!existsSync(folder))
+    return;
+  const suffix = "_S3rver_object";
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.name.endsWith(suffix))
+      continue;
+    const path = join(entry.parentPath, entry.name.slice(0, -suffix.length));
+    if (!isJson(`${path}_S3rver_metadata.json`))
+      for (const part of ["object", "object.md5", "metadata.json"])
+        rmSync(`${path}_S3rver_${part}`, { force: true });
+  }
+}
+
+function isJson(path) {
+  try {
+    JSON.parse(readFileSync(path, "utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}
