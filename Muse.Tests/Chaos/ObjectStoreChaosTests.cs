@@ -18,6 +18,8 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
 
     static readonly bool Long = Environment.GetEnvironmentVariable("MUSE_CHAOS") == "long";
     static readonly TimeSpan StoreAway = TimeSpan.FromSeconds(3);
+    // How long the store is away after its first kill.
+    static readonly TimeSpan LongestAway = Long ? TimeSpan.FromMinutes(1) : StoreAway;
     // A busy machine needs some seconds to complete an image. Not forever: the workers may have no work.
     static readonly TimeSpan PointersAway = TimeSpan.FromSeconds(20);
     static readonly TimeSpan StoreDelay = TimeSpan.FromMilliseconds(400);
@@ -50,7 +52,7 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
         var random = new Random(Seed);
         var plan = Enum.GetValues<Fault>().SelectMany(fault => Enumerable.Repeat(fault, faultsOfEachKind)).ToArray();
         random.Shuffle(plan);
-        var killedBeforePointers = 0;
+        var (killedBeforePointers, storeKills) = (0, 0);
         for (var i = 0; i < plan.Length; i++)
         {
             // Each fault waits for more accepted requests, so that it hits running work, and all are spread over the whole run.
@@ -117,7 +119,7 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
                     break;
                 case Fault.KillStore:
                     await store.KillAsync();
-                    await Task.Delay(StoreAway);
+                    await Task.Delay(storeKills++ == 0 ? LongestAway : StoreAway);
                     await store.LaunchAsync();
                     break;
                 case Fault.PauseStore:
@@ -168,7 +170,8 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
                     $"{accepted.Count:N0} / {pointers.Count:N0} / {accepted.Count(request => request.Edits):N0}"),
                 ("faults, in seeded random order", $"{plan.Length}, {faultsOfEachKind} of each kind"),
                 ("kinds: a worker killed; all workers killed between object and pointer; the API and Redis killed; the store killed, "
-                    + $"paused, and slowed by {StoreDelay.TotalMilliseconds:0} ms a request, for {StoreAway.TotalSeconds:0} s", ""),
+                    + $"paused, and slowed by {StoreDelay.TotalMilliseconds:0} ms a request, for {StoreAway.TotalSeconds:0} s (once killed for "
+                    + $"{LongestAway.TotalSeconds:0} s)", ""),
                 ("objects that were stored before a kill and had no pointer yet", $"{killedBeforePointers}"),
                 ("responses of 503 / broken connections to the API, seen by clients",
                     $"{client.Unavailable:N0} / {client.LostConnections:N0}"),
