@@ -70,7 +70,11 @@ public sealed class ChaosTests(ITestOutputHelper output)
         {
             // Each fault waits for more accepted requests, so that it hits running work, and all are spread over the whole run.
             var wait = Math.Max(accepted.Count + 2, extent.Requests * faults.Values.Sum() / plan.Length);
-            await EventuallyAsync(() => Task.FromResult(accepted.Count), count => count >= wait || clients.Any(client => client.IsFaulted));
+            await EventuallyAsync(() =>
+            {
+                processes.AssertAllRun();
+                return Task.FromResult(accepted.Count);
+            }, count => count >= wait || clients.Any(client => client.IsFaulted));
             await InjectAsync(fault, random.Next(Workers));
             faults[fault]++;
         }

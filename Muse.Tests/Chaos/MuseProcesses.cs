@@ -77,6 +77,13 @@ sealed class MuseProcesses : IAsyncDisposable
         }, healthy => healthy);
     }
 
+    /// <summary>Fails the test if a process has ended that no fault has ended.</summary>
+    public void AssertAllRun()
+    {
+        foreach (var process in workers.Append(api))
+            Assert.False(process.HasExited, $"A process has ended by itself.\n{process.Output}");
+    }
+
     /// <summary>Waits until no worker is paused.</summary>
     public Task WaitUntilResumedAsync() => Task.WhenAll(resuming);
 

@@ -57,8 +57,11 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
         {
             // Each fault waits for more accepted requests, so that it hits running work, and all are spread over the whole run.
             var wait = Math.Max(accepted.Count + 2, goal * i / plan.Length * 2 / 3);
-            await EventuallyAsync(() => Task.FromResult(accepted.Count), count => count >= wait || clients.Any(each => each.IsFaulted),
-                seconds: 600);
+            await EventuallyAsync(() =>
+            {
+                processes.AssertAllRun();
+                return Task.FromResult(accepted.Count);
+            }, count => count >= wait || clients.Any(each => each.IsFaulted), seconds: 600);
             await InjectAsync(plan[i], random.Next(Workers));
         }
         Volatile.Write(ref done, true);
