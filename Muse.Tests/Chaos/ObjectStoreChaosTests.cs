@@ -173,8 +173,8 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
                     $"{accepted.Count:N0} / {pointers.Count:N0} / {accepted.Count(request => request.Edits):N0}"),
                 ("faults, in seeded random order", $"{plan.Length}, {faultsOfEachKind} of each kind"),
                 ("kinds: a worker killed; all workers killed between object and pointer; the API and Redis killed; the store killed, "
-                    + $"paused, and slowed by {StoreDelay.TotalMilliseconds:0} ms a request, for {StoreAway.TotalSeconds:0} s (once killed for "
-                    + $"{LongestAway.TotalSeconds:0} s)", ""),
+                    + $"paused, and slowed by {StoreDelay.TotalMilliseconds:0} ms a request, for {StoreAway.TotalSeconds:0} s "
+                    + $"(once killed for {LongestAway.TotalSeconds:0} s)", ""),
                 ("objects that were stored before a kill and had no pointer yet", $"{killedBeforePointers}"),
                 ("responses of 503 / broken connections to the API, seen by clients",
                     $"{client.Unavailable:N0} / {client.LostConnections:N0}"),
