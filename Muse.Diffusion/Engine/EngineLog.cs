@@ -61,4 +61,9 @@ static partial class EngineLog
 
     [LoggerMessage(17, LogLevel.Warning, "{Graph}: its attentions are not fused, and it runs as it is: {Reason}")]
     public static partial void NotFused(ILogger logger, string graph, string reason);
+
+    [LoggerMessage(18, LogLevel.Warning,
+        "An image of {Width}x{Height} did not fit into the device's memory to be decoded; from now on this size is decoded in tiles of "
+        + "{Tile} pixels, whose seams may be seen")]
+    public static partial void DecodedInTiles(ILogger logger, int width, int height, int tile);
 }

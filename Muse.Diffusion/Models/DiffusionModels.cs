@@ -24,7 +24,7 @@ public static class DiffusionModels
         var opened = ModelFolder.Open(folder, withoutT5: options.T5 == T5Placement.None);
         if (options.T5 != T5Placement.Device && opened.T5Encoder is null)
             EngineLog.ModelWarning(logger, opened.Name, $"Device:T5 is {options.T5}, but none of its text encoders is known to be T5.");
-        return OnnxModel.Open(opened, provider, t5Provider, logger);
+        return OnnxModel.Open(opened, provider, t5Provider, options.DecodeTile, logger);
     }
 
     static SimulatedModel OpenSimulated(string path, SimulationSpec spec, TimeProvider time)

@@ -24,7 +24,7 @@ sealed class OnnxModel : IDiffusionModel
     readonly ExecutionProvider provider;
     readonly ExecutionProvider t5Provider;
 
-    OnnxModel(ModelFolder folder, ExecutionProvider provider, ExecutionProvider t5Provider,
+    OnnxModel(ModelFolder folder, ExecutionProvider provider, ExecutionProvider t5Provider, int? decodeTile,
         IReadOnlyList<ModelFamily.Recognizer> families, ILogger logger)
     {
         (this.provider, this.t5Provider) = (provider, t5Provider);
@@ -37,7 +37,8 @@ sealed class OnnxModel : IDiffusionModel
             conditioner = Keep(family.OpenConditioner(
                 encoder => Load(folder, encoder, preferHalf: !ProviderOf(folder, encoder).OnHost, logger), FixedTokens(graph, family)));
             denoiser = Keep(new Denoiser(graph, family.Inputs, family.Latents));
-            decoder = Keep(new ImageDecoder(Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast, logger), family.Latents));
+            var decoderGraph = Load(folder, "vae_decoder", PreferHalf && !family.Latents.Upcast, logger);
+            decoder = Keep(new ImageDecoder(decoderGraph, family.Latents, decodeTile, logger));
             safetyChecker = folder.Has("safety_checker")
                 ? Keep(new SafetyChecker(Load(folder, "safety_checker", PreferHalf, logger), folder)) : null;
             CheckChannels(graph);
@@ -94,19 +95,21 @@ sealed class OnnxModel : IDiffusionModel
     /// <exception cref="ModelFolderException">The folder can't be used.</exception>
     /// <exception cref="DeviceMemoryException">The model does not fit.</exception>
     public static OnnxModel Open(string path, ExecutionProvider provider, ILogger logger,
-        IReadOnlyList<ModelFamily.Recognizer>? families = null) => Open(ModelFolder.Open(path), provider, provider, logger, families);
+        IReadOnlyList<ModelFamily.Recognizer>? families = null) =>
+        Open(ModelFolder.Open(path), provider, provider, decodeTile: null, logger, families);
 
     /// <summary>Opens a folder.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="provider">Where its graphs run.</param>
     /// <param name="t5Provider">Where a T5 text encoder runs.</param>
+    /// <param name="decodeTile"><see cref="DeviceOptions.DecodeTile"/>.</param>
     /// <param name="logger">Where warnings go.</param>
     /// <param name="families">The families to choose from; null for all.</param>
     /// <exception cref="ModelFolderException">The folder can't be used.</exception>
     /// <exception cref="DeviceMemoryException">The model does not fit.</exception>
-    public static OnnxModel Open(ModelFolder folder, ExecutionProvider provider, ExecutionProvider t5Provider, ILogger logger,
-        IReadOnlyList<ModelFamily.Recognizer>? families = null) =>
-        new(folder, provider, t5Provider, families ?? ModelFamilies.All, logger);
+    public static OnnxModel Open(ModelFolder folder, ExecutionProvider provider, ExecutionProvider t5Provider, int? decodeTile,
+        ILogger logger, IReadOnlyList<ModelFamily.Recognizer>? families = null) =>
+        new(folder, provider, t5Provider, decodeTile, families ?? ModelFamilies.All, logger);
 
     /// <inheritdoc/>
     public Sampler CreateSampler(string? name) => Samplers.Create(family.Scheduler, name);

@@ -28,6 +28,17 @@ public sealed class DeviceOptions
     [EnumDataType(typeof(T5Placement))]
     public T5Placement T5 { get; set; }
 
+    /// <summary>The smallest <see cref="DecodeTile"/>, pixels.</summary>
+    public const int MinDecodeTile = 128;
+
+    /// <summary>
+    /// Images that are wider or higher than this are decoded in overlapping tiles of at most this size, pixels, so that the decoder needs
+    /// less memory; seams may be seen (diffusers: <c>enable_tiling</c> with <c>tile_sample_min_size</c>). Default none: only what does not
+    /// fit into the device's memory as a whole is decoded in tiles.
+    /// </summary>
+    [Range(MinDecodeTile, 16_384)]
+    public int? DecodeTile { get; set; }
+
     /// <summary>
     /// Whether attentions that were exported as single operations are fused when a graph is loaded, on the CPU and CUDA. TensorRT does that
     /// itself, and a plug-in gets the graph as it is. Default yes.

@@ -197,7 +197,7 @@ public class TransformerFamilyTests
         var folder = ModelFolder.Open(Folders["FLUX dev"].Write());
         var cpu = ExecutionProvider.Choose("cpu", new DeviceOptions { Threads = 1 }, NullLogger.Instance);
         var log = new LinesLogger();
-        using var model = OnnxModel.Open(folder, cpu with { Name = "the device" }, cpu with { Name = "the CPU" },
+        using var model = OnnxModel.Open(folder, cpu with { Name = "the device" }, cpu with { Name = "the CPU" }, decodeTile: null,
             log.For<DiffusionEngine>());
         Assert.Equal("text_encoder_2", folder.T5Encoder);
         foreach (var device in new[] { "the CPU", "the device" })

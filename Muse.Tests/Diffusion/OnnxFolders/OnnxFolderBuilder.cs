@@ -49,6 +49,8 @@ sealed class OnnxFolderBuilder
     public EncoderOutput? Encoder { get; init; }
     public object VaeBatch { get; init; } = "batch";
     public int Colours { get; init; } = 3;
+    /// <summary>The most rows of cells for which the decoder finds memory; null for any number.</summary>
+    public int? VaeFits { get; init; }
     /// <summary>Whether the decoder gives the roots of its values: half of them are not numbers.</summary>
     public bool VaeRoots { get; init; }
     public int TextWidth { get; init; } = 16;
@@ -188,8 +190,19 @@ sealed class OnnxFolderBuilder
             PixelsPerCell)],
             OnnxGraph.Attribute("kernel_shape", [PixelsPerCell, PixelsPerCell]),
                 OnnxGraph.Attribute("strides", [PixelsPerCell, PixelsPerCell]));
+        if (VaeFits is { } rows)
+            larger = graph.Do("Add", [larger, ZeroThatFits(graph, latent, rows)]);
         graph.Output("sample", Real, graph.Do(VaeRoots ? "Sqrt" : "Tanh", [larger]), VaeBatch, Colours, "pixels_high", "pixels_wide");
         return graph;
+    }
+
+    /// <summary>A zero, for which a graph needs more memory than any machine has where a latent is higher than this, cells.</summary>
+    public static string ZeroThatFits(OnnxGraph graph, string latent, int rows)
+    {
+        var height = graph.Do("Shape", [latent], OnnxGraph.Attribute("start", 2), OnnxGraph.Attribute("end", 3));
+        var above = graph.Do("Max", [graph.Do("Sub", [height, graph.Longs(rows)]), graph.Longs(0)]);
+        var count = graph.Do("Add", [graph.Do("Mul", [above, graph.Longs(1L << 50)]), graph.Longs(1)]);
+        return graph.Do("ReduceMax", [graph.Do("ConstantOfShape", [count])], OnnxGraph.Attribute("keepdims", 0));
     }
 
     OnnxGraph VaeEncoder(EncoderOutput gives)

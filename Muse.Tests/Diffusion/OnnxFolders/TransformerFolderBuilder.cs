@@ -31,6 +31,8 @@ sealed class TransformerFolderBuilder
     /// <summary>Channels of the latent that the denoiser takes beside the 16.</summary>
     public int ExtraChannels { get; init; }
     public string Class { get; init; } = "";
+    /// <summary>The most rows of cells for which the decoder finds memory; null for any number.</summary>
+    public int? VaeFits { get; init; }
     public required string Scheduler { get; init; }
 
     /// <summary>How many tokens T5 gives, or zeros stand for.</summary>
@@ -164,13 +166,15 @@ sealed class TransformerFolderBuilder
     static string Velocity(OnnxGraph graph, string latent, string sigma, string sum) =>
         Add(graph, Times(graph, latent, ToyArithmetic.LatentWeight), graph.Do("Mul", [sigma, sum]));
 
-    static OnnxGraph Decoder()
+    OnnxGraph Decoder()
     {
         var graph = new OnnxGraph();
         var latent = graph.Input("latent_sample", TensorElementType.Float, "batch", ToyArithmetic.Channels, "height", "width");
         var kernel = Table(ToyArithmetic.Channels, 3 * 64, (c, i) => ToyArithmetic.ColourWeight(c, i / 64));
         var image = graph.Do("ConvTranspose", [latent, graph.Floats(kernel, ToyArithmetic.Channels, 3, 8, 8)],
             OnnxGraph.Attribute("kernel_shape", [8, 8]), OnnxGraph.Attribute("strides", [8, 8]));
+        if (VaeFits is { } rows)
+            image = Add(graph, image, OnnxFolderBuilder.ZeroThatFits(graph, latent, rows));
         graph.Output("sample", TensorElementType.Float, image, "batch", 3, "pixels_high", "pixels_wide");
         return graph;
     }
