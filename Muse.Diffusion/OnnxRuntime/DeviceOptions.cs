@@ -61,6 +61,13 @@ public sealed class DeviceOptions
     public bool UseTf32 { get; set; } = true;
 
     /// <summary>
+    /// Further options of ONNX Runtime's CUDA provider under its own names, such as <c>prefer_nhwc</c>, <c>fuse_conv_bias</c> and
+    /// <c>sdpa_kernel</c>. They win over what Muse sets. Default none.
+    /// </summary>
+    /// <remarks>https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html lists them.</remarks>
+    public Dictionary<string, string> Cuda { get; } = [];
+
+    /// <summary>
     /// Whether TensorRT may compute single-precision graphs in half precision; half-precision graphs need it. SDXL's first decoder
     /// overflows in half precision. Default yes.
     /// </summary>

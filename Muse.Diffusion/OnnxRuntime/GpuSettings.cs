@@ -3,6 +3,15 @@ namespace Muse.Diffusion;
 /// <summary>The settings of CUDA and TensorRT, under the names that ONNX Runtime reads.</summary>
 static class GpuSettings
 {
+    // With the setting that decides instead, or the reason.
+    static readonly Dictionary<string, string> NotPassedOn = new()
+    {
+        ["device_id"] = "Device:DeviceId chooses the GPU.",
+        ["enable_cuda_graph"] = "A recorded graph reads its inputs where they were; Muse binds new ones at each step.",
+        ["user_compute_stream"] = "It is an address inside the process.",
+    };
+
+    /// <exception cref="ArgumentException">An option of <see cref="DeviceOptions.Cuda"/> is one that Muse can't pass on.</exception>
     public static Dictionary<string, string> Cuda(DeviceOptions options)
     {
         var settings = new Dictionary<string, string>
@@ -17,6 +26,12 @@ static class GpuSettings
         };
         if (options.GpuMemoryLimit > 0)
             settings["gpu_mem_limit"] = $"{options.GpuMemoryLimit}";
+        foreach (var (name, value) in options.Cuda)
+        {
+            if (NotPassedOn.TryGetValue(name, out var reason))
+                throw new ArgumentException($"Device:Cuda can't have the option '{name}'. {reason}");
+            settings[name] = value;
+        }
         return settings;
     }
 

@@ -98,8 +98,12 @@ static class Fusion
         DenoiserBatch? batch;
         int rows;
 
-        public Step(string folder, string device, bool fused) =>
-            model = Models.Open(folder, device, new DeviceOptions { FuseGraphs = fused });
+        public Step(string folder, string device, bool fused)
+        {
+            var options = Models.DeviceSettings();
+            options.FuseGraphs = fused;
+            model = Models.Open(folder, device, options);
+        }
 
         public int Prepare(int requests)
         {

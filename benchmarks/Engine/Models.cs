@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Muse.Diffusion;
 
@@ -5,8 +6,12 @@ namespace Muse.Benchmarks;
 
 static class Models
 {
+    /// <summary>The section <c>Device</c>, as a worker reads it from environment variables.</summary>
+    public static DeviceOptions DeviceSettings() =>
+        new ConfigurationBuilder().AddEnvironmentVariables().Build().GetSection("Device").Get<DeviceOptions>() ?? new DeviceOptions();
+
     public static IDiffusionModel Open(string folder, string device, DeviceOptions? options = null) =>
-        DiffusionModels.Open(folder, device, options ?? new DeviceOptions(), TimeProvider.System, NullLogger.Instance);
+        DiffusionModels.Open(folder, device, options ?? DeviceSettings(), TimeProvider.System, NullLogger.Instance);
 
     public static IDiffusionModel Simulated(SimulationSpec spec) => new SimulatedModel("simulated", spec, TimeProvider.System);
 

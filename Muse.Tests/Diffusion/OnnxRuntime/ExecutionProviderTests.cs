@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.ML.OnnxRuntime;
 using Muse.Diffusion;
@@ -73,6 +74,25 @@ public class ExecutionProviderTests
         Assert.Equal(("0", "HEURISTIC", "1", false),
             (standard["device_id"], standard["cudnn_conv_algo_search"], standard["use_tf32"], standard.ContainsKey("gpu_mem_limit")));
     }
+
+    [Fact]
+    public void Further_options_of_CUDA_are_read_under_its_own_names_and_win()
+    {
+        (string Key, string? Value)[] variables =
+            [("Device:UseTf32", "true"), ("Device:Cuda:prefer_nhwc", "1"), ("Device:Cuda:use_tf32", "0")];
+        var options = new ConfigurationBuilder().AddInMemoryCollection(variables.Select(each => KeyValuePair.Create(each.Key, each.Value)))
+            .Build().GetSection("Device").Get<DeviceOptions>()!;
+        var settings = GpuSettings.Cuda(options);
+        Assert.Equal(("1", "0", "HEURISTIC"), (settings["prefer_nhwc"], settings["use_tf32"], settings["cudnn_conv_algo_search"]));
+        Assert.Equal("1", GpuSettings.Plugin("CudaPluginExecutionProvider", options)["prefer_nhwc"]);
+    }
+
+    [Theory]
+    [InlineData("device_id", "Device:DeviceId chooses the GPU.")]
+    [InlineData("enable_cuda_graph", "A recorded graph reads its inputs where they were; Muse binds new ones at each step.")]
+    public void An_option_of_CUDA_that_would_give_wrong_images_is_refused_with_the_reason(string name, string reason) =>
+        Assert.Equal($"Device:Cuda can't have the option '{name}'. {reason}",
+            Assert.Throws<ArgumentException>(() => GpuSettings.Cuda(new DeviceOptions { Cuda = { [name] = "1" } })).Message);
 
     [Theory]
     [InlineData("CUDAExecutionProvider", "EXHAUSTIVE")]
