@@ -8,6 +8,9 @@ namespace Muse.Diffusion;
 /// </summary>
 sealed class OnnxFile
 {
+    /// <summary>The number of half precision among ONNX' data types.</summary>
+    public const int Float16 = 10;
+
     // Fields of ModelProto, GraphProto and TensorProto.
     const int Graph = 7, Initializer = 5, RawData = 9, ExternalData = 13, DataLocation = 14;
     const int Bytes = 2, Varint = 0, Fixed32 = 5, Fixed64 = 1;

@@ -12,7 +12,7 @@ sealed class StaticShapes
 {
     // Shapes and scales are small.
     const int MostNumbers = 64;
-    const int Float = 1, Int32 = 6, Int64 = 7, Bool = 9, Half = 10, Double = 11;
+    const int Float = 1, Int32 = 6, Int64 = 7, Bool = 9, Half = OnnxFile.Float16, Double = 11;
 
     /// <param name="Dimensions">Null for those that vary; null where not even their number is known.</param>
     /// <param name="Numbers">The numbers of a small value; null for those that vary.</param>

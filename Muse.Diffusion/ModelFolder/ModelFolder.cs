@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace Muse.Diffusion;
@@ -106,11 +107,25 @@ sealed class ModelFolder
         var bytes = new DirectoryInfo(PathOf(part)).GetFiles()
             .Where(file => file.Name.StartsWith(graph, StringComparison.Ordinal) || !IsKnownFile(file.Name))
             .Sum(file => file.Length);
-        return onHost && graph == HalfGraph ? 2 * bytes : bytes;
+        return onHost ? bytes + HalfPrecisionBytes(System.IO.Path.Combine(PathOf(part), graph)) : bytes;
 
         // Files of weights have any name; exporters begin it with the graph's, or give each tensor a file.
         bool IsKnownFile(string name) => name.EndsWith(".json", StringComparison.Ordinal) || name.EndsWith(".txt", StringComparison.Ordinal)
             || names.Any(other => name.StartsWith(other, StringComparison.Ordinal));
+    }
+
+    // Of weights in half precision. A file that is no graph has none; what loads it says what is wrong.
+    static long HalfPrecisionBytes(string graph)
+    {
+        try
+        {
+            return OnnxFile.Read(graph).Graph.Initializer.Where(tensor => tensor.DataType == OnnxFile.Float16)
+                .Sum(tensor => tensor.Dims.Aggregate((long)Unsafe.SizeOf<Half>(), (product, dimension) => product * dimension));
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException)
+        {
+            return 0;
+        }
     }
 
     bool IsLeftOut(string part) => withoutT5 && part == T5Encoder;

@@ -1,6 +1,8 @@
+using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Muse.Diffusion;
+using Muse.Diffusion.Onnx;
 using Muse.Tests.Autoscaler;
 using Muse.Tests.Diffusion.Engine;
 using Muse.Tests.Diffusion.Networks;
@@ -233,7 +235,30 @@ public class TransformerFamilyTests
         Assert.Equal(30_087, folder.GraphBytes("transformer", onHost: false));
         Assert.Equal(0, folder.GraphBytes("scheduler", onHost: true));
         File.Delete(Path.Combine(path, "transformer", "model.onnx"));
-        Assert.Equal(2 * 30_087, folder.GraphBytes("transformer", onHost: true));
+        Assert.Equal(30_087, folder.GraphBytes("transformer", onHost: true));
+    }
+
+    [Theory]
+    [InlineData("model.onnx")]
+    [InlineData("model_fp16.onnx")]
+    public void Weights_in_half_precision_count_twice_on_the_host_whatever_the_files_name_is(string name)
+    {
+        var path = Folders["SD3"].Write();
+        var graph = Path.Combine(path, "transformer", name);
+        File.Delete(Path.Combine(path, "transformer", "model.onnx"));
+        var weights = new GraphProto
+        {
+            Initializer =
+            {
+                new TensorProto { DataType = 10, Dims = { 20, 50 }, RawData = ByteString.CopyFrom(new byte[2000]) },
+                new TensorProto { DataType = 1, Dims = { 100 }, RawData = ByteString.CopyFrom(new byte[400]) },
+            },
+        };
+        File.WriteAllBytes(graph, new ModelProto { Graph = weights }.ToByteArray());
+        var size = new FileInfo(graph).Length;
+        var folder = ModelFolder.Open(path);
+        Assert.Equal(size, folder.GraphBytes("transformer", onHost: false));
+        Assert.Equal(size + 2000, folder.GraphBytes("transformer", onHost: true));
     }
 
     static readonly Dictionary<string, (TransformerFolderBuilder Folder, string Message)> Refused = new()
