@@ -28,11 +28,11 @@ public sealed class ChaosTests(ITestOutputHelper output)
 
     [RedisFact]
     public Task Under_any_fault_every_accepted_request_is_completed_exactly_once() =>
-        RunAsync("always", Long ? new(10_000, 20, 3, TimeSpan.FromSeconds(20)) : new(150, 5, 1, TimeSpan.FromSeconds(5)));
+        RunAsync("always", Long ? new(10_000, 20, 3, TimeSpan.FromSeconds(20)) : new(150, 4, 1, TimeSpan.FromSeconds(5)));
 
     [RedisFact]
     public Task With_a_sync_every_second_a_crash_of_Redis_loses_only_jobs_of_the_last_seconds() =>
-        RunAsync("everysec", Long ? new(2_000, 12, 1, TimeSpan.FromSeconds(20)) : new(80, 5, 0, default));
+        RunAsync("everysec", Long ? new(2_000, 12, 1, TimeSpan.FromSeconds(20)) : new(80, 3, 0, default));
 
     async Task RunAsync(string sync, Extent extent)
     {

@@ -28,7 +28,7 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
     [S3Fact]
     public async Task With_an_object_store_under_any_fault_no_image_is_lost_or_doubled_and_no_object_is_left_over()
     {
-        var (goal, faultsOfEachKind) = Long ? (5_000, 15) : (300, 3);
+        var (goal, faultsOfEachKind) = Long ? (5_000, 15) : (200, 2);
         var clock = Stopwatch.StartNew();
         await using var store = await S3Server.StartAsync();
         await using var fixture = await QueueFixture.StartAsync("--appendonly", "yes", "--appendfsync", "always");
