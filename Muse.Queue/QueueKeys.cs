@@ -28,10 +28,18 @@ sealed class QueueKeys(string model)
     public RedisKey Job(string id) => Prefix.Append("job:" + id);
 
     /// <summary>
-    /// A job's finished images: bytes at <c>{index}</c>, format and size at <c>{index}:info</c>. With an object store the bytes are empty,
-    /// and the info ends with the object's length and key.
+    /// A job's finished images: format and size at <c>{index}:info</c>. With an object store the object's length and key follow.
     /// </summary>
     public RedisKey Images(string id) => Prefix.Append("job:" + id + ":pictures");
+
+    /// <summary>A finished image's bytes. With an object store there are none.</summary>
+    public RedisKey Image(string id, int index) => Prefix.Append($"job:{id}:pictures:{index}");
+
+    /// <summary>The bytes of an image until a script makes them the finished image or deletes them.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="index">The image's index in the job.</param>
+    /// <param name="upload">A name that no other upload has.</param>
+    public RedisKey Upload(string id, int index, string upload) => Prefix.Append($"job:{id}:pictures:{index}:{upload}");
 
     /// <summary>
     /// The image that a job starts from, at <c>image</c>, and its mask, at <c>mask</c>. With an object store, a pointer at <c>object</c>.
@@ -118,6 +126,7 @@ sealed class QueueKeys(string model)
         local STREAMS = { [INTERACTIVE] = P .. 'stream:interactive', [BATCH] = P .. 'stream:batch' }
         local STATS, WAITS, WEBHOOKS, DEAD = P .. 'stats', P .. 'waits', P .. 'webhooks', P .. 'dead'
         local PROBE = P .. 'probe'
+        local MAX_IMAGES = {{JobHash.MaxImages}}
         local HEARTBEAT_TIMEOUT = {{(int)Muse.Queue.Fleet.HeartbeatTimeout.TotalMilliseconds}}
         -- The ordinals of entries that were cancelled before they were started. They do not count in positions.
         local CANCELLED_ENTRIES = { [INTERACTIVE] = P .. 'cancelled:interactive', [BATCH] = P .. 'cancelled:batch' }
@@ -127,6 +136,8 @@ sealed class QueueKeys(string model)
         local EVENTS, SIGNALS = P .. 'events', P .. 'calls'
         local function job_key(id) return P .. 'job:' .. id end
         local function images_key(id) return P .. 'job:' .. id .. ':pictures' end
+        local function image_key(id, index) return images_key(id) .. ':' .. index end
+        local function upload_key(id, index, upload) return image_key(id, index) .. ':' .. upload end
         local function input_key(id) return P .. 'job:' .. id .. ':input' end
         local function work_key(id) return P .. 'job:' .. id .. ':work' end
         local function drain_key(worker) return P .. 'fleet:drain:' .. worker end

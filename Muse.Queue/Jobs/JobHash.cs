@@ -5,7 +5,10 @@ namespace Muse.Queue;
 /// <summary>The fields of a job's hash in Redis: their names, and how they are read.</summary>
 static class JobHash
 {
-    const int FieldsOfJob = 5, FieldsOfImage = 8, MaxImages = 10;
+    /// <summary>Images of a job at most.</summary>
+    public const int MaxImages = 10;
+
+    const int FieldsOfJob = 5, FieldsOfImage = 8;
 
     // By the number of images. The order is that of Read.
     static readonly RedisValue[][] AllFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
@@ -18,7 +21,7 @@ static class JobHash
     /// <summary>The fields of a job's hash, without its request.</summary>
     public static RedisValue[] Fields(ImageJob job) => AllFields[job.Count];
 
-    /// <summary>The fields that describe a job's images, each beside a field with the image's bytes.</summary>
+    /// <summary>The fields that describe a job's images.</summary>
     public static RedisValue[] InfoFields(ImageJob job) => AllInfoFields[job.Count];
 
     /// <summary>The snapshot. Null if the hash is missing or damaged.</summary>
@@ -79,16 +82,14 @@ static class JobHash
     /// <summary>The field with the format and size of an image, and with the pointer to its object if there is one.</summary>
     public static RedisValue InfoField(int index) => $"{index}:info";
 
-    /// <summary>An image from its bytes, which are empty if they are in the object store, and its <see cref="Info"/>.</summary>
-    /// <returns>Null where either is missing.</returns>
+    /// <summary>An image from its bytes, which are null if they are in the object store, and its <see cref="Info"/>.</summary>
+    /// <returns>Null where the info is missing.</returns>
     public static StoredImage? Image(Lease<byte>? bytes, RedisValue info)
     {
-        if (bytes is null || info.IsNull)
-            return null;
         var parts = info.ToString().Split(' ');
         return parts.Length is 3 or 5 && Enum.TryParse<OutputFormat>(parts[0], out var format)
             && int.TryParse(parts[1], out var width) && int.TryParse(parts[2], out var height)
-            ? new StoredImage(bytes.Memory, format, width, height, bytes)
+            ? new StoredImage(bytes?.Memory ?? default, format, width, height, bytes)
             : null;
     }
 

@@ -131,7 +131,7 @@ public sealed class JobQueue
         {
             var fields = database.HashGetAsync(Keys.Job(job.Id), JobHash.Fields(job));
             var infos = database.HashGetAsync(Keys.Images(job.Id), JobHash.InfoFields(job));
-            var images = Task.WhenAll(Enumerable.Range(0, job.Count).Select(i => database.HashGetLeaseAsync(Keys.Images(job.Id), i)));
+            var images = Task.WhenAll(Enumerable.Range(0, job.Count).Select(i => database.StringGetLeaseAsync(Keys.Image(job.Id, i))));
             return (JobHash.Read(job, await fields), await infos, await images);
         }, cancellation);
         if (snapshot is null)
@@ -139,14 +139,14 @@ public sealed class JobQueue
         return new FinishedJob(snapshot, await Task.WhenAll(bytes.Select((image, i) => ReadImageAsync(image, info[i], cancellation))));
     }
 
-    /// <summary>An image from its fields in Redis, with its bytes from the object store if they are there.</summary>
+    /// <summary>An image from what Redis has of it, with its bytes from the object store if they are there.</summary>
     /// <returns>Null if it is not stored.</returns>
     async Task<StoredImage?> ReadImageAsync(Lease<byte>? bytes, RedisValue info, CancellationToken cancellation)
     {
         if (JobHash.Image(bytes, info) is not { } image)
             return null;
         if (JobHash.Object(info) is not { } stored)
-            return image;
+            return bytes is null ? null : image;
         return await objects.ReadAsync(stored, cancellation) is { } found
             ? image with { Bytes = found.Memory[..stored.Length], Buffer = found }
             : null;
@@ -248,7 +248,7 @@ public sealed class JobQueue
     /// <summary>A finished image's bytes, or null. Their memory is pooled.</summary>
     /// <exception cref="ObjectStoreUnavailableException">The bytes are in the object store, which is unavailable.</exception>
     public Task<StoredImage?> FindImageAsync(string jobId, int index, CancellationToken cancellation) =>
-        FindBytesAsync(Keys.Images(jobId), $"{index}", index, cancellation);
+        FindAsync(database => database.StringGetLeaseAsync(Keys.Image(jobId, index)), Keys.Images(jobId), index, cancellation);
 
     /// <summary>The same. While Redis or the object store is unavailable, it waits: for a response that has begun.</summary>
     public Task<StoredImage?> FindImageWhenAvailableAsync(string jobId, int index, CancellationToken cancellation) =>
@@ -273,13 +273,14 @@ public sealed class JobQueue
 
     /// <summary>The latest preview of an image, or null. Previews are kept for a minute after the end of their job.</summary>
     public Task<StoredImage?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
-        FindBytesAsync(Keys.Work(jobId), $"{index}:preview", index, cancellation);
+        FindAsync(database => database.HashGetLeaseAsync(Keys.Work(jobId), $"{index}:preview"), Keys.Work(jobId), index, cancellation);
 
-    async Task<StoredImage?> FindBytesAsync(RedisKey key, string field, int index, CancellationToken cancellation)
+    async Task<StoredImage?> FindAsync(
+        Func<IDatabase, Task<Lease<byte>?>> read, RedisKey infos, int index, CancellationToken cancellation)
     {
         var (bytes, info) = await connection.TryAsync(async database =>
         {
-            var (bytes, info) = (database.HashGetLeaseAsync(key, field), database.HashGetAsync(key, JobHash.InfoField(index)));
+            var (bytes, info) = (read(database), database.HashGetAsync(infos, JobHash.InfoField(index)));
             return (await bytes, await info);
         }, cancellation);
         return await ReadImageAsync(bytes, info, cancellation);

@@ -8,6 +8,8 @@ local PROBE_RETENTION = 60000
 local MAX_CANCELLED = 10000
 -- The consumer that holds images which were handed back. No worker has this name.
 local HANDED_BACK = 'handed-back'
+-- A reply with a code that makes the caller try again.
+local UPLOAD_MISSING = 'TRYAGAIN The uploaded bytes have expired or were lost.'
 
 -- A script names its arguments in their order: `local id, index = arguments(2)` takes the next two of ARGV.
 -- Taking them costs one call of unpack. JSON or pairs of names and values would have to be decoded at every call.
@@ -70,13 +72,19 @@ local function add_dead_letter(lane, entry, id, index, reason)
     'job', id, 'index', index, 'lane', lane, 'entry', entry, 'reason', reason)
 end
 
+-- Sets the expiry of a job's finished images.
+local function expire_images(id, count, milliseconds)
+  redis.call('PEXPIRE', images_key(id), milliseconds)
+  for index = 0, math.min(tonumber(count) or 0, MAX_IMAGES) - 1 do redis.call('PEXPIRE', image_key(id, index), milliseconds) end
+end
+
 local ended = 0 -- Images that this script has ended.
 
 -- Ends an image that is not final. The last one ends the job and sets the expiry of its keys.
 -- `fields` are further fields of the job to write.
 local function end_image(id, index, state, result, retention, fields)
   local job, at = job_key(id), string.format('%.0f', now())
-  local found = redis.call('HMGET', job, 'left', 'failed', 'cancelled', 'revision')
+  local found = redis.call('HMGET', job, 'left', 'failed', 'cancelled', 'revision', 'count')
   local remaining, failed, cancelled = (tonumber(found[1]) or 0) - 1, tonumber(found[2]), tonumber(found[3])
   local revision = next_revision(found[4])
   fields = fields or {}
@@ -90,7 +98,7 @@ local function end_image(id, index, state, result, retention, fields)
     job_state = failed and FAILED or cancelled and CANCELLED or SUCCEEDED
     set('state', job_state); set('finished', at)
     redis.call('PEXPIRE', job, retention)
-    redis.call('PEXPIRE', images_key(id), retention)
+    expire_images(id, found[5], retention)
     -- A failed job may be requeued and needs its input again.
     if job_state == FAILED then redis.call('PEXPIRE', input_key(id), retention) else redis.call('DEL', input_key(id)) end
   end

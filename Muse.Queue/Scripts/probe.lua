@@ -4,7 +4,8 @@ local function on_probe(commands)
   for _, command in ipairs(commands) do redis.call(command[1], PROBE, unpack(command, 2)) end
 end
 
-on_probe({ { 'SET', '1', 'PX', PROBE_RETENTION }, { 'SETEX', 1, '1' }, { 'GET' }, { 'EXISTS' }, { 'INCRBY', 1 }, { 'PTTL' } })
+on_probe({ { 'SET', '1', 'PX', PROBE_RETENTION }, { 'SETEX', 1, '1' }, { 'GET' }, { 'EXISTS' }, { 'INCRBY', 1 }, { 'PTTL' },
+  { 'RENAME', PROBE } })
 on_probe({
   { 'HSET', 'a', '1' }, { 'PEXPIRE', PROBE_RETENTION }, { 'HGET', 'a' }, { 'HMGET', 'a' }, { 'HGETALL' }, { 'HLEN' }, { 'HVALS' },
   { 'HSTRLEN', 'a' }, { 'HEXISTS', 'a' }, { 'HINCRBY', 'a', 1 }, { 'HDEL', 'a' } })

@@ -6,7 +6,7 @@ local fields = read_fields(found[1][2])
 local id, index, lane = fields.job or '', fields.index or '', fields.lane
 if id == '' or index == '' or not STREAMS[lane] then return 0 end
 local job = job_key(id)
-local states = redis.pcall('HMGET', job, index .. ':state', 'state', 'failed')
+local states = redis.pcall('HMGET', job, index .. ':state', 'count')
 if states.err or states[1] ~= FAILED then return 0 end
 measure(lane)
 local entry = redis.call('XADD', STREAMS[lane], '*', 'job', id, 'index', index)
@@ -17,7 +17,7 @@ if redis.call('HINCRBY', job, 'failed', -1) == 0 then redis.call('HDEL', job, 'f
 redis.call('HINCRBY', job, 'left', 1)
 redis.call('HSET', job, 'state', QUEUED)
 redis.call('PEXPIRE', job, unfinished)
-redis.call('PEXPIRE', images_key(id), unfinished)
+expire_images(id, states[2], unfinished)
 redis.call('PEXPIRE', input_key(id), unfinished)
 redis.call('XDEL', DEAD, letter)
 -- A requeued job ends once more, so its webhook is sent once more, by the next API process that renews its leases.

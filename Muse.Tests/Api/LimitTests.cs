@@ -131,7 +131,7 @@ public sealed class LimitTests
         var job = (await made.Content.ReadFromJsonAsync(ApiJson.Default.Generation))!;
         using var image = await server.Client.GetAsync(job.Images[0].ImageUrl);
         var redis = server.Services.GetRequiredService<StackExchange.Redis.IConnectionMultiplexer>();
-        Assert.True(await redis.GetDatabase().KeyDeleteAsync($"muse:{{scenes}}:job:{job.Id}:pictures"));
+        Assert.True(await redis.GetDatabase().KeyDeleteAsync($"muse:{{scenes}}:job:{job.Id}:pictures:0"));
         foreach (var known in (string[])[image.Headers.ETag!.ToString(), $"\"other\", W/{image.Headers.ETag}", "*"])
         {
             using var again = new HttpRequestMessage(HttpMethod.Get, job.Images[0].ImageUrl);

@@ -58,8 +58,9 @@ public sealed class ObjectStoreTests : IAsyncLifetime
         Assert.Equal("half", (await api.Jobs.FindPreviewAsync(job.Id, 0, Limit()))!.Text());
         Assert.Equal(3, store.Count);
         var stored = await api.Redis.HashGetAllAsync(api.Keys.Images(job.Id));
-        Assert.Equal(4, stored.Length);
+        Assert.Equal(2, stored.Length);
         Assert.True(stored.Sum(field => field.Value.Length()) < 400, "The bytes are in Redis too.");
+        Assert.False(await api.Redis.KeyExistsAsync(api.Keys.Image(job.Id, 0)));
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
     }
 
