@@ -11,10 +11,12 @@ public sealed partial class WorkQueue
     /// <summary>Images that one call takes at most.</summary>
     const int MaxRead = 12;
 
-    /// <summary>Images up to this size share a call. For larger ones the cost of the call does not matter.</summary>
-    const int StoredTogetherBytes = 32 * 1024;
+    /// <summary>
+    /// Images up to this size are arguments of the script, and share a call. The bytes of larger ones are sent by a command of their own.
+    /// </summary>
+    const int MaxArgumentBytes = 8 * 1024;
 
-    /// <summary>How long an image's bytes are kept for the script that completes it, which follows at once.</summary>
+    /// <summary>How long an upload is kept for its script, which follows at once.</summary>
     static readonly TimeSpan UploadKept = TimeSpan.FromMinutes(1);
 
     /// <summary>The time between two attempts to store a result while Redis is unavailable.</summary>
@@ -28,7 +30,7 @@ public sealed partial class WorkQueue
     readonly QueueSignals.Subscription signals;
     readonly ILogger logger;
     readonly ConcurrentDictionary<string, WorkItem> held = new(); // By entry id.
-    readonly GroupCommit<Completion, RedisResult> completions;
+    readonly GroupCommit<RedisValue[], RedisResult> completions;
     readonly Channel<string> cancellations = Channel.CreateBounded<string>(
         new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
 
@@ -282,14 +284,17 @@ public sealed partial class WorkQueue
             pointer = await WhenStoreIsBackAsync(item, () => objects.WriteImageAsync(key, stored, cancellation), cancellation);
         }
 
-        var upload = pointer is null ? Guid.NewGuid().ToString("N") : "";
-        var completion = new Completion(
-            [item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobHash.Info(stored, pointer), upload],
-            connection.Keys.Upload(item.Job.Id, item.Index, upload), pointer is null ? stored.Bytes : null);
+        var bytes = pointer is null ? stored.Bytes : default;
+        var upload = bytes.Length > MaxArgumentBytes ? Guid.NewGuid().ToString("N") : "";
+        RedisValue[] fields =
+        [
+            item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobHash.Info(stored, pointer),
+            upload == "" ? bytes : RedisValue.EmptyString, upload,
+        ];
         var isFirst = await EndAsync(async () =>
         {
-            var storing = completion.Bytes?.Length > StoredTogetherBytes
-                ? CompleteAloneAsync(completion) : completions.AddAsync(completion);
+            var storing = upload == "" ? completions.AddAsync(fields)
+                : UploadAndCompleteAsync(connection.Keys.Upload(item.Job.Id, item.Index, upload), bytes, fields);
             var reply = await storing.WaitAsync(cancellation);
             return reply.Resp2Type == ResultType.Integer ? (int)reply == 1 : throw QueueConnection.ToException((string)reply!);
         }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation);
@@ -344,36 +349,22 @@ public sealed partial class WorkQueue
         return isFirst;
     }
 
-    /// <summary>An image to complete.</summary>
-    /// <param name="Arguments">Its arguments of the script.</param>
-    /// <param name="Key">The key of its upload.</param>
-    /// <param name="Bytes">Its bytes; null if they are in the object store.</param>
-    sealed record Completion(RedisValue[] Arguments, RedisKey Key, ReadOnlyMemory<byte>? Bytes);
+    async Task<IReadOnlyList<RedisResult>> CompleteTogetherAsync(IReadOnlyList<RedisValue[]> images) =>
+        (RedisResult[])(await connection.RunAsync(
+            QueueScripts.Complete, CancellationToken.None, CompleteArguments(images.SelectMany(fields => fields))))!;
 
-    async Task<RedisResult> CompleteAloneAsync(Completion image) => (await CompleteTogetherAsync([image]))[0];
-
-    async Task<IReadOnlyList<RedisResult>> CompleteTogetherAsync(IReadOnlyList<Completion> images)
-    {
-        RedisValue[] arguments =
-        [
-            connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds, Worker,
-            .. images.SelectMany(image => image.Arguments),
-        ];
-        return (RedisResult[])(await connection.TryAsync(async database =>
+    async Task<RedisResult> UploadAndCompleteAsync(RedisKey upload, ReadOnlyMemory<byte> bytes, RedisValue[] fields) =>
+        (await connection.TryAsync(async database =>
         {
-            // Redis runs the commands of a connection in their order, so the script need not wait for the replies to the uploads.
-            List<Task> uploads = [];
-            foreach (var image in images)
-            {
-                if (image.Bytes is { } bytes)
-                    uploads.Add(database.StringSetAsync(image.Key, bytes, UploadKept));
-            }
-
-            var completing = connection.EvaluateAsync(database, QueueScripts.Complete, arguments);
-            await Task.WhenAll([.. uploads, completing]);
+            // Redis runs the commands of a connection in their order, so the script need not wait for the reply to the upload.
+            var uploading = database.StringSetAsync(upload, bytes, UploadKept);
+            var completing = connection.EvaluateAsync(database, QueueScripts.Complete, CompleteArguments(fields));
+            await Task.WhenAll(uploading, completing);
             return await completing;
-        }, CancellationToken.None))!;
-    }
+        }, CancellationToken.None))[0];
+
+    RedisValue[] CompleteArguments(IEnumerable<RedisValue> images) =>
+        [connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds, Worker, .. images];
 
     /// <summary>Ends an image with an error. With a <paramref name="deadLetterReason"/>, its entry becomes a dead letter too.</summary>
     Task<bool> FailAsync(
