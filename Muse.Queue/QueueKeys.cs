@@ -28,18 +28,16 @@ sealed class QueueKeys(string model)
     public RedisKey Job(string id) => Prefix.Append("job:" + id);
 
     /// <summary>
-    /// A job's finished images: format and size at <c>{index}:info</c>. With an object store the object's length and key follow.
+    /// A finished image: its bytes at <c>bytes</c>, format and size at <c>info</c>. With an object store there are no bytes, and the info
+    /// ends with the object's length and key.
     /// </summary>
-    public RedisKey Images(string id) => Prefix.Append("job:" + id + ":pictures");
-
-    /// <summary>A finished image's bytes. With an object store there are none.</summary>
     public RedisKey Image(string id, int index) => Prefix.Append($"job:{id}:pictures:{index}");
 
-    /// <summary>The bytes of an image until a script makes them the finished image or deletes them.</summary>
+    /// <summary>A large image on its way, until a script renames it to <see cref="Image"/> or deletes it.</summary>
     /// <param name="id">The job.</param>
     /// <param name="index">The image's index in the job.</param>
     /// <param name="upload">A name that no other upload has.</param>
-    public RedisKey Upload(string id, int index, string upload) => Prefix.Append($"job:{id}:pictures:{index}:{upload}");
+    public RedisKey ImageUpload(string id, int index, string upload) => Prefix.Append($"job:{id}:pictures:{index}:{upload}");
 
     /// <summary>
     /// The image that a job starts from, at <c>image</c>, and its mask, at <c>mask</c>. With an object store, a pointer at <c>object</c>.
@@ -135,9 +133,8 @@ sealed class QueueKeys(string model)
         local LEADER, DECISIONS = P .. 'fleet:leader', P .. 'fleet:decisions'
         local EVENTS, SIGNALS = P .. 'events', P .. 'calls'
         local function job_key(id) return P .. 'job:' .. id end
-        local function images_key(id) return P .. 'job:' .. id .. ':pictures' end
-        local function image_key(id, index) return images_key(id) .. ':' .. index end
-        local function upload_key(id, index, upload) return image_key(id, index) .. ':' .. upload end
+        local function image_key(id, index) return P .. 'job:' .. id .. ':pictures:' .. index end
+        local function image_upload_key(id, index, upload) return image_key(id, index) .. ':' .. upload end
         local function input_key(id) return P .. 'job:' .. id .. ':input' end
         local function work_key(id) return P .. 'job:' .. id .. ':work' end
         local function drain_key(worker) return P .. 'fleet:drain:' .. worker end

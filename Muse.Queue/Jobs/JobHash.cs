@@ -15,14 +15,8 @@ static class JobHash
         ["state", "revision", "started", "finished", "at", .. Enumerable.Range(0, count).SelectMany(i => (RedisValue[])
             [$"{i}:state", $"{i}:result", $"{i}:begun", $"{i}:ended", $"{i}:step", $"{i}:steps", $"{i}:previews", $"{i}:worker"])])];
 
-    static readonly RedisValue[][] AllInfoFields = [.. Enumerable.Range(0, MaxImages + 1).Select(count => (RedisValue[])
-        [.. Enumerable.Range(0, count).Select(i => $"{i}:info")])];
-
     /// <summary>The fields of a job's hash, without its request.</summary>
     public static RedisValue[] Fields(ImageJob job) => AllFields[job.Count];
-
-    /// <summary>The fields that describe a job's images.</summary>
-    public static RedisValue[] InfoFields(ImageJob job) => AllInfoFields[job.Count];
 
     /// <summary>The snapshot. Null if the hash is missing or damaged.</summary>
     public static JobSnapshot? Read(HashEntry[] hash)
@@ -79,8 +73,11 @@ static class JobHash
         };
     }
 
-    /// <summary>The field with the format and size of an image, and with the pointer to its object if there is one.</summary>
-    public static RedisValue InfoField(int index) => $"{index}:info";
+    /// <summary>The field of an image's hash with its bytes.</summary>
+    public static readonly RedisValue ImageBytes = "bytes";
+
+    /// <summary>The field of an image's hash with its format and size, and with the pointer to its object if there is one.</summary>
+    public static readonly RedisValue ImageInfo = "info";
 
     /// <summary>An image from its bytes, which are null if they are in the object store, and its <see cref="Info"/>.</summary>
     /// <returns>Null where the info is missing.</returns>

@@ -130,9 +130,14 @@ public sealed class JobQueue
         var (snapshot, info, bytes) = await connection.TryAsync(async database =>
         {
             var fields = database.HashGetAsync(Keys.Job(job.Id), JobHash.Fields(job));
-            var infos = database.HashGetAsync(Keys.Images(job.Id), JobHash.InfoFields(job));
-            var images = Task.WhenAll(Enumerable.Range(0, job.Count).Select(i => database.StringGetLeaseAsync(Keys.Image(job.Id, i))));
-            return (JobHash.Read(job, await fields), await infos, await images);
+            var (infos, bytes) = (new Task<RedisValue>[job.Count], new Task<Lease<byte>?>[job.Count]);
+            for (var i = 0; i < job.Count; i++)
+            {
+                var key = Keys.Image(job.Id, i);
+                (infos[i], bytes[i]) = (database.HashGetAsync(key, JobHash.ImageInfo), database.HashGetLeaseAsync(key, JobHash.ImageBytes));
+            }
+
+            return (JobHash.Read(job, await fields), await Task.WhenAll(infos), await Task.WhenAll(bytes));
         }, cancellation);
         if (snapshot is null)
             return null;
@@ -248,7 +253,7 @@ public sealed class JobQueue
     /// <summary>A finished image's bytes, or null. Their memory is pooled.</summary>
     /// <exception cref="ObjectStoreUnavailableException">The bytes are in the object store, which is unavailable.</exception>
     public Task<StoredImage?> FindImageAsync(string jobId, int index, CancellationToken cancellation) =>
-        FindAsync(database => database.StringGetLeaseAsync(Keys.Image(jobId, index)), Keys.Images(jobId), index, cancellation);
+        FindBytesAsync(Keys.Image(jobId, index), JobHash.ImageBytes, JobHash.ImageInfo, cancellation);
 
     /// <summary>The same. While Redis or the object store is unavailable, it waits: for a response that has begun.</summary>
     public Task<StoredImage?> FindImageWhenAvailableAsync(string jobId, int index, CancellationToken cancellation) =>
@@ -267,20 +272,19 @@ public sealed class JobQueue
         if (!objects.Options.RedirectLinks || !objects.Enabled)
             return null;
         var info = await connection.TryAsync(
-            database => database.HashGetAsync(Keys.Images(jobId), JobHash.InfoField(index)), cancellation);
+            database => database.HashGetAsync(Keys.Image(jobId, index), JobHash.ImageInfo), cancellation);
         return JobHash.Object(info) is { } stored ? await objects.PresignAsync(stored, lifetime, cancellation) : null;
     }
 
     /// <summary>The latest preview of an image, or null. Previews are kept for a minute after the end of their job.</summary>
     public Task<StoredImage?> FindPreviewAsync(string jobId, int index, CancellationToken cancellation) =>
-        FindAsync(database => database.HashGetLeaseAsync(Keys.Work(jobId), $"{index}:preview"), Keys.Work(jobId), index, cancellation);
+        FindBytesAsync(Keys.Work(jobId), $"{index}:preview", $"{index}:info", cancellation);
 
-    async Task<StoredImage?> FindAsync(
-        Func<IDatabase, Task<Lease<byte>?>> read, RedisKey infos, int index, CancellationToken cancellation)
+    async Task<StoredImage?> FindBytesAsync(RedisKey key, RedisValue bytesField, RedisValue infoField, CancellationToken cancellation)
     {
         var (bytes, info) = await connection.TryAsync(async database =>
         {
-            var (bytes, info) = (read(database), database.HashGetAsync(infos, JobHash.InfoField(index)));
+            var (bytes, info) = (database.HashGetLeaseAsync(key, bytesField), database.HashGetAsync(key, infoField));
             return (await bytes, await info);
         }, cancellation);
         return await ReadImageAsync(bytes, info, cancellation);

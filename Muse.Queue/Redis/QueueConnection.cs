@@ -7,6 +7,8 @@ namespace Muse.Queue;
 /// <summary>The connection to Redis: keys, scripts, retries, and which errors are transient.</summary>
 sealed class QueueConnection
 {
+    static readonly TimeSpan UploadKept = TimeSpan.FromMinutes(1);
+
     /// <summary>A cut connection is usually back after a few milliseconds. If Redis is down, more retries do not help.</summary>
     static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(120), TimeSpan.FromMilliseconds(350)];
 
@@ -77,6 +79,16 @@ sealed class QueueConnection
                 throw Unavailable(FindRefusedUser(exception) ?? exception.Message, exception);
             }
         }
+    }
+
+    /// <summary>Stores a hash, in which bytes are, for a script that follows at once and renames or deletes it.</summary>
+    /// <remarks>It is a transaction, so that there is never a hash without an expiry.</remarks>
+    public static Task UploadAsync(IDatabase database, RedisKey key, HashEntry[] hash)
+    {
+        var transaction = database.CreateTransaction();
+        _ = transaction.HashSetAsync(key, hash);
+        _ = transaction.KeyExpireAsync(key, UploadKept);
+        return transaction.ExecuteAsync();
     }
 
     /// <summary>Checks whether Redis supports and allows what Muse needs.</summary>

@@ -10,7 +10,7 @@ static class RedisErrors
     static readonly string[] Transient =
     [
         "LOADING", "OOM", "MISCONF", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS",
-        "NOPERM", "NOAUTH", "WRONGPASS",
+        "NOPERM", "NOAUTH", "WRONGPASS", "EXECABORT",
     ];
 
     /// <summary>How Redis 7 tells that an ACL denies a command of a script.</summary>

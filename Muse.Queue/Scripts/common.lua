@@ -74,7 +74,6 @@ end
 
 -- Sets the expiry of a job's finished images.
 local function expire_images(id, count, milliseconds)
-  redis.call('PEXPIRE', images_key(id), milliseconds)
   for index = 0, math.min(tonumber(count) or 0, MAX_IMAGES) - 1 do redis.call('PEXPIRE', image_key(id, index), milliseconds) end
 end
 

@@ -70,7 +70,7 @@ public sealed class ObjectSweep
         {
             // The state first: it is final only after the pointer was stored.
             var state = database.HashGetAsync(connection.Keys.Job(jobId), $"{index}:state");
-            var info = database.HashGetAsync(connection.Keys.Images(jobId), JobHash.InfoField(index));
+            var info = database.HashGetAsync(connection.Keys.Image(jobId, index), JobHash.ImageInfo);
             var ended = JobHash.State(await state);
             if (JobHash.Object(await info)?.Key == key)
                 return true;

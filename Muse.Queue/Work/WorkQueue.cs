@@ -16,9 +16,6 @@ public sealed partial class WorkQueue
     /// </summary>
     const int MaxArgumentBytes = 8 * 1024;
 
-    /// <summary>How long an upload is kept for its script, which follows at once.</summary>
-    static readonly TimeSpan UploadKept = TimeSpan.FromMinutes(1);
-
     /// <summary>The time between two attempts to store a result while Redis is unavailable.</summary>
     static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
@@ -294,7 +291,7 @@ public sealed partial class WorkQueue
         var isFirst = await EndAsync(async () =>
         {
             var storing = upload == "" ? completions.AddAsync(fields)
-                : UploadAndCompleteAsync(connection.Keys.Upload(item.Job.Id, item.Index, upload), bytes, fields);
+                : UploadAndCompleteAsync(connection.Keys.ImageUpload(item.Job.Id, item.Index, upload), bytes, fields);
             var reply = await storing.WaitAsync(cancellation);
             return reply.Resp2Type == ResultType.Integer ? (int)reply == 1 : throw QueueConnection.ToException((string)reply!);
         }, lane, item.EntryId, item.Job.Id, item.Index, "The result could not be stored.", cancellation);
@@ -357,7 +354,7 @@ public sealed partial class WorkQueue
         (await connection.TryAsync(async database =>
         {
             // Redis runs the commands of a connection in their order, so the script need not wait for the reply to the upload.
-            var uploading = database.StringSetAsync(upload, bytes, UploadKept);
+            var uploading = QueueConnection.UploadAsync(database, upload, [new(JobHash.ImageBytes, bytes)]);
             var completing = connection.EvaluateAsync(database, QueueScripts.Complete, CompleteArguments(fields));
             await Task.WhenAll(uploading, completing);
             return await completing;

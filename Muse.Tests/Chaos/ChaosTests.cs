@@ -106,8 +106,9 @@ public sealed class ChaosTests(ITestOutputHelper output)
             Assert.True(request.ImageHashes is not null, $"The client of {request.JobId} did not get its images.");
             Assert.True(finished.Images.Select(image => ExpectedImages.Hash(image!.Bytes.Span)).SequenceEqual(hashes),
                 $"{request.JobId} has other bytes than its seed gives.");
-            // The info of each image, and no more.
-            Assert.Equal(request.Count, await reader.Redis.HashLengthAsync(reader.Keys.Images(request.JobId!)));
+            // Bytes and info of each image, and no more.
+            for (var index = 0; index < request.Count; index++)
+                Assert.Equal(2, await reader.Redis.HashLengthAsync(reader.Keys.Image(request.JobId!, index)));
             images += request.Count;
         }
         var measured = await EventuallyAsync(() => reader.Fleet.MeasureAsync(Limit()), m => m is { Waiting: 0, Pending: 0 });

@@ -100,7 +100,7 @@ public sealed class ObjectStoreChaosTests(ITestOutputHelper output)
         int Images() => accepted.Sum(request => request.Count);
 
         async Task<StackExchange.Redis.RedisValue> InfoAsync(string jobId, int index) =>
-            await reader.Redis.HashGetAsync(reader.Keys.Images(jobId), JobHash.InfoField(index));
+            await reader.Redis.HashGetAsync(reader.Keys.Image(jobId, index), JobHash.ImageInfo);
 
         async Task<List<ListedObject>> ObjectsAsync()
         {

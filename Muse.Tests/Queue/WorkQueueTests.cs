@@ -223,7 +223,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
         await short_.Work.CompleteAsync(items[0], Finished(), Limit());
         await short_.Work.FailAsync(items[1], new JobError(JobErrorCodes.EngineFailure, "no"), Limit());
         Assert.Empty(await Audit.KeysWithoutExpiryAsync(api.Redis));
-        foreach (var key in new[] { api.Keys.Job(job.Id), api.Keys.Images(job.Id), api.Keys.Work(job.Id) })
+        foreach (var key in new[] { api.Keys.Job(job.Id), api.Keys.Image(job.Id, 0), api.Keys.Work(job.Id) })
             Assert.InRange((await api.Redis.KeyTimeToLiveAsync(key))!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         Assert.Equal(0, await api.Redis.StreamLengthAsync(api.Keys.Stream(JobPriority.Interactive)));
     }
