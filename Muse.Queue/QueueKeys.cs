@@ -44,9 +44,16 @@ sealed class QueueKeys(string model)
     /// </summary>
     public RedisKey Input(string id) => Prefix.Append("job:" + id + ":input");
 
-    /// <summary>
-    /// Data needed only while a job runs: checkpoints at <c>{index}:checkpoint</c>, previews at <c>{index}:preview</c>.
-    /// </summary>
+    /// <summary>The same on its way, until the job is accepted or rejected.</summary>
+    public RedisKey InputUpload(string id) => Prefix.Append("job:" + id + ":input:upload");
+
+    /// <summary>The state of an image from which another worker can resume.</summary>
+    public RedisKey Checkpoint(string id, int index) => Prefix.Append($"job:{id}:checkpoint:{index}");
+
+    /// <summary>The same on its way from a worker, until a script renames or deletes it.</summary>
+    public RedisKey CheckpointUpload(string id, int index, string worker) => Prefix.Append($"job:{id}:checkpoint:{index}:{worker}");
+
+    /// <summary>A job's previews, at <c>{index}:preview</c>, with format and size at <c>{index}:info</c>.</summary>
     public RedisKey Work(string id) => Prefix.Append("job:" + id + ":work");
 
     /// <summary>An owner's jobs, a sorted set ordered by name: <c>{milliseconds}-{id}</c>.</summary>
@@ -136,6 +143,9 @@ sealed class QueueKeys(string model)
         local function image_key(id, index) return P .. 'job:' .. id .. ':pictures:' .. index end
         local function image_upload_key(id, index, upload) return image_key(id, index) .. ':' .. upload end
         local function input_key(id) return P .. 'job:' .. id .. ':input' end
+        local function input_upload_key(id) return input_key(id) .. ':upload' end
+        local function checkpoint_key(id, index) return P .. 'job:' .. id .. ':checkpoint:' .. index end
+        local function checkpoint_upload_key(id, index, worker) return checkpoint_key(id, index) .. ':' .. worker end
         local function work_key(id) return P .. 'job:' .. id .. ':work' end
         local function drain_key(worker) return P .. 'fleet:drain:' .. worker end
         local function owner_key(owner) return P .. 'owner:' .. owner end

@@ -74,13 +74,16 @@ public sealed class JobQueue
             idempotency?.RequestHash ?? "",
             (long)(idempotency?.Window ?? TimeSpan.FromMilliseconds(1)).TotalMilliseconds,
             job.Webhook is null ? RedisValue.EmptyString : (long)Options.WebhookLease.TotalMilliseconds,
-            stored is null && input is not null ? input.Image : RedisValue.EmptyString,
-            stored is null && input is not null ? input.Mask : RedisValue.EmptyString,
+            input is not null && stored is null ? 1 : RedisValue.EmptyString,
             stored?.ToString() ?? RedisValue.EmptyString,
         ];
-        // Pixels are large: other jobs do not wait for them.
-        var submitting = input is null || stored is not null ? submissions.AddAsync(arguments) : SubmitAloneAsync(arguments);
-        var reply = (RedisResult[])(await submitting.WaitAsync(cancellation))!;
+        if (input is not null && stored is null)
+        {
+            await connection.TryAsync(database => QueueConnection.UploadAsync(
+                database, Keys.InputUpload(job.Id), [new("image", input.Image), new("mask", input.Mask)]), cancellation);
+        }
+
+        var reply = (RedisResult[])(await submissions.AddAsync(arguments).WaitAsync(cancellation))!;
         var outcome = (string)reply[0]!;
         if (stored is { } unused && !(outcome == SubmitReply.Accepted || outcome == SubmitReply.Error))
             await objects.TryDeleteAsync(unused.Object.Key);
@@ -103,8 +106,6 @@ public sealed class JobQueue
         input is null || !objects.Enabled ? null
             : new StoredInput(input.Image.Length,
                 await objects.WriteInputAsync(objects.NewInputKey(job.Id), StoredInput.Join(input), cancellation));
-
-    async Task<RedisResult> SubmitAloneAsync(RedisValue[] job) => (await SubmitTogetherAsync([job]))[0];
 
     async Task<IReadOnlyList<RedisResult>> SubmitTogetherAsync(IReadOnlyList<RedisValue[]> jobs)
     {

@@ -7,7 +7,8 @@ namespace Muse.Queue;
 /// <summary>The connection to Redis: keys, scripts, retries, and which errors are transient.</summary>
 sealed class QueueConnection
 {
-    static readonly TimeSpan UploadKept = TimeSpan.FromMinutes(1);
+    /// <summary>How long an upload is kept for the script that renames or deletes it. It follows at once.</summary>
+    public static TimeSpan UploadKept { get; } = TimeSpan.FromMinutes(1);
 
     /// <summary>A cut connection is usually back after a few milliseconds. If Redis is down, more retries do not help.</summary>
     static readonly TimeSpan[] Retries = [TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(120), TimeSpan.FromMilliseconds(350)];
@@ -81,9 +82,24 @@ sealed class QueueConnection
         }
     }
 
-    /// <summary>Stores a hash, in which bytes are, for a script that follows at once and renames or deletes it.</summary>
-    /// <remarks>It is a transaction, so that there is never a hash without an expiry.</remarks>
-    public static Task UploadAsync(IDatabase database, RedisKey key, HashEntry[] hash)
+    /// <summary>
+    /// Runs a script right after a command that uploads bytes for it: an argument's bytes would be hashed and copied by Lua.
+    /// </summary>
+    /// <param name="upload">The command, which sets a key with the expiry <see cref="UploadKept"/>.</param>
+    /// <param name="script">The script. Like the upload, it may be repeated.</param>
+    /// <param name="arguments">The script's arguments.</param>
+    public Task<RedisResult> RunAfterAsync(Func<IDatabase, Task> upload, QueueScript script, params RedisValue[] arguments) =>
+        TryAsync(async database =>
+        {
+            // Redis runs the commands of a connection in their order, so the script need not wait for the reply to the upload.
+            var uploading = upload(database);
+            var running = EvaluateAsync(database, script, arguments);
+            await Task.WhenAll(uploading, running);
+            return await running;
+        }, CancellationToken.None);
+
+    /// <summary>Uploads a hash. It is a transaction, so that there is never one without an expiry.</summary>
+    public static Task<bool> UploadAsync(IDatabase database, RedisKey key, HashEntry[] hash)
     {
         var transaction = database.CreateTransaction();
         _ = transaction.HashSetAsync(key, hash);

@@ -97,17 +97,14 @@ local function end_image(id, index, state, result, retention, fields)
     job_state = failed and FAILED or cancelled and CANCELLED or SUCCEEDED
     set('state', job_state); set('finished', at)
     redis.call('PEXPIRE', job, retention)
+    redis.call('PEXPIRE', work_key(id), math.min(retention, PREVIEW_RETENTION))
     expire_images(id, found[5], retention)
     -- A failed job may be requeued and needs its input again.
     if job_state == FAILED then redis.call('PEXPIRE', input_key(id), retention) else redis.call('DEL', input_key(id)) end
   end
   redis.call('HSET', job, unpack(fields))
   ended = ended + 1
-  local work = work_key(id)
-  if redis.call('EXISTS', work) == 1 then
-    redis.call('HDEL', work, index .. ':checkpoint')
-    if remaining <= 0 then redis.call('PEXPIRE', work, math.min(retention, PREVIEW_RETENTION)) end
-  end
+  redis.call('DEL', checkpoint_key(id, index))
   notify(id, revision, job_state)
 end
 

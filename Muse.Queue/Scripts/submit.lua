@@ -16,7 +16,7 @@ local added = { [INTERACTIVE] = 0, [BATCH] = 0 }
 local batch_waiting -- Measured when it is needed.
 local owned = {}
 
-local function submit(id, json, owner, count_text, lane, begin_within, key, request, window, webhook_lease, image, mask, object)
+local function submit(id, json, owner, count_text, lane, begin_within, key, request, window, webhook_lease, uploaded, object)
   local job, count = job_key(id), tonumber(count_text)
 
   if key ~= '' then
@@ -46,6 +46,8 @@ local function submit(id, json, owner, count_text, lane, begin_within, key, requ
     return { QUEUE_FULL, string.format('%.0f', retry), string.format('%.0f', wait) }
   end
 
+  if uploaded == '1' and redis.call('EXISTS', input_upload_key(id)) == 0 then return { SUBMIT_ERROR, UPLOAD_MISSING } end
+
   local fields = {
     'job', json, 'state', QUEUED, 'count', count_text, 'left', count_text, 'at', at_text, 'lane', lane, 'revision', '1' }
   if begin_within ~= '' then
@@ -66,8 +68,8 @@ local function submit(id, json, owner, count_text, lane, begin_within, key, requ
   redis.call('PEXPIRE', job, unfinished)
   -- The input's pixels, or the pointer to them in the object store.
   if object ~= '' then redis.call('HSET', input_key(id), 'object', object)
-  elseif image ~= '' then redis.call('HSET', input_key(id), 'image', image, 'mask', mask) end
-  if object ~= '' or image ~= '' then redis.call('PEXPIRE', input_key(id), unfinished) end
+  elseif uploaded == '1' then redis.call('RENAME', input_upload_key(id), input_key(id)) end
+  if object ~= '' or uploaded == '1' then redis.call('PEXPIRE', input_key(id), unfinished) end
   if webhook_lease ~= '' then
     redis.call('ZADD', WEBHOOKS, at + tonumber(webhook_lease), id)
     redis.call('PEXPIRE', WEBHOOKS, unfinished)
@@ -82,9 +84,10 @@ end
 
 local replies = {}
 while more_arguments() do
-  local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask, object = arguments(13)
+  local id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, uploaded, object = arguments(12)
   local ok, reply = pcall(
-    submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, image, mask, object)
+    submit, id, json, owner, count, lane, begin_within, key, request, window, webhook_lease, uploaded, object)
+  if uploaded == '1' then redis.call('DEL', input_upload_key(id)) end -- Of a job that was not accepted now.
   replies[#replies + 1] = ok and reply or { SUBMIT_ERROR, error_message(reply) }
 end
 for lane, count in pairs(added) do

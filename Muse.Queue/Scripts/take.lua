@@ -55,7 +55,7 @@ local function begin(lane, entry, fields, deliveries)
     waits[#waits + 1] = waited
   end
   -- An image that was never begun has no checkpoint.
-  local checkpoint = begun and redis.call('HGET', work_key(id), index .. ':checkpoint') or ''
+  local checkpoint = begun and redis.call('GET', checkpoint_key(id, index)) or ''
   taken[#taken + 1] = { lane, entry, deliveries, id, index, json, checkpoint, begun or at_text, waited }
 end
 

@@ -11,10 +11,8 @@ public sealed partial class WorkQueue
     /// <summary>Images that one call takes at most.</summary>
     const int MaxRead = 12;
 
-    /// <summary>
-    /// Images up to this size are arguments of the script, and share a call. The bytes of larger ones are sent by a command of their own.
-    /// </summary>
-    const int MaxArgumentBytes = 8 * 1024;
+    /// <summary>Images up to this size are arguments of the script and share a call. For larger ones an upload costs less.</summary>
+    const int StoredTogetherBytes = 32 * 1024;
 
     /// <summary>The time between two attempts to store a result while Redis is unavailable.</summary>
     static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
@@ -221,24 +219,26 @@ public sealed partial class WorkQueue
     /// <summary>Reports an image's progress, with a preview if there is one. A report may get lost while Redis is unavailable.</summary>
     /// <returns>False if the image no longer belongs to this worker. Stop working on it.</returns>
     public Task<bool> ReportAsync(WorkItem item, int step, int steps, StoredImage? preview) =>
-        WhileOwnedAsync(QueueScripts.Report, item,
+        WhileOwnedAsync(item, connection.RunAsync(QueueScripts.Report, CancellationToken.None,
             QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker, step, steps,
             preview is null ? RedisValue.EmptyString : (RedisValue)preview.Bytes,
-            preview is null ? RedisValue.EmptyString : JobHash.Info(preview));
+            preview is null ? RedisValue.EmptyString : JobHash.Info(preview)));
 
     /// <summary>
     /// Stores an image's state, from which another worker can resume. A checkpoint may get lost while Redis is unavailable.
     /// </summary>
     /// <returns>False if the image no longer belongs to this worker. Stop working on it.</returns>
     public Task<bool> SaveCheckpointAsync(WorkItem item, int step, ReadOnlyMemory<byte> state) =>
-        WhileOwnedAsync(QueueScripts.Checkpoint, item,
-            QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker, state);
+        WhileOwnedAsync(item, connection.RunAfterAsync(
+            database => database.StringSetAsync(
+                connection.Keys.CheckpointUpload(item.Job.Id, item.Index, Worker), state, QueueConnection.UploadKept),
+            QueueScripts.Checkpoint, QueueConnection.UnfinishedMilliseconds, item.Job.Id, item.Index, Worker));
 
-    async Task<bool> WhileOwnedAsync(QueueScript script, WorkItem item, params RedisValue[] arguments)
+    async Task<bool> WhileOwnedAsync(WorkItem item, Task<RedisResult> call)
     {
         try
         {
-            var mine = (int)await connection.RunAsync(script, CancellationToken.None, arguments) == 1;
+            var mine = (int)await call == 1;
             if (!mine)
                 Release(item);
             IsReachable = true;
@@ -282,7 +282,7 @@ public sealed partial class WorkQueue
         }
 
         var bytes = pointer is null ? stored.Bytes : default;
-        var upload = bytes.Length > MaxArgumentBytes ? Guid.NewGuid().ToString("N") : "";
+        var upload = bytes.Length > StoredTogetherBytes ? Guid.NewGuid().ToString("N") : "";
         RedisValue[] fields =
         [
             item.Job.Id, item.Index, lane, item.EntryId, QueueJson.Write(result), JobHash.Info(stored, pointer),
@@ -351,14 +351,9 @@ public sealed partial class WorkQueue
             QueueScripts.Complete, CancellationToken.None, CompleteArguments(images.SelectMany(fields => fields))))!;
 
     async Task<RedisResult> UploadAndCompleteAsync(RedisKey upload, ReadOnlyMemory<byte> bytes, RedisValue[] fields) =>
-        (await connection.TryAsync(async database =>
-        {
-            // Redis runs the commands of a connection in their order, so the script need not wait for the reply to the upload.
-            var uploading = QueueConnection.UploadAsync(database, upload, [new(JobHash.ImageBytes, bytes)]);
-            var completing = connection.EvaluateAsync(database, QueueScripts.Complete, CompleteArguments(fields));
-            await Task.WhenAll(uploading, completing);
-            return await completing;
-        }, CancellationToken.None))[0];
+        (await connection.RunAfterAsync(
+            database => QueueConnection.UploadAsync(database, upload, [new(JobHash.ImageBytes, bytes)]),
+            QueueScripts.Complete, CompleteArguments(fields)))[0];
 
     RedisValue[] CompleteArguments(IEnumerable<RedisValue> images) =>
         [connection.RetentionMilliseconds, QueueConnection.UnfinishedMilliseconds, Worker, .. images];
