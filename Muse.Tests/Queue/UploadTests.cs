@@ -154,7 +154,8 @@ public sealed class UploadTests : IAsyncLifetime
         Assert.Empty(KeysOf(duplicate, "").Concat(KeysOf(tooMany, "")));
         Assert.InRange((await api.Redis.KeyTimeToLiveAsync(api.Keys.Input(job.Id)))!.Value, TimeSpan.FromDays(6), TimeSpan.FromDays(7));
         var input = await first.Work.ReadInputAsync((await first.Work.TakeAsync(1))[0], Limit());
-        Assert.Equal((Pixels.Image.ToArray(), Pixels.Mask.ToArray()), (input.Image.ToArray(), input.Mask.ToArray()));
+        Assert.Equal(Pixels.Image.ToArray(), input.Image.ToArray());
+        Assert.Equal(Pixels.Mask.ToArray(), input.Mask.ToArray());
     }
 
     [RedisFact]
