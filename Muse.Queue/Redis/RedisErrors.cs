@@ -28,6 +28,8 @@ static class RedisErrors
             "The Redis user has no permission for Muse's keys. Grant it ~muse:* (docs/queue.md lists all permissions).",
         _ when IsDenied(reply) =>
             $"The Redis user has no permission for a command that Muse needs (docs/queue.md lists all permissions): {reply}",
+        // Redis has told the reason to a command of the transaction, and the client does not pass it on.
+        _ when HasCode(reply, "EXECABORT") => "It refuses to store data: it is full, read-only or denies a permission.",
         _ when IsUserRefused(reply) => "Redis requires another user or password. Set them in ConnectionStrings:redis.",
         _ when reply.Contains("syntax error", StringComparison.Ordinal) || reply.Contains("nknown Redis command", StringComparison.Ordinal)
             || reply.Contains("unknown command", StringComparison.Ordinal) =>

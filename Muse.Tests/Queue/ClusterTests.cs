@@ -51,9 +51,10 @@ public sealed class ClusterTests : IAsyncLifetime
         var again = (await second.Work.TakeAsync(1)).Single();
         Assert.Equal((items[0].Id, "step 6"), (again.Id, System.Text.Encoding.UTF8.GetString(again.Checkpoint.Span)));
         Assert.True(await second.Work.CompleteAsync(again, Finished("one"), Limit()));
-        Assert.True(await first.Work.CompleteAsync(items[1], Finished("two"), Limit()));
+        var large = new string('x', 40_000);
+        Assert.True(await first.Work.CompleteAsync(items[1], Finished(large), Limit()));
         var finished = (await waiting)!;
-        Assert.Equal((JobState.Succeeded, "one", "two"), (finished.Job.State, finished.Images[0]!.Text(), finished.Images[1]!.Text()));
+        Assert.Equal((JobState.Succeeded, "one", large), (finished.Job.State, finished.Images[0]!.Text(), finished.Images[1]!.Text()));
 
         // Cancelled while it waits, and called out while it runs.
         await api.Jobs.CancelAsync(batch.Id, Limit());

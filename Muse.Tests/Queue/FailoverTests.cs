@@ -11,6 +11,9 @@ namespace Muse.Tests.Queue;
 /// </summary>
 public sealed class FailoverTests(ITestOutputHelper output)
 {
+    /// <summary>The content of an image that is uploaded.</summary>
+    static readonly string Large = new('x', 40_000);
+
     [RedisFact]
     public async Task A_job_that_no_replica_has_is_lost_with_its_master_and_is_not_accepted_where_replicas_are_waited_for()
     {
@@ -126,8 +129,8 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await fixture.Redis.KillAsync();
         var item = (await WhenAvailableAsync(() => worker.Work.TakeAsync(1))).Single();
         Assert.Equal(before.Id, item.Job.Id);
-        Assert.True(await worker.Work.CompleteAsync(item, Finished("after the failover"), Limit()));
-        Assert.Equal("after the failover", (await waiting)!.Images[0]!.Text());
+        Assert.True(await worker.Work.CompleteAsync(item, Finished(Large), Limit()));
+        Assert.Equal(Large, (await waiting)!.Images[0]!.Text());
         await fixture.Redis.LaunchAsync(); // Sentinel makes it the replica.
         Assert.IsType<SubmitOutcome.Accepted>(await WhenAvailableAsync(() => api.Jobs.SubmitAsync(after, null, Limit())));
     }
@@ -166,7 +169,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
             {
                 var items = await work.ReadAsync(12, stop);
                 foreach (var item in items)
-                    await work.CompleteAsync(item, Finished(), stop);
+                    await work.CompleteAsync(item, Finished(Large), stop);
                 if (items.Count == 0)
                     await work.WaitForWorkAsync(stop);
             }

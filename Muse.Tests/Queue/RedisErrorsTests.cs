@@ -12,6 +12,7 @@ public sealed class RedisErrorsTests
     [InlineData(Redis6Prefix + "203: @user_script: 203: -OOM command not allowed when used memory > 'maxmemory'.")]
     [InlineData("@user_script: 203: -OOM command not allowed when used memory > 'maxmemory'.")] // Redis 6, from pcall
     [InlineData(Redis6Prefix + "9: @user_script: 9: -READONLY You can't write against a read only replica.")]
+    [InlineData("EXECABORT Transaction discarded because of previous errors.")]
     [InlineData("LOADING Redis is loading the dataset in memory")]
     [InlineData("NOPERM this user has no permissions to access one of the channels used as arguments")]
     [InlineData("ERR The user executing the script can't publish to the channel mentioned in the command script: 0a, on @user_script:1.")]
@@ -22,6 +23,11 @@ public sealed class RedisErrorsTests
     [InlineData(Redis6Prefix + "203: @user_script: 203: -WRONGTYPE Operation against a key")]
     [InlineData("ERR value is not an integer or out of range")]
     public void Damaged_data_is_damaged_later_too(string reply) => Assert.False(RedisErrors.IsTransient(reply));
+
+    [Fact]
+    public void A_refused_transaction_is_told_with_its_possible_reasons() =>
+        Assert.Contains("it is full, read-only or denies a permission",
+            RedisErrors.Explain("EXECABORT Transaction discarded because of previous errors."), StringComparison.Ordinal);
 
     [Theory]
     [InlineData(Redis6Prefix + "203: @user_script: 203: -ERR syntax error")] // XPENDING … IDLE, 6.0
