@@ -62,6 +62,7 @@ public sealed class ForeignRedisTests
     [InlineData("resetkeys ~other:*", "~muse:*")]
     [InlineData("-evalsha -eval", "a command that Muse needs")]
     [InlineData("-xreadgroup", "a command that Muse needs")]
+    [InlineData("-rename", "a command that Muse needs")]
     [InlineData("-zrevrangebylex", "a command that Muse needs")]
     [InlineData("-publish", "a command that Muse needs")]
     [InlineData("-subscribe", "a command that Muse needs")]
