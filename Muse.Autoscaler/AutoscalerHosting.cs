@@ -1,6 +1,7 @@
 using k8s;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using Muse.ServiceDefaults;
 
 namespace Muse.Autoscaler;
 
@@ -22,12 +23,30 @@ public static class AutoscalerHosting
             .AddSingleton<LatestDecision>()
             .AddSingleton(services => Policy(services.GetRequiredService<IOptions<AutoscalerOptions>>().Value))
             .AddSingleton(Actor)
-            .AddSingleton<IKubernetes>(_ => new Kubernetes(KubernetesClientConfiguration.BuildDefaultConfig()))
+            .AddSingleton<IKubernetes>(_ => new Kubernetes(ReadClusterConfiguration()))
             // Services stop in reverse order: the loop first, and then the lease is given up.
             .AddHostedService(services => services.GetRequiredService<Leadership>())
             .AddHostedService<FleetMetrics>()
             .AddHostedService<AutoscalerLoop>();
         return builder;
+    }
+
+    /// <summary>Checks that the configuration of the Kubernetes cluster can be read, if the autoscaler needs one.</summary>
+    /// <exception cref="CannotStartException">It can't.</exception>
+    public static void CheckCluster(this IHost app) => app.Services.GetRequiredService<IScalingActor>();
+
+    static KubernetesClientConfiguration ReadClusterConfiguration()
+    {
+        try
+        {
+            return KubernetesClientConfiguration.BuildDefaultConfig();
+        }
+        catch (Exception exception) // The client has no type of its own for a file that is wrong.
+        {
+            var file = Environment.GetEnvironmentVariable("KUBECONFIG")
+                ?? KubernetesClientConfiguration.KubeConfigDefaultLocation;
+            throw new CannotStartException($"The Kubernetes configuration {file} can't be read: {exception.Message}", exception);
+        }
     }
 
     /// <summary>

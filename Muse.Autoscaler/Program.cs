@@ -17,6 +17,7 @@ return await ProgramStart.RunAsync("Muse.Autoscaler", settings, async () =>
 
     await using var app = builder.Build();
     app.CheckSettings();
+    app.CheckCluster();
     await app.CheckRedisAsync();
     app.MapDefaultEndpoints();
     app.MapMetrics();
