@@ -101,7 +101,10 @@ sealed class ObjectStore : IDisposable
                 if (response.ContentLength != stored.Length)
                     return null;
                 memory = MemoryPool<byte>.Shared.Rent(stored.Length);
-                await response.ResponseStream.ReadExactlyAsync(memory.Memory[..stored.Length], cancellation);
+                // The SDK's own limit ends with the headers.
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+                limit.CancelAfter(options.Timeout);
+                await response.ResponseStream.ReadExactlyAsync(memory.Memory[..stored.Length], limit.Token);
                 return memory;
             }
             catch (AmazonS3Exception exception) when (exception.ErrorCode == "NoSuchKey")

@@ -299,6 +299,26 @@ public sealed class ObjectStoreTests : IAsyncLifetime
         Assert.Single(found!.Split('\n'));
     }
 
+    [S3Fact]
+    public async Task A_store_that_stops_in_the_middle_of_an_object_is_unavailable()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        await using var stopping = builder.Build();
+        stopping.Urls.Add("http://127.0.0.1:0");
+        stopping.MapGet("/{**key}", async context =>
+        {
+            context.Response.ContentLength = 1000;
+            await context.Response.Body.WriteAsync(new byte[10]);
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        await stopping.StartAsync();
+        var reader = fixture.Start(("ObjectStore:Endpoint", stopping.Urls.Single()), ("ObjectStore:Timeout", "00:00:01"));
+        await Assert.ThrowsAsync<ObjectStoreUnavailableException>(() =>
+            reader.Objects.ReadAsync(new StoredObject("scenes/images/key", 1000), Limit()));
+    }
+
     [S3Theory]
     [InlineData("Muse.Api", "ObjectStore__Bucket", "another",
         "ObjectStore:Bucket names the bucket 'another', which does not exist. Create it, or name another one.")]
