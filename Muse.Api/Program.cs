@@ -15,7 +15,7 @@ return await ProgramStart.RunAsync("Muse.Api", settings, async () =>
     builder.AddMuseQueue();
     builder.AddMuseApi();
 
-    var app = builder.Build();
+    await using var app = builder.Build();
     app.CheckSettings();
     await app.CheckRedisAsync();
     await app.CheckObjectStoreAsync();
@@ -29,6 +29,6 @@ return await ProgramStart.RunAsync("Muse.Api", settings, async () =>
     app.MapOperations();
     app.MapWebhooks();
     app.MapApiDocument();
-    await app.RunAsync();
+    await app.RunUntilStoppedAsync();
     return 0;
 });

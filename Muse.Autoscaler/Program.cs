@@ -22,6 +22,6 @@ return await ProgramStart.RunAsync("Muse.Autoscaler", settings, async () =>
     app.MapDefaultEndpoints();
     app.MapMetrics();
     app.MapKeda();
-    await app.RunAsync();
+    await app.RunUntilStoppedAsync();
     return 0;
 });

@@ -18,7 +18,7 @@ return await ProgramStart.RunAsync("Muse.GpuWorker", settings, async () =>
     builder.AddMuseQueue();
     builder.AddGpuWorker();
 
-    var app = builder.Build();
+    await using var app = builder.Build();
     app.CheckSettings();
     await app.CheckRedisAsync();
     await app.CheckObjectStoreAsync();

@@ -37,11 +37,7 @@ static class WorkerHosting
         {
             // Before the host starts, so that a model that can't be opened ends the program with one sentence.
             app.Services.GetRequiredService<WorkerContext>().Open();
-            await app.RunAsync();
-        }
-        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
-        {
-            await app.StopAsync(); // Terminated during the start: the hosted services that have started must still stop.
+            await app.RunUntilStoppedAsync();
         }
         catch (Exception exception) when (exception is ModelFolderException or DeviceMemoryException or ArgumentException)
         {

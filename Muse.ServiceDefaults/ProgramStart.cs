@@ -39,6 +39,21 @@ public static partial class ProgramStart
         }
     }
 
+    /// <summary>Runs a program until it is stopped, which may happen while it starts.</summary>
+    public static async Task RunUntilStoppedAsync(this IHost host)
+    {
+        var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        try
+        {
+            await host.StartAsync();
+            await host.WaitForShutdownAsync();
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            await host.StopAsync(); // The services that have started must still stop.
+        }
+    }
+
     /// <summary>Checks the settings. The host does so too, but logs a stack trace.</summary>
     public static void CheckSettings(this IHost app) => app.Services.GetService<IStartupValidator>()?.Validate();
 
