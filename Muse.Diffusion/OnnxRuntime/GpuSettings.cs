@@ -3,7 +3,7 @@ namespace Muse.Diffusion;
 /// <summary>The settings of CUDA and TensorRT, under the names that ONNX Runtime reads.</summary>
 static class GpuSettings
 {
-    // With the setting that decides instead, or the reason.
+    // What Device:Cuda may not set, and why.
     static readonly Dictionary<string, string> NotPassedOn = new()
     {
         ["device_id"] = "Device:DeviceId chooses the GPU.",
