@@ -7,8 +7,8 @@ namespace Muse.Tests.Chaos;
 
 public sealed class HandBackTests
 {
-    // 50 ms a step for any batch.
-    const string Device = "simulated:base=2500ms,picture=0ms,steps=50";
+    // 250 ms and 20 ms a step for any batch: the first worker has not finished when a busy machine comes to end it.
+    const string Slow = "simulated:base=12500ms,picture=0ms,steps=50", Fast = "simulated:base=1000ms,picture=0ms,steps=50";
 
     [RedisFact]
     public async Task A_terminated_worker_hands_twelve_images_back_and_another_continues_at_their_steps()
@@ -19,7 +19,7 @@ public sealed class HandBackTests
         foreach (var job in jobs)
             await api.Jobs.SubmitAsync(job, null, Limit());
 
-        await using var first = WorkerProcess.Start(fixture.Redis, Device);
+        await using var first = WorkerProcess.Start(fixture.Redis, Slow);
         await EventuallyAsync(() => SnapshotsAsync(), all => all.All(job => job.Images[0].Step >= 10));
         first.Terminate();
         await first.WaitForExitAsync(Limit());
@@ -40,7 +40,7 @@ public sealed class HandBackTests
                 firstReported[i] = Math.Min(firstReported[i] ?? step, step);
             }
         }).ToList();
-        await using var second = WorkerProcess.Start(fixture.Redis, Device);
+        await using var second = WorkerProcess.Start(fixture.Redis, Fast);
         await Task.WhenAll(watches);
         // On a busy machine a watch may see nothing between the hand-back and the end.
         Assert.Contains(firstReported, step => step is not null);

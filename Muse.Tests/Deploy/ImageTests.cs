@@ -90,13 +90,13 @@ public sealed class ImageTests
             Assert.Equal("10001:10001", user);
             string[] environment = ["-i", $"ConnectionStrings__redis={redis.ConnectionString}", $"ASPNETCORE_HTTP_PORTS={port}",
                 "MUSE_MODEL=/app/models/scenes", .. settings];
-            return new(container, Process.Start("unshare", ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh",
+            return new(container, Process.Start("unshare", ["--mount", "--pid", "--fork", "--propagation", "private", "sh",
                 "-c", Script, "sh", root, user, folder, .. environment, entryPoint]));
         }
 
         public async ValueTask DisposeAsync()
         {
-            process.Kill(); // unshare kills its child.
+            process.Kill(entireProcessTree: true); // unshare does not end its child.
             await process.WaitForExitAsync();
             process.Dispose();
             await RunAsync(TimeSpan.FromMinutes(1), "buildah", "umount", container);

@@ -108,14 +108,7 @@ public sealed class S3Server : IAsyncDisposable
     public int CountIn(string path)
     {
         var inside = new DirectoryInfo(Path.Combine(folder.Path, Bucket, path));
-        while (true)
-        {
-            try
-            {
-                return inside.Exists ? inside.EnumerateFiles("*_object", SearchOption.AllDirectories).Count() : 0;
-            }
-            catch (DirectoryNotFoundException) { } // The server has just deleted a folder that became empty.
-        }
+        return inside.Exists ? inside.EnumerateFiles("*_object", SearchOption.AllDirectories).Count() : 0;
     }
 
     /// <summary>Deletes all of its objects, as an operator might.</summary>
