@@ -31,16 +31,17 @@ def learn_tokenizer(folder, count=20_000):
     return Tokenizer.load(folder)
 
 
-def caption_batch(rng, scenes, tokenizer, dropped=0.0):
-    """(ids [b, l], labels) of one caption for each scene; a share `dropped` of the captions is the empty prompt."""
+def caption_batch(rng, scenes, tokenizer, dropped=0.0, places=None):
+    """(ids [b, l], labels) of one caption for each scene; a share `dropped` of the captions is the empty prompt.
+    `places`: for each scene, what its caption has to say about places (see `captions.caption`)."""
     rows, nouns, told = [], [], []
     for row, scene in enumerate(scenes):
         if rng.random() < dropped:
             rows.append([])
             continue
         told.append(row)
-        text, places = caption(rng, scene)
-        for index, end in places:
+        text, named = caption(rng, scene, places[row] if places else "any")
+        for index, end in named:
             # The start token comes first, so the number of tokens up to the noun's end is the last one's position.
             nouns.append((row, len(tokenizer.encode(text[:end])), scene.things[index]))
         rows.append(tokenizer.encode(text))

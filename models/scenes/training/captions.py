@@ -103,7 +103,7 @@ def _background(rng, background):
     return f"{where} {when}" if rng.random() < 0.8 else f"{when} {where}"
 
 
-def _relation(rng, a, b):
+def _relation(rng, a, b, directions_only=False):
     """A true relation of a to b, or None."""
     options = []
     if b.y - a.y > 0.22:
@@ -114,7 +114,7 @@ def _relation(rng, a, b):
         options += ["to the left of", "left of"]
     if a.x - b.x > 0.22:
         options += ["to the right of", "right of"]
-    if abs(a.y - b.y) < 0.15:
+    if abs(a.y - b.y) < 0.15 and not directions_only:
         options += ["next to", "beside"]
     return _pick(rng, options) if options else None
 
@@ -123,9 +123,9 @@ def _place(rng, thing):
     return _pick(rng, PLACE_WORDS[thing.place])
 
 
-def _one(rng, i, thing):
+def _one(rng, i, thing, places):
     phrase = _phrase(rng, i, thing)
-    roll = rng.random()
+    roll = rng.random() * (1 if places == "any" else 0.68)
     if roll < 0.55:
         return f"{phrase} {_place(rng, thing)}"
     if roll < 0.68:
@@ -133,18 +133,18 @@ def _one(rng, i, thing):
     return phrase
 
 
-def _several(rng, named):
+def _several(rng, named, places):
     things = [t for _, t in named]
-    same = len(named) > 1 and len({(t.shape, t.colour) for t in things}) == 1
+    same = places == "any" and len(named) > 1 and len({(t.shape, t.colour) for t in things}) == 1
     if same and rng.random() < 0.8:
         words = _adjectives(rng, things[0], full=False)
         return " ".join([NUMBERS[len(named)], *words, _noun(rng, named[0][0], things[0].shape, plural=True)])
     phrases = [_phrase(rng, i, t) for i, t in named]
     roll = rng.random()
-    if roll < 0.2 or (len(named) == 3 and roll < 0.5):
+    if places == "said" or (places == "any" and (roll < 0.2 or (len(named) == 3 and roll < 0.5))):
         phrases = [f"{p} {_place(rng, t)}" for p, t in zip(phrases, things)]
-    elif roll < 0.75:
-        relation = _relation(rng, things[0], things[1])
+    elif roll < 0.75 or places == "related":
+        relation = _relation(rng, things[0], things[1], directions_only=places == "related")
         if relation:
             rest = f" and {phrases[2]}" if len(named) == 3 else ""
             return f"{phrases[0]} {relation} {phrases[1]}{rest}"
@@ -153,12 +153,12 @@ def _several(rng, named):
     return f"{phrases[0]}, {phrases[1]}{_pick(rng, (' and ', ', and ', ', '))}{phrases[2]}"
 
 
-def _tags(rng, named, background):
+def _tags(rng, named, background, places):
     """"red star, small, top left, night", as people who tag write it."""
     parts = []
     for i, thing in named:
         parts.append(" ".join(_adjectives(rng, thing, full=True) + [_noun(rng, i, thing.shape)]))
-        if rng.random() < 0.5:
+        if places != "any" or rng.random() < 0.5:
             parts.append(" ".join(w for w in (thing.place[1], thing.place[0]) if w != "middle") or "middle")
     if background in PLAIN:
         parts.append(f"{background} background")
@@ -168,15 +168,15 @@ def _tags(rng, named, background):
     return ", ".join(parts)
 
 
-def marked_caption(rng, scene):
+def marked_caption(rng, scene, places):
     named = [(i, t) for i, t in enumerate(scene.things) if i != scene.extra or rng.random() < 0.5]
     setting = _background(rng, scene.background) if rng.random() < 0.9 or not named else ""
     if not named:
         bare = setting.split(" ", 1)[1] if setting.startswith(("in ", "at ", "on ", "by ", "with ")) else setting
         return _pick(rng, (setting, bare))
     if rng.random() < 0.1:
-        return _tags(rng, named, scene.background)
-    body = _one(rng, *named[0]) if len(named) == 1 else _several(rng, named)
+        return _tags(rng, named, scene.background, places)
+    body = _one(rng, *named[0], places) if len(named) == 1 else _several(rng, named, places)
     if rng.random() < 0.15:
         body = f"{_pick(rng, OPENINGS)} {body}"
     if not setting:
@@ -186,9 +186,12 @@ def marked_caption(rng, scene):
     return f"{body}{', ' if rng.random() < 0.15 else ' '}{setting}"
 
 
-def caption(rng, scene):
-    """(text, nouns): nouns lists (thing's index, position in the text just after the noun that names it)."""
-    marked = marked_caption(rng, scene)
+def caption(rng, scene, places="any"):
+    """(text, nouns): nouns lists (thing's index, position in the text just after the noun that names it).
+
+    `places` is what the text has to say about them: "said": the place of each thing that it names, "related": those or the direction
+    from the first to the second of two things, "any": what chance decides."""
+    marked = marked_caption(rng, scene, places)
     text, nouns, start = "", [], 0
     for match in MARK.finditer(marked):
         text += marked[start:match.start()]

@@ -1,10 +1,12 @@
 """Paints held-out prompts and judges the pixels with code. Prints every figure with its number of prompts."""
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from captions import test_prompt
 from judge import Judge, place_is, size_is
-from scenes import draw, sample_scene
+from scenes import draw, held_out, sample_scene
 from train_autoencoder import round_trip
 
 FIRST_TEST_SEED = 80_000_000
@@ -18,13 +20,15 @@ def learned_judge(autoencoder, runs):
     return judge
 
 
-def test_scenes(count, things):
+def test_scenes(count, things, place=None):
     """Scenes of which at least one combination of shape, colour, place and background is held out from training; for
-    two things, of different colours and shapes, so that a mix-up shows."""
+    two things, of different colours and shapes, so that a mix-up shows. `place`: where their combinations are held out too."""
     scenes, seed = [], FIRST_TEST_SEED + 1_000_000 * things
     while len(scenes) < count:
         scene = sample_scene(seed, count=things, test=True, extras=False)
         seed += 1
+        if place and not any(held_out(replace(thing, place=place), scene.background) for thing in scene.things):
+            continue
         if things == 1 or (len({t.colour for t in scene.things}) == len({t.shape for t in scene.things}) == things):
             scenes.append(scene)
     return scenes
@@ -71,12 +75,13 @@ def check_judge(judge, scenes, relations, one):
     show("  the judge on drawings", [one(judge, draw(s), s, r) for s, r in zip(scenes, relations)])
 
 
-def evaluate(painter, judge, count=500, seed=123, **options):
-    """Of one thing with and without its place, and of two without and with their places, `count` prompts each."""
+def evaluate(painter, judge, count=500, seed=123, unsaid=None, **options):
+    """Of one thing with and without its place, and of two without and with their places, `count` prompts each.
+    `unsaid`: the place where the model puts a thing whose place is not said; None if it may be anywhere."""
     results = {}
     for things, one, placed, title in ((1, judge_one, True, "one object, place said"), (1, judge_one, False, "one object"),
                                        (2, judge_two, False, "two objects"), (2, judge_two, True, "two objects, places said")):
-        scenes = test_scenes(count, things)
+        scenes = test_scenes(count, things, unsaid if things == 1 and not placed else None)
         rng = np.random.default_rng(seed)
         prompts, relations = zip(*[test_prompt(rng, s, placed) for s in scenes])
         images = painter.paint(prompts, seed=seed, **options)

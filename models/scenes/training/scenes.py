@@ -100,7 +100,7 @@ def sample_thing(rng, background, place, size, shape=None, colour=None):
                  float(rng.uniform(-1, 1) * (0.03 if shape in UPRIGHT else 0.14)))
 
 
-def _apart(a, b):
+def apart(a, b):
     return np.hypot(a.x - b.x, a.y - b.y) > 1.12 * (a.r + b.r)
 
 
@@ -113,7 +113,7 @@ def _place_things(rng, background, count, sizes):
         like = things[0] if twins and things else None
         thing = sample_thing(rng, background, place, like.size if like else _pick(rng, *sizes),
                              like.shape if like else None, like.colour if like else None)
-        if any(t.place == place or not _apart(t, thing) for t in things):
+        if any(t.place == place or not apart(t, thing) for t in things):
             return None
         if not twins and any((t.shape, t.colour) == (thing.shape, thing.colour) for t in things):
             return None
@@ -150,7 +150,7 @@ def elsewhere(scene):
         for i, old in enumerate(scene.things):
             place = PLACES[rng.integers(9)]
             new = old if i == scene.extra else sample_thing(rng, scene.background, place, old.size, old.shape, old.colour)
-            if all(_apart(t, new) for t in things) and not held_out(new, scene.background):
+            if all(apart(t, new) for t in things) and not held_out(new, scene.background):
                 things.append(new)
         if len(things) == len(scene.things):
             return replace(scene, things=tuple(things))
@@ -165,7 +165,7 @@ def _add_sky_thing(rng, background, things):
     if clashes(colour, background):
         colour = "yellow"
     thing = sample_thing(rng, background, place, _pick(rng, ("small", "medium")), shape, colour)
-    fits = all(t.place != place and _apart(t, thing) and t.shape != shape for t in things)
+    fits = all(t.place != place and apart(t, thing) and t.shape != shape for t in things)
     return (things + [thing], len(things)) if fits else (things, -1)
 
 

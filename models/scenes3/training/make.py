@@ -21,9 +21,10 @@ import paths
 import budget as clock
 import train_flow
 import wide_autoencoder
+from arrangement import MIDDLE, arranged, arranged_scene
 from autoencoder import Autoencoder
 from captioned import all_scenes
-from dataset import draw_images, scene_elsewhere, shape_maps
+from dataset import draw_images, shape_maps
 from engine import EnginePainter
 from evaluate import evaluate, learned_judge, negative_prompt
 from export_sd3 import export, weights_of
@@ -72,19 +73,21 @@ def main():
         resume(paths.SCENES, o.runs / "scenes1")
     if {"draw", "autoencoder", "denoiser"} & set(stages):
         images = draw_images(o.runs / "pictures.npy", o.pictures, o.threads)
-        scenes = all_scenes(o.pictures, o.runs / "scenes.pickle")
+        scenes = all_scenes(o.pictures, o.runs / "scenes.pickle")[:o.pictures]
     if "autoencoder" in stages:
         narrow = clock.load(o.runs / "scenes1/autoencoder.pt")["model"]
         wide_autoencoder.train(images, scenes, narrow, o.runs / "autoencoder.pt", o.autoencoder_hours)
     if "denoiser" in stages:
         autoencoder, scale, shift, spread = wide_autoencoder.load(o.runs / "autoencoder.pt")
-        others = draw_images(o.runs / "elsewhere.npy", o.pictures, o.threads, scene_elsewhere)
-        clean, others = (latents(autoencoder, of, o.runs / f"{name}.npy", "cpu").sub_(shift).mul_(scale)
-                         for of, name in ((images, "latents"), (others, "latents_elsewhere")))
-        shapes, scenes = shape_maps(scenes, o.runs / "shapes.npy"), scenes[:len(clean)]
+        others = draw_images(o.runs / "arranged.npy", o.pictures, o.threads, arranged_scene)
+        clean = torch.cat([latents(autoencoder, of, o.runs / f"{name}.npy", "cpu").sub_(shift).mul_(scale)
+                           for of, name in ((images, "latents"), (others, "latents_arranged"))])
+        others, places = zip(*map(arranged, scenes))
+        scenes, places = scenes + list(others), ["said"] * len(scenes) + list(places)
+        shapes = shape_maps(scenes, o.runs / "shapes.npy")
         team = gather_team(o, __file__)
         start = clock.load(o.runs / "scenes1/denoiser.pt")["text"]
-        train_flow.train(clean, others, shapes, scenes, tokenizer, spread, start, o.runs / "denoiser.pt", o.hours, team)
+        train_flow.train(clean, shapes, scenes, places, tokenizer, spread, start, o.runs / "denoiser.pt", o.hours, team)
     if {"export", "sheet", "evaluate"} & set(stages):
         autoencoder, scale, shift, _ = wide_autoencoder.load(o.runs / "autoencoder.pt")
         text, denoiser = train_flow.load_averaged(o.runs / "denoiser.pt", len(tokenizer.vocab), tokenizer.end)
@@ -95,9 +98,9 @@ def main():
     if "evaluate" in stages:
         judge = learned_judge(autoencoder, o.runs)
         if engine:
-            evaluate(engine, judge, o.prompts)
+            evaluate(engine, judge, o.prompts, unsaid=MIDDLE)
         else:
-            evaluate(painter, judge, o.prompts, **look)
+            evaluate(painter, judge, o.prompts, unsaid=MIDDLE, **look)
             negative_prompt(painter, judge, **look)
     if "export" in stages:
         export(o.out, tokenizer, text, denoiser, autoencoder, scale, shift)

@@ -15,7 +15,7 @@ from train_denoiser import Rounds
 BATCH, PEAK, PEAK_MUON, DROPPED, TOGETHER = 24, 1.5e-3, 5e-3, 0.1, 4
 ASKED, ON_THINGS, READ = 0.2, 1, 0.05      # weights beside the velocity's error: questions about the image, things alone, captions
 NOISY, NOISY_SPREAD = 1.9, 1.2             # the log-odds of sigma: their mean and spread. The median is 0.87
-MIXED, CLEAR = 0.4, 0.58                   # share of examples that lie between two images; below this sigma none does
+MIXED, CLEAR = 0.2, 0.58                   # share of examples that lie between two images; below this sigma none does
 HOW_MANY = (0.03, 0.3, 0.55, 0.12)         # shares of scenes with none, one, two and three things
 
 
@@ -90,10 +90,11 @@ def losses(learner, clean, others, shapes, colours, ids, labels):
     return of_velocity + ASKED * about_plan + READ * of_captions, [of_velocity.item(), about_plan.item(), right, of_captions.item()]
 
 
-def train(latents, others, shapes, scenes, tokenizer, spread, start, path, hours, team, seed=4):
+def train(latents, shapes, scenes, places, tokenizer, spread, start, path, hours, team, seed=4):
     """Trains from `start` (the text encoder of `scenes`), or goes on from `path` if it exists.
 
-    latents: float16 [n, 16, h, w]; others: the same things in other places; shapes: uint8 [n, 2h, 2w]."""
+    latents: float16 [2n, 16, h, w]; shapes: uint8 [2n, 2h, 2w]; of `scenes`, whose second half has the things of the first in other
+    places. `places`: what their captions have to say about places (see `captions.caption`)."""
     torch.manual_seed(seed)
     learner = Learner(len(tokenizer.vocab), tokenizer.end, spread)
     learner.text.start_from(start)
@@ -126,8 +127,9 @@ def train(latents, others, shapes, scenes, tokenizer, spread, start, path, hours
         clock.set_rate(muon, clock.learning_rate(time.progress, step, PEAK_MUON, warmup=20))
         clock.set_rate(adam, clock.learning_rate(time.progress, step, PEAK, warmup=20))
         picked = rng.choice(len(scenes), BATCH, p=chances)
-        ids, labels = caption_batch(rng, [scenes[i] for i in picked], tokenizer, DROPPED)
-        clean, other = (of[torch.from_numpy(picked)].float() for of in (latents, others))
+        ids, labels = caption_batch(rng, [scenes[i] for i in picked], tokenizer, DROPPED, [places[i] for i in picked])
+        elsewhere = (picked + len(scenes) // 2) % len(scenes)
+        clean, other = (latents[torch.from_numpy(of)].float() for of in (picked, elsewhere))
         colours = colour_maps([scenes[i] for i in picked], shapes[picked])
         loss, told = losses(learner, clean, other, torch.from_numpy(shapes[picked]).long(), colours, ids, labels)
         for optimizer in (muon, adam):
