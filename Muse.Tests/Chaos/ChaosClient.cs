@@ -56,7 +56,7 @@ sealed class ChaosClient(Uri address, TimeProvider time, Action<ClientRequest> a
         new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(30) })
         {
             BaseAddress = address,
-            Timeout = TimeSpan.FromMinutes(2)
+            Timeout = TimeSpan.FromMinutes(5)
         };
     int unavailable, lostConnections;
 
