@@ -46,22 +46,25 @@ public static class Automatic1111Endpoints
 
     static void MapLists(RouteGroupBuilder api)
     {
-        List("/sd-models", "sdModels", "The served model", (ModelNames models) =>
-            TypedResults.Ok<IReadOnlyList<CheckpointItem>>([new(models.Served, models.Served, models.Served)]));
-        List("/samplers", "sdSamplers", "The model's samplers", async (ModelCardCache models, CancellationToken cancellation) =>
-            TypedResults.Ok(Automatic1111Samplers.Of(await models.FindAsync(cancellation))));
-        List("/schedulers", "sdSchedulers", "The model's schedules", async (ModelCardCache models, CancellationToken cancellation) =>
-            TypedResults.Ok(Automatic1111Samplers.Schedules(await models.FindAsync(cancellation))));
-        List("/upscalers", "sdUpscalers", "None", () => TypedResults.Ok<IReadOnlyList<UpscalerItem>>([new("None")]));
-        List("/embeddings", "sdEmbeddings", "None", () =>
-            TypedResults.Ok(new EmbeddingItems(new Dictionary<string, NamedItem>(), new Dictionary<string, NamedItem>())));
-        List("/scripts", "sdScripts", "None", () => TypedResults.Ok(new ScriptNames([], [])));
-        List("/cmd-flags", "sdFlags", "None", () => TypedResults.Ok(new EmptyObject()));
+        Describe("sdModels", "The served model", api.MapGet("/sd-models", (ModelNames models) =>
+            TypedResults.Ok<IReadOnlyList<CheckpointItem>>([new(models.Served, models.Served, models.Served)])));
+        Describe("sdSamplers", "The model's samplers", api.MapGet("/samplers",
+            async (ModelCardCache models, CancellationToken cancellation) =>
+                TypedResults.Ok(Automatic1111Samplers.Of(await models.FindAsync(cancellation)))));
+        Describe("sdSchedulers", "The model's schedules", api.MapGet("/schedulers",
+            async (ModelCardCache models, CancellationToken cancellation) =>
+                TypedResults.Ok(Automatic1111Samplers.Schedules(await models.FindAsync(cancellation)))));
+        Describe("sdUpscalers", "None", api.MapGet("/upscalers", () =>
+            TypedResults.Ok<IReadOnlyList<UpscalerItem>>([new("None")])));
+        Describe("sdEmbeddings", "None", api.MapGet("/embeddings", () =>
+            TypedResults.Ok(new EmbeddingItems(new Dictionary<string, NamedItem>(), new Dictionary<string, NamedItem>()))));
+        Describe("sdScripts", "None", api.MapGet("/scripts", () => TypedResults.Ok(new ScriptNames([], []))));
+        Describe("sdFlags", "None", api.MapGet("/cmd-flags", () => TypedResults.Ok(new EmptyObject())));
         foreach (var (path, name) in ((string, string)[])[("/latent-upscale-modes", "sdLatentUpscaleModes"), ("/sd-vae", "sdVaes"),
             ("/loras", "sdLoras"), ("/hypernetworks", "sdHypernetworks"), ("/face-restorers", "sdFaceRestorers"),
             ("/prompt-styles", "sdPromptStyles"), ("/realesrgan-models", "sdRealesrganModels")])
         {
-            List(path, name, "None", () => TypedResults.Ok<IReadOnlyList<NamedItem>>([]));
+            Describe(name, "None", api.MapGet(path, () => TypedResults.Ok<IReadOnlyList<NamedItem>>([])));
         }
         foreach (var (path, name) in ((string, string)[])[("/refresh-checkpoints", "sdRefreshCheckpoints"),
             ("/refresh-loras", "sdRefreshLoras"), ("/refresh-vae", "sdRefreshVaes")])
@@ -70,8 +73,8 @@ public static class Automatic1111Endpoints
                 .ProducesErrors(401);
         }
 
-        void List(string path, string name, string summary, Delegate handler) =>
-            api.MapGet(path, handler).WithName(name).WithSummary(summary).ProducesErrors(401, 503);
+        static void Describe(string name, string summary, RouteHandlerBuilder list) =>
+            list.WithName(name).WithSummary(summary).ProducesErrors(401, 503);
     }
 
     static async Task<Results<Automatic1111Response, ApiErrorResult>> TextToImageAsync(HttpContext context, JobSubmission submission,

@@ -69,7 +69,7 @@ public static class OriginalMuseEndpoints
     }
 
     /// <summary>The image as a data URL: <see cref="PredictResponse"/>.</summary>
-    sealed class DataUrlResult(StoredImage image) : IResult
+    internal sealed class DataUrlResult(StoredImage image) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
