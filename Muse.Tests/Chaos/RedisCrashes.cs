@@ -24,7 +24,7 @@ sealed class RedisCrashes : IAsyncDisposable
     readonly CancellationTokenSource stopping = new();
     readonly List<(DateTimeOffset At, long Length)> lengths = [];
     readonly List<DateTimeOffset> crashes = [];
-    readonly HashSet<string> lost = []; // Ids of jobs.
+    readonly HashSet<string> lost = [], survivors = []; // Ids of jobs.
     readonly Task recording;
 
     public RedisCrashes(RedisServer redis, QueueFixture.Program reader)
@@ -77,6 +77,7 @@ sealed class RedisCrashes : IAsyncDisposable
             lengths.Clear();
             lengths.Add((DateTimeOffset.MinValue, redis.AppendOnlyFile.Length)); // The file is on the disk when Redis starts.
         }
+        var launch = TimeProvider.System.GetUtcNow();
         await redis.LaunchAsync();
         var before = accepted().Where(request => !lost.Contains(request.JobId!)).ToList();
         var found = await EventuallyAsync(async () =>
@@ -93,6 +94,7 @@ sealed class RedisCrashes : IAsyncDisposable
         foreach (var request in before.Where((_, i) => found![i] is null))
         {
             lost.Add(request.JobId!);
+            Assert.False(survivors.Contains(request.JobId!), $"{request.JobId} is lost, although it had survived an earlier crash.");
             if (WasAcceptedDuringACrash(request))
                 continue;
             var age = at - request.AcceptedAt;
@@ -101,11 +103,15 @@ sealed class RedisCrashes : IAsyncDisposable
             Assert.True(age <= Tolerance, $"{request.JobId} was accepted {age.TotalSeconds:0.00} s before the crash that lost it. Crashes: "
                 + string.Join(", ", crashes.Select(crash => $"{(crash - request.AcceptedAt).TotalSeconds:0.00} s")));
         }
+        // What Redis had at its launch was in its file.
+        survivors.UnionWith(before.Where((request, i) => found![i] is not null && request.AcceptedAt < launch)
+            .Select(request => request.JobId!));
     }
 
     /// <summary>Whether a crash may have lost this job.</summary>
     public bool MayHaveLost(ClientRequest request) =>
-        lost.Contains(request.JobId!) || (WasAcceptedDuringACrash(request) && lost.Add(request.JobId!));
+        lost.Contains(request.JobId!)
+        || (!survivors.Contains(request.JobId!) && WasAcceptedDuringACrash(request) && lost.Add(request.JobId!));
 
     /// <summary>Whether the client received the acceptance only after a crash, the last one or one before.</summary>
     bool WasAcceptedDuringACrash(ClientRequest request) =>
