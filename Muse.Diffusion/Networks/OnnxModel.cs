@@ -165,7 +165,8 @@ sealed class OnnxModel : IDiffusionModel
     Graph Load(ModelFolder folder, string part, bool preferHalf, ILogger logger)
     {
         var path = folder.Graph(part, preferHalf);
-        return Keep(Graph.Load(path, folder.Relative(path), ProviderOf(folder, part), logger));
+        // T5 reads 512 tokens, and runs only for prompts that are not cached.
+        return Keep(Graph.Load(path, folder.Relative(path), ProviderOf(folder, part), logger, returnsMemory: part == folder.T5Encoder));
     }
 
     ExecutionProvider ProviderOf(ModelFolder folder, string part) => part == folder.T5Encoder ? t5Provider : provider;
@@ -205,7 +206,8 @@ sealed class OnnxModel : IDiffusionModel
     // At its first use, by the thread that prepares requests: models that only ever generate from text don't pay for it.
     LatentEncoder OpenEncoder(string path, ModelFolder folder, ILogger logger)
     {
-        var opened = Keep(new LatentEncoder(Keep(Graph.Load(path, folder.Relative(path), provider, logger)), family.Latents, channels));
+        var graph = Keep(Graph.Load(path, folder.Relative(path), provider, logger, returnsMemory: true));
+        var opened = Keep(new LatentEncoder(graph, family.Latents, channels));
         if (opened.DrawsOwnNoise())
         {
             EngineLog.ModelWarning(logger, folder.Name,
