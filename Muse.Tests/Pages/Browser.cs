@@ -12,7 +12,7 @@ public sealed class Browser : IAsyncLifetime
     ];
 
     /// <summary>Patience in milliseconds, for a machine that is busy with other things.</summary>
-    const float Limit = 120_000;
+    const float Limit = 300_000;
 
     readonly SemaphoreSlim starting = new(1);
     IPlaywright? playwright;

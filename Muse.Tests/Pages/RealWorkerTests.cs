@@ -16,7 +16,7 @@ public sealed class RealWorkerTests(Browser browser)
         await using var worker = new ProgramProcess("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
         await using var watching = await browser.VisitAsync(server.Address);
         await watching.Page.GotoAsync("/ops");
-        await Expect(watching.Page.Locator(".pill[data-state=ready]")).ToBeVisibleAsync(new() { Timeout = 60_000 });
+        await Expect(watching.Page.Locator(".pill[data-state=ready]")).ToBeVisibleAsync();
 
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");

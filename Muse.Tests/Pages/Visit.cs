@@ -50,7 +50,7 @@ public sealed class Visit : IAsyncDisposable
     /// <summary>Waits until the current job has succeeded and its image is loaded.</summary>
     public async Task ExpectFinishedAsync()
     {
-        await Expect(Status).ToContainTextAsync("Generated in", new() { Timeout = 60_000 });
+        await Expect(Status).ToContainTextAsync("Generated in");
         await Expect(FinishedImages.First).ToHaveJSPropertyAsync("complete", true);
         Assert.True(await FinishedImages.First.EvaluateAsync<int>("image => image.naturalWidth") > 0);
     }
