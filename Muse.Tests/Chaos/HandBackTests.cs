@@ -43,7 +43,7 @@ public sealed class HandBackTests
         }).ToList();
         await using var second = WorkerProcess.Start(fixture.Redis, Fast);
         await Task.WhenAll(watches);
-        // On a busy machine a watch may see nothing between the hand-back and the end, but hardly all of them.
+        // On a busy machine a watch may see nothing between the hand-back and the end; one of the twelve does.
         Assert.Contains(firstReported, step => step is not null);
         for (var i = 0; i < 12; i++)
         {
