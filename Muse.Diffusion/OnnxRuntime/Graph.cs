@@ -38,7 +38,7 @@ sealed class Graph : IDisposable
     /// <param name="file">Its name in messages.</param>
     /// <param name="provider">Where it runs.</param>
     /// <param name="logger">Where it is said what was fused.</param>
-    /// <param name="returnsMemory">Whether the host's memory that a run took is given back after it. Each run then allocates it anew.</param>
+    /// <param name="returnsMemory">Whether the host's memory that a run took is given back; the next run allocates it anew.</param>
     /// <exception cref="ModelFolderException">The file is no graph that ONNX Runtime can run.</exception>
     /// <exception cref="DeviceMemoryException">It does not fit.</exception>
     public static Graph Load(string path, string file, ExecutionProvider provider, ILogger logger, bool returnsMemory = false)
