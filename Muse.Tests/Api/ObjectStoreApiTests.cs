@@ -7,7 +7,7 @@ using Muse.Tests.Queue;
 namespace Muse.Tests.Api;
 
 /// <summary>The API and a worker with an object store.</summary>
-public sealed class ObjectStoreApiTests : IAsyncLifetime
+public sealed class ObjectStoreApiTests(SharedS3Server shared) : IClassFixture<SharedS3Server>, IAsyncLifetime
 {
     S3Server store = null!;
     ApiServer server = null!;
@@ -16,7 +16,7 @@ public sealed class ObjectStoreApiTests : IAsyncLifetime
     {
         if (!RedisServer.IsAvailable || !S3Server.IsAvailable)
             return;
-        store = await S3Server.StartAsync();
+        store = await shared.GetAsync();
         server = await ApiServer.StartAsync(store: store);
     }
 
@@ -24,8 +24,6 @@ public sealed class ObjectStoreApiTests : IAsyncLifetime
     {
         if (server is not null)
             await server.DisposeAsync();
-        if (store is not null)
-            await store.DisposeAsync();
     }
 
     [S3Fact]

@@ -81,7 +81,7 @@ sealed partial class AppHostProcess : IAsyncDisposable
         var host = Launch(redisServerOnPath: true, settings);
         try
         {
-            await Processes.UntilAsync(() => host.process.HasExited || host.IsReady(), Limit);
+            await Processes.UntilAsync(() => host.process.HasExited || host.IsReady(), Limit, host.Describe);
             Assert.False(host.process.HasExited, host.Output);
             return host;
         }
@@ -151,7 +151,10 @@ sealed partial class AppHostProcess : IAsyncDisposable
 
     /// <summary>Waits until all processes that it has started have ended.</summary>
     public Task AllProcessesEndAsync() =>
-        Processes.UntilAsync(() => Offspring().Count == 0, Limit, () => string.Join('\n', Offspring().Select(Processes.Command)));
+        Processes.UntilAsync(() => Offspring().Count == 0, Limit, Describe);
+
+    /// <summary>What it has said, and the processes that it has started.</summary>
+    string Describe() => $"{Output}\n{string.Join('\n', Offspring().Select(Processes.Command))}";
 
     bool IsReady()
     {

@@ -72,6 +72,16 @@ public sealed class S3Server : IAsyncDisposable
             throw new InvalidOperationException($"The S3 server did not start: {await errors}");
     }
 
+    /// <summary>Starts it if it was killed, allows all methods, and deletes its objects.</summary>
+    public async Task RestoreAsync()
+    {
+        if (process is null)
+            await LaunchAsync();
+        else
+            await DenyAsync(null);
+        DeleteAll();
+    }
+
     /// <summary>kill -9, as a crash would.</summary>
     public async Task KillAsync()
     {
@@ -122,5 +132,27 @@ public sealed class S3Server : IAsyncDisposable
     {
         await KillAsync();
         folder.Dispose();
+    }
+}
+
+/// <summary>One S3 server for all tests of a class, which run one after the other. Each finds it running and empty.</summary>
+public sealed class SharedS3Server : IAsyncLifetime
+{
+    S3Server? server;
+
+    /// <summary>The server, started by the first test. Skips the test where it can't be.</summary>
+    public async Task<S3Server> GetAsync()
+    {
+        server ??= await S3Server.StartAsync();
+        await server.RestoreAsync();
+        return server;
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        if (server is not null)
+            await server.DisposeAsync();
     }
 }

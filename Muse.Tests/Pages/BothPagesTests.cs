@@ -39,7 +39,7 @@ public sealed class BothPagesTests(Browser browser)
     public async Task The_page_is_accessible_and_fits_the_screen(string path, ColorScheme scheme, int width)
     {
         await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions());
-        await using var visit = await browser.VisitAsync(server.Address, scheme, width, reducedMotion: true);
+        await using var visit = await browser.VisitAsync(server.Address, scheme, width);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("a large red star above a small blue house at night");
         await visit.ExpectFinishedAsync();

@@ -19,8 +19,13 @@ public sealed class Browser : IAsyncLifetime
     IBrowser? browser;
 
     /// <summary>Opens a window of its own with these settings. Skips the test if there is no Chromium.</summary>
+    /// <param name="address">The address of the API or the dashboard.</param>
+    /// <param name="scheme">The colours that the system prefers.</param>
+    /// <param name="width">The width of the page in pixels.</param>
+    /// <param name="height">Its height.</param>
+    /// <param name="withMotion">Whether the page may be animated. Animations take most of the browser's processor time.</param>
     public async Task<Visit> VisitAsync(Uri address, ColorScheme scheme = ColorScheme.Light, int width = 1360, int height = 900,
-        bool reducedMotion = false)
+        bool withMotion = false)
     {
         Skip.If(Executable is null, "There is no chromium on the PATH: ./muse test installs one.");
         await starting.WaitAsync();
@@ -38,7 +43,7 @@ public sealed class Browser : IAsyncLifetime
             BaseURL = address.ToString(),
             ColorScheme = scheme,
             Locale = "en-GB",
-            ReducedMotion = reducedMotion ? ReducedMotion.Reduce : null,
+            ReducedMotion = withMotion ? ReducedMotion.NoPreference : ReducedMotion.Reduce,
             ViewportSize = new() { Width = width, Height = height },
         });
         context.SetDefaultTimeout(Limit);

@@ -16,7 +16,7 @@ public sealed class OpsPageTests(Browser browser)
     public async Task Each_place_of_a_batch_shows_its_image_and_that_images_step()
     {
         await using var server = await ApiServer.StartAsync(null, withoutWorker: true);
-        await using var visit = await browser.VisitAsync(server.Address);
+        await using var visit = await browser.VisitAsync(server.Address, withMotion: true);
         await visit.Page.GotoAsync("/ops");
         await Expect(visit.Page.Locator("#live")).ToHaveTextAsync("Live");
         await Expect(visit.Page.Locator("#workers")).ToContainTextAsync("No worker is up");

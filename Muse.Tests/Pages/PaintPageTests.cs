@@ -13,7 +13,7 @@ public sealed partial class PaintPageTests(Browser browser)
     public async Task A_prompt_becomes_an_image_and_the_page_shows_its_progress()
     {
         await using var server = await ApiServer.StartAsync(new FlatImageWorkerOptions { Steps = 4 });
-        await using var visit = await browser.VisitAsync(server.Address);
+        await using var visit = await browser.VisitAsync(server.Address, withMotion: true);
         await visit.Page.GotoAsync("/");
         await visit.SubmitAsync("hold a large red star at night");
 

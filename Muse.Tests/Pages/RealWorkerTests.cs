@@ -21,8 +21,8 @@ public sealed class RealWorkerTests(Browser browser)
         await using var visit = await browser.VisitAsync(server.Address);
         await visit.Page.GotoAsync("/");
         await Expect(visit.Page.GetByLabel("Other")).ToBeAttachedAsync();
-        await visit.Page.GetByLabel("Images", new() { Exact = true }).FillAsync("10");
-        await visit.Page.GetByLabel("Steps").FillAsync("50");
+        await visit.Page.GetByLabel("Images", new() { Exact = true }).FillAsync("4");
+        await visit.Page.GetByLabel("Steps").FillAsync("30");
         // Counts every preview that appears, even if the next one replaces it at once.
         await visit.Page.EvaluateAsync("""
             window.previews = new Set();
@@ -33,11 +33,11 @@ public sealed class RealWorkerTests(Browser browser)
             new MutationObserver(onChanges).observe(document.getElementById("current-job"), { childList: true, subtree: true });
             """);
         await visit.SubmitAsync("a large red star above a small blue house at night");
-        await Expect(watching.Page.Locator(".slot.taken")).ToHaveCountAsync(10);
+        await Expect(watching.Page.Locator(".slot.taken")).ToHaveCountAsync(4);
         await visit.ExpectFinishedAsync();
         await Expect(watching.Page.Locator(".slot.taken")).ToHaveCountAsync(0);
 
-        await Expect(visit.FinishedImages).ToHaveCountAsync(10);
+        await Expect(visit.FinishedImages).ToHaveCountAsync(4);
         Assert.InRange(await visit.Page.EvaluateAsync<int>("window.previews.size"), 3, int.MaxValue);
         Assert.True(await ColoursAsync(visit.FinishedImages.First) > 20, "The image is blank.");
         visit.AssertNoProblems();

@@ -8,7 +8,7 @@ using static Muse.Tests.Queue.Samples;
 namespace Muse.Tests.Queue;
 
 /// <summary>The queue with an object store: a real S3 server and a real Redis.</summary>
-public sealed class ObjectStoreTests : IAsyncLifetime
+public sealed class ObjectStoreTests(SharedS3Server shared) : IClassFixture<SharedS3Server>, IAsyncLifetime
 {
     static readonly InputPixels Pixels = new("image pixels"u8.ToArray(), "mask"u8.ToArray());
     static readonly JobInput Input = new() { Strength = 0.5, HasMask = true, ContentWidth = 64, ContentHeight = 64 };
@@ -21,7 +21,7 @@ public sealed class ObjectStoreTests : IAsyncLifetime
     {
         if (!RedisServer.IsAvailable || !S3Server.IsAvailable)
             return;
-        store = await S3Server.StartAsync();
+        store = await shared.GetAsync();
         fixture = await QueueFixture.StartAsync();
         fixture.Store = store;
         api = fixture.Start(("Lease", "00:00:01"));
@@ -32,8 +32,6 @@ public sealed class ObjectStoreTests : IAsyncLifetime
     {
         if (fixture is not null)
             await fixture.DisposeAsync();
-        if (store is not null)
-            await store.DisposeAsync();
     }
 
     [S3Fact]
