@@ -7,7 +7,7 @@ enum WorkerPhase
     Idle,
     /// <summary>It runs, or is being started.</summary>
     Live,
-    /// <summary>Its process ended unexpectedly. It is started again at <see cref="WorkerFacts.Until"/>.</summary>
+    /// <summary>Its process ended unexpectedly, or could not be started. It is started again at <see cref="WorkerFacts.Until"/>.</summary>
     BackingOff,
     /// <summary>It was asked to hand back its work. It is stopped when it has, at <see cref="WorkerFacts.Until"/> at the latest.</summary>
     Draining,

@@ -8,11 +8,21 @@ namespace Muse.AppHost;
 static class Ports
 {
     /// <summary>A port that no process listens on now.</summary>
+    /// <remarks>
+    /// It is below those that operating systems give to outgoing connections, so that none takes it before the program that it is for.
+    /// </remarks>
     public static int FindFree()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(10_000, 32_000));
+            try
+            {
+                listener.Start();
+                return ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+            catch (SocketException) { } // Taken: another one.
+        }
     }
 
     /// <summary>Checks that a port can be listened on.</summary>

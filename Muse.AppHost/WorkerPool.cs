@@ -48,6 +48,8 @@ sealed partial class WorkerPool(
             {
                 while (events.Reader.TryRead(out var change))
                     Apply(change);
+                foreach (var worker in workers.Where(worker => worker.Command is { IsCompleted: true, Result: false }))
+                    CommandFailed(worker);
                 await MeasureAsync(stoppingToken);
                 while (drainRequests.Reader.TryRead(out var index))
                     workers[index].DrainRequested = workers[index].Phase == WorkerPhase.Live;
@@ -92,11 +94,28 @@ sealed partial class WorkerPool(
             worker.Phase = WorkerPhase.Idle;
             return;
         }
+        LogCrashed(worker.Name, exitCode, BackOff(worker).TotalSeconds);
+    }
+
+    void CommandFailed(PoolWorker worker)
+    {
+        worker.Command = PoolWorker.NoCommand;
+        // Where Aspire has reported a process, it reports its end, too.
+        if (worker is { Phase: WorkerPhase.Live, ProcessSeen: false })
+            LogNotStarted(worker.Name, BackOff(worker).TotalSeconds);
+        else if (worker.Phase == WorkerPhase.Stopping)
+            (worker.Phase, worker.Until) = (WorkerPhase.Draining, time.GetUtcNow()); // It is stopped again.
+    }
+
+    /// <summary>Lets a worker that ended, or could not be started, wait until it is started again.</summary>
+    /// <returns>How long it waits.</returns>
+    TimeSpan BackOff(PoolWorker worker)
+    {
         var now = time.GetUtcNow();
         worker.Crashes = now - worker.StartedAt > LongestBackOff ? 1 : worker.Crashes + 1;
         var backOff = TimeSpan.FromSeconds(Math.Min(LongestBackOff.TotalSeconds, Math.Pow(2, worker.Crashes - 1)));
         (worker.Phase, worker.Until) = (WorkerPhase.BackingOff, now + backOff);
-        LogCrashed(worker.Name, exitCode, backOff.TotalSeconds);
+        return backOff;
     }
 
     /// <summary>
@@ -178,15 +197,21 @@ sealed partial class WorkerPool(
         }
     }
 
-    async Task ExecuteAsync(PoolWorker worker, string resourceId, string command, CancellationToken cancellation)
+    /// <summary>Executes a command of Aspire.</summary>
+    /// <returns>Whether it succeeded.</returns>
+    async Task<bool> ExecuteAsync(PoolWorker worker, string resourceId, string command, CancellationToken cancellation)
     {
         try
         {
             var result = await commands.ExecuteCommandAsync(resourceId, command, cancellation);
             if (!result.Success)
                 LogCommandFailed(command, worker.Name, result.Message);
+            return result.Success;
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested) { } // The end.
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return true; // The end.
+        }
     }
 
     [LoggerMessage(1, LogLevel.Information, "Workers wanted: {Wanted} (before: {Before}). {Reason}")]
@@ -204,6 +229,9 @@ sealed partial class WorkerPool(
     [LoggerMessage(5, LogLevel.Warning, "The command {Command} failed for {Worker}: {Message}")]
     partial void LogCommandFailed(string command, string worker, string? message);
 
+    [LoggerMessage(6, LogLevel.Warning, "{Worker} could not be started. It is tried again in {Seconds} s.")]
+    partial void LogNotStarted(string worker, double seconds);
+
     /// <summary>A worker's state in the loop.</summary>
     sealed class PoolWorker(int index)
     {
@@ -219,7 +247,11 @@ sealed partial class WorkerPool(
         public bool ProcessSeen { get; set; }
         /// <summary>The user asked to drain it. That holds until it is drained, or until its process has ended.</summary>
         public bool DrainRequested { get; set; }
+        /// <summary>How often it has ended unexpectedly, or could not be started, in a row.</summary>
         public int Crashes { get; set; }
-        public Task Command { get; set; } = Task.CompletedTask;
+        /// <summary>The latest command of Aspire, and whether it succeeded.</summary>
+        public Task<bool> Command { get; set; } = NoCommand;
+
+        public static readonly Task<bool> NoCommand = Task.FromResult(true);
     }
 }

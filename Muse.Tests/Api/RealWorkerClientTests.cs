@@ -20,7 +20,7 @@ public sealed class RealWorkerClientTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         server = await ApiServer.StartAsync(withoutWorker: true);
-        worker = new("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
+        worker = new("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"), ("MUSE_MAX_BATCH_SIZE", "2"));
         images = new("gpt-image-1", new ApiKeyCredential("unused"), new OpenAIClientOptions { Endpoint = new(server.Address, "/v1") });
     }
 

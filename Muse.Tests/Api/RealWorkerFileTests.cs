@@ -16,7 +16,7 @@ public sealed class RealWorkerFileTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         server = await ApiServer.StartAsync(withoutWorker: true);
-        worker = new("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"));
+        worker = new("Muse.GpuWorker", server.Redis, ("MUSE_GPU_TYPE", "cpu"), ("MUSE_MAX_BATCH_SIZE", "2"));
     }
 
     public async Task DisposeAsync()

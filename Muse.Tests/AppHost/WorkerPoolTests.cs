@@ -6,6 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Muse.AppHost;
 using Muse.Queue;
+using StartCommand = System.Func<Aspire.Hosting.ApplicationModel.ExecuteCommandContext,
+    System.Threading.Tasks.Task<Aspire.Hosting.ApplicationModel.ExecuteCommandResult>>;
 
 namespace Muse.Tests.AppHost;
 
@@ -72,6 +74,17 @@ public sealed class WorkerPoolTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_worker_that_Aspire_can_not_start_is_started_again()
+    {
+        var attempts = 0;
+        fleet.OnRead = () => WrapStartCommand(start => context =>
+            Interlocked.Increment(ref attempts) == 1 ? Task.FromResult(CommandResults.Failure("as the test says")) : start(context));
+        await StartAsync(min: 1, max: 1);
+        await Running("worker-0");
+        Assert.Equal(2, attempts);
+    }
+
+    [Fact]
     public async Task While_Redis_is_unavailable_no_worker_is_stopped()
     {
         await StartAsync(min: 2, max: 2);
@@ -122,6 +135,21 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         await app.StartAsync();
     }
 
+    // Aspire adds its own commands while it starts.
+    void WrapStartCommand(Func<StartCommand, StartCommand> wrap)
+    {
+        var annotations = builder.Resources.Single(resource => resource.Name == "worker-0").Annotations;
+        if (annotations.OfType<ResourceCommandAnnotation>().SingleOrDefault(command => command.Name == KnownResourceCommands.StartCommand)
+            is not { } command)
+        {
+            return;
+        }
+        fleet.OnRead = null;
+        annotations.Remove(command);
+        annotations.Add(new ResourceCommandAnnotation(command.Name, command.DisplayName, command.UpdateState, wrap(command.ExecuteCommand),
+            null, null, null, null, null, false));
+    }
+
     async Task FollowAsync(ResourceNotificationService notifications)
     {
         await foreach (var change in notifications.WatchAsync())
@@ -156,6 +184,8 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         public ConcurrentQueue<string> Drained { get; } = new();
         public int Reads => Volatile.Read(ref reads);
         public bool Unavailable { get; set; }
+        /// <summary>Done at each reading, if anything.</summary>
+        public Action? OnRead { get; set; }
 
         public bool HasSeen(string instance) => seen.ContainsKey(instance);
 
@@ -177,6 +207,7 @@ public sealed class WorkerPoolTests : IAsyncLifetime
         public Task<IReadOnlyList<WorkerHeartbeat>> WorkersAsync(CancellationToken cancellation)
         {
             Interlocked.Increment(ref reads);
+            OnRead?.Invoke();
             if (Unavailable)
                 throw new QueueUnavailableException("away");
             foreach (var instance in heartbeats.Keys)

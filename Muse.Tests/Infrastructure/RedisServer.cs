@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
-using System.Security.Cryptography;
+using Muse.AppHost;
 using StackExchange.Redis;
 
 namespace Muse.Tests.Infrastructure;
@@ -107,21 +105,6 @@ public sealed class RedisServer : IAsyncDisposable
     internal static string? Executable { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Select(folder => Path.Combine(folder, "redis-server")).FirstOrDefault(File.Exists);
 
-    /// <summary>
-    /// A loopback port that is not in use. It is below the ports that the system gives to clients, so that it stays free while a server is
-    /// restarted.
-    /// </summary>
-    public static int FreePort()
-    {
-        while (true)
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, RandomNumberGenerator.GetInt32(10_000, 32_000));
-            try
-            {
-                listener.Start();
-                return ((IPEndPoint)listener.LocalEndpoint).Port;
-            }
-            catch (SocketException) { } // Taken: another one.
-        }
-    }
+    /// <summary>A loopback port that is not in use, and stays free while a server is restarted.</summary>
+    public static int FreePort() => Ports.FindFree();
 }
