@@ -198,20 +198,14 @@ sealed partial class WorkerPool(
     }
 
     /// <summary>Executes a command of Aspire.</summary>
-    /// <returns>Whether it succeeded.</returns>
+    /// <returns>Whether it succeeded. At the end of the application it is cancelled, which is no failure.</returns>
     async Task<bool> ExecuteAsync(PoolWorker worker, string resourceId, string command, CancellationToken cancellation)
     {
-        try
-        {
-            var result = await commands.ExecuteCommandAsync(resourceId, command, cancellation);
-            if (!result.Success)
-                LogCommandFailed(command, worker.Name, result.Message);
-            return result.Success;
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            return true; // The end.
-        }
+        var result = await commands.ExecuteCommandAsync(resourceId, command, cancellation);
+        if (result.Success || cancellation.IsCancellationRequested)
+            return true;
+        LogCommandFailed(command, worker.Name, result.Message);
+        return false;
     }
 
     [LoggerMessage(1, LogLevel.Information, "Workers wanted: {Wanted} (before: {Before}). {Reason}")]

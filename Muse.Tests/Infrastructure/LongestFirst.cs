@@ -7,7 +7,8 @@ namespace Muse.Tests.Infrastructure;
 /// <summary>Starts the collections that take minutes first, so that none of them runs alone at the end.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
-    static readonly string[] Longest = ["Browser", "AppHostTests", "AppHostUnderLoadTests", "ChaosTests"];
+    static readonly string[] Longest =
+        ["Browser", "AppHostTests", "AppHostUnderLoadTests", "ChaosTests", "ImageTests", "FailoverTests", "WebhookTests"];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
         testCollections.OrderBy(Position);
