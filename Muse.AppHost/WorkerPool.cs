@@ -89,12 +89,10 @@ sealed partial class WorkerPool(
     void ProcessEnded(PoolWorker worker, int? exitCode)
     {
         (worker.ProcessSeen, worker.DrainRequested) = (false, false);
-        if (worker.Phase != WorkerPhase.Live)
-        {
+        if (worker.Phase == WorkerPhase.Live)
+            LogCrashed(worker.Name, exitCode, BackOff(worker).TotalSeconds);
+        else if (worker.Phase != WorkerPhase.BackingOff)
             worker.Phase = WorkerPhase.Idle;
-            return;
-        }
-        LogCrashed(worker.Name, exitCode, BackOff(worker).TotalSeconds);
     }
 
     void CommandFailed(PoolWorker worker)
