@@ -8,7 +8,10 @@ namespace Muse.Tests.Infrastructure;
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     static readonly string[] Longest =
-        ["Browser", "AppHostTests", "AppHostUnderLoadTests", "ChaosTests", "ImageTests", "FailoverTests", "WebhookTests"];
+    [
+        "Browser", "AppHostTests", "AppHostUnderLoadTests", "ChaosTests", "ImageTests", "FailoverTests", "WebhookTests",
+        "ProgramStartTests", "LatentEncoderTests", "ObjectStoreTests",
+    ];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
         testCollections.OrderBy(Position);
