@@ -6,6 +6,7 @@ SettingsSection[] settings =
     new("Autoscaler", typeof(AutoscalerOptions)),
     new("Autoscaler:Kubernetes", typeof(KubernetesOptions)),
     new("Queue", typeof(QueueOptions)),
+    new("ObjectStore", typeof(ObjectStoreOptions)),
 ];
 return await ProgramStart.RunAsync("Muse.Autoscaler", settings, async () =>
 {

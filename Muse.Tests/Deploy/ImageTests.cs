@@ -23,7 +23,7 @@ public sealed class ImageTests
         Skip.If(Helm.OnPath("buildah") is null || Environment.UserName != "root", "This needs Buildah, and root.");
 
         await using var redis = await RedisServer.StartAsync();
-        await RunAsync(TimeSpan.FromMinutes(9), Path.Combine(Repository.Root, "muse"), "images", "--with", "buildah", "--base", baseImage,
+        await RunAsync(TimeSpan.FromMinutes(20), Path.Combine(Repository.Root, "muse"), "images", "--with", "buildah", "--base", baseImage,
             "--tag", "test", "api", "worker-cpu", "autoscaler");
         int api = RedisServer.FreePort(), worker = RedisServer.FreePort(), autoscaler = RedisServer.FreePort();
         await using var first = await RootedProgram.StartAsync("muse-api", redis, api, $"MUSE_API_KEYS=test:{Key}:operator");
@@ -81,10 +81,10 @@ public sealed class ImageTests
 
         public static async Task<RootedProgram> StartAsync(string image, RedisServer redis, int port, params string[] settings)
         {
-            var container = await RunAsync(TimeSpan.FromMinutes(1), "buildah", "from", "--pull-never", $"localhost/{image}:test");
-            var root = await RunAsync(TimeSpan.FromMinutes(1), "buildah", "mount", container);
+            var container = await RunAsync(TimeSpan.FromMinutes(5), "buildah", "from", "--pull-never", $"localhost/{image}:test");
+            var root = await RunAsync(TimeSpan.FromMinutes(5), "buildah", "mount", container);
             const string format = "{{.OCIv1.Config.User}} {{.OCIv1.Config.WorkingDir}} {{index .OCIv1.Config.Entrypoint 0}}";
-            var config = (await RunAsync(TimeSpan.FromMinutes(1), "buildah", "inspect", "--type", "image", "--format", format,
+            var config = (await RunAsync(TimeSpan.FromMinutes(5), "buildah", "inspect", "--type", "image", "--format", format,
                 $"localhost/{image}:test")).Split(' ');
             var (user, folder, entryPoint) = (config[0], config[1], config[2]);
             Assert.Equal("10001:10001", user);
@@ -99,8 +99,8 @@ public sealed class ImageTests
             process.Kill(entireProcessTree: true); // unshare does not end its child.
             await process.WaitForExitAsync();
             process.Dispose();
-            await RunAsync(TimeSpan.FromMinutes(1), "buildah", "umount", container);
-            await RunAsync(TimeSpan.FromMinutes(1), "buildah", "rm", container);
+            await RunAsync(TimeSpan.FromMinutes(5), "buildah", "umount", container);
+            await RunAsync(TimeSpan.FromMinutes(5), "buildah", "rm", container);
         }
     }
 }

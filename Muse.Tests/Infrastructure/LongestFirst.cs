@@ -9,7 +9,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
 {
     static readonly string[] Longest =
     [
-        "Browser", "AppHostTests", "AppHostUnderLoadTests", "ChaosTests", "ImageTests", "FailoverTests", "WebhookTests",
+        "Browser", "AppHostTests", "AppHostUnderLoadTests", "ChaosTests", "FailoverTests", "ImageTests", "WebhookTests",
         "ProgramStartTests", "LatentEncoderTests", "ObjectStoreTests",
     ];
 

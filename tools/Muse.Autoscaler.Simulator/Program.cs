@@ -8,7 +8,8 @@ switch (args)
     case ["simulate", .. var arguments]:
         return SimulateCommand.Run(arguments, Console.Out, Console.Error);
     case ["plot", .. var arguments]:
-        return await ProgramStart.RunAsync("Muse.Autoscaler.Simulator", [new("Queue", typeof(QueueOptions))], async () =>
+        SettingsSection[] settings = [new("Queue", typeof(QueueOptions)), new("ObjectStore", typeof(ObjectStoreOptions))];
+        return await ProgramStart.RunAsync("Muse.Autoscaler.Simulator", settings, async () =>
         {
             var builder = Host.CreateApplicationBuilder();
             builder.Configuration.AddMuseSettings();
