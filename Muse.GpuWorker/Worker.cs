@@ -37,6 +37,8 @@ sealed class Worker(WorkerContext context, WorkQueue queue, Fleet fleet, WorkLoo
             End(exception);
             return;
         }
+        // What loading the model and warming up left behind. A worker that then waits may not collect it for hours.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         context.TransitionTo(WorkerState.Ready);
         WorkerLog.Ready(logger, queue.Worker, context.Model.Name, context.Model.Device, context.Slots);
         await Task.WhenAll(
