@@ -21,7 +21,11 @@ static class Ports
                 listener.Start();
                 return ((IPEndPoint)listener.LocalEndpoint).Port;
             }
-            catch (SocketException) { } // Taken: another one.
+            catch (SocketException taken)
+                when (taken.SocketErrorCode is SocketError.AddressAlreadyInUse or SocketError.AccessDenied)
+            {
+                // Taken, or reserved by the system: another one.
+            }
         }
     }
 
